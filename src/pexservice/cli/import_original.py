@@ -1,0 +1,47 @@
+"""`pexservice import`."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from pexservice.cli import options
+from pexservice.errors import CannotCreate
+from pexservice.store import Place
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@options.data_dir
+def import_original(file: Path, data_dir: Path) -> None:
+    """Take over the walk of the original service from its data FILE (fibo.csv).
+
+    The file is only read. Refused if the data directory has a walk already.
+    """
+    from pexservice import original  # noqa: PLC0415 - imports are start-up time.
+
+    place = original.read(file)
+    asyncio.run(_begin(data_dir, place))
+    click.echo(f"{file}: position {place.position}, sequence {place.sequence}, now in {data_dir}.")
+
+
+async def _begin(data_dir: Path, place: Place) -> None:
+    from pexservice.journal.recovery import Recovered, recover  # noqa: PLC0415
+    from pexservice.journal.writer import Journal  # noqa: PLC0415
+    from pexservice.storage.linux import LinuxDisk  # noqa: PLC0415
+    from pexservice.storage.syncer import Syncer  # noqa: PLC0415
+
+    disk = LinuxDisk.own(data_dir, Syncer())
+    existing = recover(disk)
+    if existing.has_history:
+        message = (
+            f"{data_dir} already has a walk, at position {existing.place.position} after {existing.place.sequence} "
+            "steps. Nothing was imported. Choose an empty directory with --data-dir."
+        )
+        raise CannotCreate(message)
+    journal = await Journal.open(disk, Recovered(place, has_history=False, torn=[]))
+    refusal = await journal.heal()
+    if refusal is not None:
+        message = f"{data_dir} has no space for a journal: {refusal}. Nothing was imported."
+        raise CannotCreate(message)
+    await journal.close()

@@ -1,0 +1,58 @@
+"""What an operator can set, and how sizes and durations are written.
+
+The idea: `Settings` is complete and valid once made; the command line is the only place that fills it in.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from pexservice import limits
+
+Durability = Literal["fsync", "interval"]
+LogFormat = Literal["console", "json"]
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?", re.ASCII)
+_DURATION_UNITS_S: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, None: 1}
+_SIZE = re.compile(r"([0-9]+)\s*(B|K|KB|KIB|M|MB|MIB|G|GB|GIB)?", re.ASCII)
+_SIZE_UNITS_BYTES: Final = {"B": 1, "K": limits.KIB, "M": limits.MIB, "G": limits.GIB, None: 1}
+_DECIMAL_UNITS_BYTES: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that `pexservice serve` can be told."""
+
+    host: str = "127.0.0.1"
+    port: int = 8081
+    uds: Path | None = None
+    data_dir: Path = Path("data")
+    durability: Durability = "fsync"
+    sync_interval_s: float = limits.SYNC_INTERVAL_S
+    connections_max: int = limits.CONNECTIONS_MAX
+    pending_steps_max: int = limits.PENDING_STEPS_MAX
+    keep_alive_s: float = limits.KEEP_ALIVE_S
+    drain_timeout_s: float = limits.DRAIN_TIMEOUT_S
+    history_bytes_max: int = limits.HISTORY_BYTES_MAX
+
+
+def parse_duration_s(text: str) -> float:
+    """Read `75s`, `500ms`, `1.5m`, `2h`, or bare seconds. Raises ValueError."""
+    matched = _DURATION.fullmatch(text.strip())
+    if matched is None:
+        message = f"{text!r} is not a duration; write 500ms, 75s, 10m or 1h"
+        raise ValueError(message)
+    return float(matched[1]) * _DURATION_UNITS_S[matched[2]]
+
+
+def parse_size_bytes(text: str) -> int:
+    """Read `1GiB`, `512M`, `64KiB` (powers of 1024), `1GB` (of 1000), or bare bytes. Raises ValueError."""
+    matched = _SIZE.fullmatch(text.strip().upper())
+    if matched is None:
+        message = f"{text!r} is not a size; write 64KiB, 512MiB or 1GiB"
+        raise ValueError(message)
+    unit = matched[2]
+    if unit in _DECIMAL_UNITS_BYTES:
+        return int(matched[1]) * _DECIMAL_UNITS_BYTES[unit]
+    return int(matched[1]) * _SIZE_UNITS_BYTES[unit[:1] if unit else None]

@@ -1,0 +1,129 @@
+"""The catalogue of errors.
+
+Three families, told apart by who can act on them:
+
+- `Fatal`: the process cannot start or go on. Carries the exit status that tells an operator's scripts why
+  (numbers of sysexits.h where one fits).
+- `NotApplied`: a request was turned away before it took a step. The client may safely ask again, so each
+  carries the text of a 503 answer.
+- `BadRequest`: a request that is wrong as it stands. Carries its HTTP status.
+
+Every message says what happened, to what, and what to do about it.
+"""
+
+from typing import ClassVar
+
+
+class PexError(Exception):
+    """Base of everything that this package raises on purpose."""
+
+
+class Fatal(PexError):
+    """The process cannot start or go on; it ends with `exit_status`."""
+
+    exit_status: ClassVar[int] = 70
+
+
+class DamagedData(Fatal):
+    """Raised when stored data is damaged, of an unknown version, or not what it should be. Nothing was changed."""
+
+    exit_status = 65
+
+
+class AddressUnavailable(Fatal):
+    """Raised when the address to listen on is in use or is not one of this machine's."""
+
+    exit_status = 69
+
+
+class CannotCreate(Fatal):
+    """Raised when the data directory, or a file that must be in it, cannot be created."""
+
+    exit_status = 73
+
+
+class JournalFailed(Fatal):
+    """Raised when the journal cannot be trusted to hold what was written: a failed sync, read or write.
+
+    Never retried: after a failed sync the kernel may drop the dirty pages and report success the next time
+    (measured on ext4: EIO, EIO, then 0, while the bytes on the device were zeros).
+    """
+
+    exit_status = 74
+
+
+class DirectoryOwned(Fatal):
+    """Raised when another process owns the data directory."""
+
+    exit_status = 75
+
+
+class NotPermitted(Fatal):
+    """Raised when this user may not read or write what it must."""
+
+    exit_status = 77
+
+
+class NotApplied(PexError):
+    """A request was turned away with 503 before it took a step; asking again is safe.
+
+    `code` names the reason in answers and metrics, `retry_after_s` is what the client is told to wait.
+    """
+
+    code: ClassVar[str] = "not-applied"
+    title: ClassVar[str] = "Not applied"
+    detail: ClassVar[str] = "The request was turned away before it took a step."
+    retry_after_s: ClassVar[int] = 1
+
+
+class QueueFull(NotApplied):
+    """Raised when as many steps wait for the disk as may wait."""
+
+    code = "queue-full"
+    title = "Too many steps waiting"
+    detail = "As many steps wait for the disk as may wait. This one was not taken; ask again."
+
+
+class AnswersUnsent(NotApplied):
+    """Raised when the answers that clients have yet to read fill the memory set aside for them."""
+
+    code = "answers-unsent"
+    title = "Too many bytes of answers unsent"
+    detail = (
+        "Answers that clients have yet to read fill the memory set aside for them. Nothing was done; ask again, "
+        "or ask with 'Prefer: return=minimal', which carries no value."
+    )
+
+
+class JournalFull(NotApplied):
+    """Raised when the disk has no room for the row of a group. The journal was cut back to its last durable byte."""
+
+    code = "journal-full"
+    title = "No space left for the journal"
+    detail = "The disk has no room for another step. None was taken; steps resume by themselves when space returns."
+    retry_after_s = 5
+
+
+class Recovering(NotApplied):
+    """Raised while the service reads its journal after a start."""
+
+    code = "recovering"
+    title = "Recovering"
+    detail = "The service is reading its journal. Nothing was done; ask again."
+
+
+class Draining(NotApplied):
+    """Raised by `/readyz` while the service stops: it answers what it accepted and takes no new connections."""
+
+    code = "draining"
+    title = "Draining"
+    detail = "The service is stopping."
+
+
+class BadRequest(PexError):
+    """A request that is wrong as it stands: answered with `status`, and nothing was done."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail

@@ -1,0 +1,103 @@
+"""Answers as bytes.
+
+The idea: all of an answer's head but the date and a few numbers is known before the step is. `Head` keeps that part
+ready, so rendering is one format of a few fields. An answer is rendered for a connection that goes on, or closes, as
+its request wished; `closing` changes one that turns out to be the last.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Final
+
+from pexservice.errors import BadRequest, NotApplied
+from pexservice.http.request import Request
+from pexservice.store import Place
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_END_OF_HEAD: Final = b"\r\n\r\n"
+_CLOSE: Final = "Connection: close\r\n"
+_KEEP_ALIVE_10: Final = "Connection: keep-alive\r\n"
+"""HTTP/1.0 closes unless told otherwise, HTTP/1.1 goes on."""
+
+
+class Clock:
+    """The time as of the last sweep: one reading a second serves every request."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        """Monotonic, for deadlines."""
+        self.date = ""
+        """Wall clock, for the Date field (RFC 9110, 6.6.1)."""
+        self.tick()
+
+    def tick(self) -> None:
+        """Read the clocks."""
+        self.now_s = time.monotonic()
+        self.date = formatdate(usegmt=True)
+
+
+class Head:
+    """The part of an answer's head that does not change, and how to complete it."""
+
+    __slots__ = ("_clock", "_start")
+
+    def __init__(self, clock: Clock, status: int, fields: Mapping[str, str], request: Request | None) -> None:
+        """Without a request, the answer is to something that was none, and the last."""
+        if request is None or not request.keep_alive:
+            connection = _CLOSE
+        else:
+            connection = _KEEP_ALIVE_10 if request.is_http_10 else ""
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        self._clock = clock
+        self._start = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{connection}{lines}Date: "
+
+    def bare(self, fields: str = "") -> bytes:
+        """Return an answer without a body, of a status that never has one: 204, 304. `fields` are whole lines."""
+        return f"{self._start}{self._clock.date}\r\n{fields}\r\n".encode("ascii")
+
+    def with_body(self, body: str, fields: str = "", *, omit_body: bool = False) -> bytes:
+        """Return an answer with an ASCII body, or with `omit_body` the same without it, as HEAD wants it."""
+        head = f"{self._start}{self._clock.date}\r\n{fields}Content-Length: {len(body)}\r\n\r\n"
+        return (head if omit_body else head + body).encode("ascii")
+
+
+def walk_fields(place: Place) -> str:
+    """Return the header lines that every answer about the walk has."""
+    return f"Pex-Sequence: {place.sequence}\r\nPex-Position: {place.position}\r\n"
+
+
+def problem(
+    clock: Clock, request: Request | None, status: int, detail: str, *, code: str = "", title: str = "", **more: str
+) -> bytes:
+    """Return an error as application/problem+json (RFC 9457). `more` are header fields, with _ for -."""
+    document = {
+        "type": f"urn:pexservice:problem:{code}" if code else "about:blank",
+        "title": title or HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    fields = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
+    fields |= {name.replace("_", "-"): value for name, value in more.items()}
+    omit_body = request is not None and request.method == "HEAD"
+    return Head(clock, status, fields, request).with_body(json.dumps(document) + "\n", omit_body=omit_body)
+
+
+def bad_request(clock: Clock, error: BadRequest) -> bytes:
+    """Return the answer to what was no valid request. It is the connection's last."""
+    return problem(clock, None, error.status, error.detail)
+
+
+def not_applied(clock: Clock, request: Request, error: NotApplied) -> bytes:
+    """Return the 503 of a request that was turned away before it did anything."""
+    retry_after = str(error.retry_after_s)
+    return problem(clock, request, 503, error.detail, code=error.code, title=error.title, Retry_After=retry_after)
+
+
+def closing(answer: bytes) -> bytes:
+    """Return an answer, rendered for a connection that goes on, for one that closes after it."""
+    head, end, body = answer.partition(_END_OF_HEAD)
+    fields = head.replace(_KEEP_ALIVE_10.encode(), b"") + b"\r\n" + _CLOSE.encode()
+    return fields + end[2:] + body

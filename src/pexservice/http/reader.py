@@ -1,0 +1,167 @@
+"""Cuts the bytes of one connection into requests. No sockets.
+
+The idea: bytes go in as they come, whole requests come out, however the bytes were cut. A head is handed on only when
+its empty line is there, and a body is read and discarded within its limit, so whoever gets a request from here holds
+one that arrived complete. The first error ends the reading: after it nobody knows where the next request begins.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import httptools
+
+from pexservice.errors import BadRequest
+from pexservice.http.request import Request, check_request_line, parse_head
+from pexservice.limits import BODY_BYTES_MAX, CHUNKED_BYTES_MAX, HEADER_BYTES_MAX, REQUEST_LINE_BYTES_MAX
+
+_END_OF_HEAD: Final = b"\r\n\r\n"
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+_NOT_A_METHOD = re.compile(rb"[^!#$%&'*+\-.^_`|~0-9A-Za-z]")
+
+
+@dataclass(frozen=True, slots=True)
+class WantsContinue:
+    """The client waits for 100 Continue before it sends the body of its request."""
+
+
+Event = Request | WantsContinue | BadRequest
+
+
+class Reader:
+    """The reading side of a connection."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._searched = 0
+        self._body: _SizedBody | _ChunkedBody | None = None
+        self._request: Request | None = None
+        self._failed = False
+        self.finished = False
+        """No more requests will come: the last one said close, or there was an error."""
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether everything so far was read as whole requests."""
+        return not self._buffer and self._request is None and not self._failed
+
+    @property
+    def in_body(self) -> bool:
+        """Whether a head was read and its body is awaited."""
+        return self._request is not None
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Take bytes in and return what they complete, in order. A BadRequest is the last event there ever is."""
+        events: list[Event] = []
+        self._buffer += data
+        try:
+            while not self.finished and self._advance(events):
+                pass
+        except BadRequest as error:
+            self.finished = self._failed = True
+            events.append(error)
+        return events
+
+    def _advance(self, events: list[Event]) -> bool:
+        """Read one head or one body. Return whether there may be more to read in what has come."""
+        if self._request is None:
+            head = self._take_head()
+            if head is None:
+                return False
+            self._request = parse_head(head)
+            if self._request.has_body:
+                size = self._request.body_bytes
+                self._body = _ChunkedBody() if size is None else _SizedBody(size)
+                if self._request.expects_continue and not self._buffer:
+                    events.append(WantsContinue())
+        if self._body is not None:
+            if not self._body.take(self._buffer):
+                return False
+            self._body = None
+        events.append(self._request)
+        self.finished = not self._request.keep_alive
+        self._request = None
+        return True
+
+    def _take_head(self) -> bytes | None:
+        buffer = self._buffer
+        while buffer.startswith(b"\r\n"):  # RFC 9112, 2.2: an empty line before a request is ignored.
+            del buffer[:2]
+        end = buffer.find(_END_OF_HEAD, max(0, self._searched - len(_END_OF_HEAD) + 1))
+        limit = end + len(_END_OF_HEAD) if end >= 0 else len(buffer)
+        if _BARE_LF.search(buffer, max(0, self._searched - 1), limit):
+            raise BadRequest(400, "A line ends with CR LF, not with LF alone.")
+        if end < 0:
+            self._check_partial_head()
+            self._searched = len(buffer)
+            return None
+        head = bytes(buffer[:limit])
+        del buffer[:limit]
+        self._searched = 0
+        return head
+
+    def _check_partial_head(self) -> None:
+        """Refuse what can no longer become valid, without waiting for the rest of it."""
+        buffer = self._buffer
+        line_end = buffer.find(b"\r\n")
+        if line_end < 0:
+            if buffer != b"\r" and _NOT_A_METHOD.match(buffer):
+                raise BadRequest(400, "The request does not begin with a method.")
+            if len(buffer) > REQUEST_LINE_BYTES_MAX + 1:  # The one may be the CR.
+                raise BadRequest(414, f"The request line is over {REQUEST_LINE_BYTES_MAX} bytes.")
+            return
+        check_request_line(bytes(buffer[:line_end]))
+        if len(buffer) - line_end - 2 > HEADER_BYTES_MAX + 1:
+            raise BadRequest(431, f"The header section is over {HEADER_BYTES_MAX} bytes.")
+
+
+class _SizedBody:
+    """A body of known size."""
+
+    def __init__(self, size: int) -> None:
+        self._missing_bytes = size
+
+    def take(self, buffer: bytearray) -> bool:
+        """Discard the body's bytes from the front of the buffer; return whether that was all of it."""
+        taken = min(self._missing_bytes, len(buffer))
+        del buffer[:taken]
+        self._missing_bytes -= taken
+        return self._missing_bytes == 0
+
+
+class _ChunkedBody:
+    """A chunked body, decoded by llhttp.
+
+    llhttp does not say where in the bytes given to it a message ended. It always ends with a line, so it is given one
+    line at a time.
+    """
+
+    def __init__(self) -> None:
+        self._complete = False
+        self._body_bytes = 0
+        self._raw_bytes = 0
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.feed_data(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+    def on_body(self, data: bytes) -> None:
+        """llhttp calls this with each piece of the decoded body."""
+        self._body_bytes += len(data)
+
+    def on_message_complete(self) -> None:
+        """llhttp calls this at the end."""
+        self._complete = True
+
+    def take(self, buffer: bytearray) -> bool:
+        """As `_SizedBody.take`. Raises BadRequest 400, 413."""
+        while buffer and not self._complete:
+            end = buffer.find(b"\n") + 1 or len(buffer)
+            line = bytes(buffer[:end])
+            del buffer[:end]
+            self._raw_bytes += len(line)
+            try:
+                self._parser.feed_data(line)
+            except httptools.HttpParserError as error:
+                raise BadRequest(400, "The chunked body is malformed.") from error
+            if self._body_bytes > BODY_BYTES_MAX or self._raw_bytes > CHUNKED_BYTES_MAX:
+                raise BadRequest(413, f"The body is over {BODY_BYTES_MAX} bytes. No endpoint reads one.")
+        return self._complete

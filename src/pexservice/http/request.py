@@ -1,0 +1,166 @@
+"""The head of one request, judged as a whole. No sockets, no state.
+
+The idea: llhttp is the strict judge of header fields and framing; this module adds what it leaves to its user (Host,
+versions, targets, codings) and the limits. A head is judged only when it is there in full, so its outcome does not
+depend on how it was cut into packets, and the same bytes always mean the same request.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import httptools
+
+from pexservice.errors import BadRequest
+from pexservice.limits import (
+    BODY_BYTES_MAX,
+    HEADER_BYTES_MAX,
+    HEADER_FIELDS_MAX,
+    REQUEST_LINE_BYTES_MAX,
+)
+
+_TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_REQUEST_LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % _TOKEN)
+_ABSOLUTE_FORM = re.compile(rb"(?i:https?)://([^/?#]+)(/[^?#]*)?(?:\?[^#]*)?")
+_ORIGIN_FORM = re.compile(rb"(/[^?#]*)(?:\?[^#]*)?")
+_HOST = re.compile(
+    rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]*)?"  # RFC 3986, 3.2.2
+)
+_METHODS_LLHTTP_SHOULD_SEE: Final = {b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"TRACE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request whose head is valid. `body_bytes` is None when the body is chunked."""
+
+    method: str
+    path: str
+    is_http_10: bool
+    keep_alive: bool
+    expects_continue: bool
+    body_bytes: int | None
+    fields: tuple[tuple[bytes, bytes], ...]
+
+    @property
+    def has_body(self) -> bool:
+        """Whether bytes of a body follow the head."""
+        return self.body_bytes != 0
+
+    def values(self, name: bytes) -> list[str]:
+        """Return the values of a header field, named in lower case, in order."""
+        return [value.decode("latin-1") for field, value in self.fields if field == name]
+
+    def tokens(self, name: bytes) -> Iterator[str]:
+        """Yield the members of a comma-separated header field, in lower case."""
+        for value in self.values(name):
+            yield from (member.strip().lower() for member in value.split(","))
+
+
+class _Fields:
+    """What llhttp calls back with."""
+
+    def __init__(self) -> None:
+        self.fields: list[tuple[bytes, bytes]] = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields.append((name.lower(), value))
+
+
+def check_request_line(line: bytes) -> tuple[bytes, bytes, bool]:
+    """Return method, target and whether the version is 1.0. Raises BadRequest 400, 414, 505."""
+    if len(line) > REQUEST_LINE_BYTES_MAX:
+        raise BadRequest(414, f"The request line is over {REQUEST_LINE_BYTES_MAX} bytes.")
+    matched = _REQUEST_LINE.fullmatch(line)
+    if matched is None:
+        raise BadRequest(400, "The request line is not METHOD SP TARGET SP HTTP/1.1.")
+    method, target, major, minor = matched.groups()
+    if major != b"1" or minor > b"1":
+        raise BadRequest(505, "This server speaks HTTP/1.1 and HTTP/1.0.")
+    return method, target, minor == b"0"
+
+
+def parse_head(head: bytes) -> Request:
+    """Judge the head of a request, from its first byte to its empty line. Raises BadRequest."""
+    line, _, section = head.partition(b"\r\n")
+    method, target, is_http_10 = check_request_line(line)
+    if len(section) - len(b"\r\n") > HEADER_BYTES_MAX:
+        raise BadRequest(431, f"The header section is over {HEADER_BYTES_MAX} bytes.")
+    if section.count(b"\r\n") - 1 > HEADER_FIELDS_MAX:
+        raise BadRequest(431, f"The header section has over {HEADER_FIELDS_MAX} fields.")
+    fields = _parse_fields(head, method)
+
+    def values(name: bytes) -> list[bytes]:
+        return [value for field, value in fields if field == name]
+
+    _check_host(values(b"host"), is_http_10=is_http_10)
+    connection = {token.strip().lower() for value in values(b"connection") for token in value.split(b",")}
+    expects = [value.lower() for value in values(b"expect")] if not is_http_10 else []
+    if any(value != b"100-continue" for value in expects):
+        raise BadRequest(417, "The only expectation that this server meets is 100-continue.")
+    return Request(
+        method=method.decode("ascii"),
+        path=_path(target, method),
+        is_http_10=is_http_10,
+        keep_alive=b"close" not in connection and (not is_http_10 or b"keep-alive" in connection),
+        expects_continue=bool(expects),
+        body_bytes=_body_bytes(values(b"transfer-encoding"), values(b"content-length"), is_http_10=is_http_10),
+        fields=tuple(fields),
+    )
+
+
+def _parse_fields(head: bytes, method: bytes) -> list[tuple[bytes, bytes]]:
+    if method not in _METHODS_LLHTTP_SHOULD_SEE:
+        # llhttp knows a fixed set of methods, some of which (CONNECT, PRI) change how it reads on. Any token is a
+        # method (RFC 9110, 9.1); llhttp is to judge the rest of the head as it would for the plainest of them.
+        head = b"GET" + head[len(method) :]
+    collected = _Fields()
+    try:
+        httptools.HttpRequestParser(collected).feed_data(head)
+    except httptools.HttpParserUpgrade:
+        pass  # An upgrade that the server does not take up is ignored (RFC 9110, 7.8).
+    except httptools.HttpParserError as error:
+        raise BadRequest(400, "The request is malformed.") from error
+    return collected.fields
+
+
+def _check_host(hosts: list[bytes], *, is_http_10: bool) -> None:
+    """RFC 9112, 3.2: exactly one valid Host; HTTP/1.0 may go without."""
+    if not hosts and is_http_10:
+        return
+    if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+        raise BadRequest(400, "The request must have exactly one Host field, with a valid value.")
+
+
+def _path(target: bytes, method: bytes) -> str:
+    """RFC 9112, 3.2: origin-form, absolute-form, or `*` with OPTIONS."""
+    if target == b"*" and method == b"OPTIONS":
+        return "*"
+    matched = _ORIGIN_FORM.fullmatch(target)
+    if matched is None:
+        matched = _ABSOLUTE_FORM.fullmatch(target)
+        if matched is None or not _HOST.fullmatch(matched[1]):
+            raise BadRequest(400, "The request target is neither a path nor an absolute http URI.")
+        return (matched[2] or b"/").decode("ascii")
+    return matched[1].decode("ascii")
+
+
+def _body_bytes(codings: list[bytes], lengths: list[bytes], *, is_http_10: bool) -> int | None:
+    """RFC 9112, 6.3, strictly: whatever two readers could frame in two ways is refused."""
+    if codings:
+        if lengths or is_http_10:
+            raise BadRequest(400, "Transfer-Encoding goes neither with Content-Length nor with HTTP/1.0.")
+        members = [member.strip().lower() for value in codings for member in value.split(b",")]
+        if members[-1] != b"chunked" or members.count(b"chunked") > 1:
+            raise BadRequest(400, "The last transfer coding, and only the last, must be chunked.")
+        if len(members) > 1:
+            raise BadRequest(501, "The only transfer coding that this server knows is chunked.")
+        return None
+    if not lengths:
+        return 0
+    if len(lengths) > 1 or not re.fullmatch(rb"[0-9]{1,19}", lengths[0]):
+        raise BadRequest(400, "Content-Length must be one decimal number.")
+    length = int(lengths[0])
+    if length > BODY_BYTES_MAX:
+        raise BadRequest(413, f"The body is over {BODY_BYTES_MAX} bytes. No endpoint reads one.")
+    return length

@@ -1,0 +1,200 @@
+"""From a request to an action: which path does what, for which methods, in which form.
+
+The idea: everything about a request that does not depend on when it is carried out is decided here, once.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+from pexservice import __version__
+from pexservice.errors import NotApplied
+from pexservice.http import negotiation
+from pexservice.http.action import Action, Body, ReplyAction, StepAction, document, number
+from pexservice.http.answer import Clock, Head, not_applied, problem, walk_fields
+from pexservice.http.request import Request
+from pexservice.steps import NEXT, PREVIOUS, RESET
+from pexservice.store import Place
+
+_STEPS: Final = {"/next": NEXT, "/previous": PREVIOUS, "/reset": RESET}
+_ALLOW_STEP: Final = "GET, POST, OPTIONS"
+_ALLOW_READ: Final = "GET, HEAD, OPTIONS"
+_ALLOW_ANY: Final = "GET, HEAD, POST, OPTIONS"
+
+_JSON: Final = "application/json"
+_TEXT: Final = "text/plain"
+_DOCUMENT: Final = "application/vnd.pexservice+json"
+_BODIES: Final[dict[str, Body]] = {_JSON: number, _TEXT: number, _DOCUMENT: document}
+"""The forms of a value. The first is the answer to clients that do not care."""
+
+_VARY: Final = "Accept, Prefer"
+_MINIMAL: Final = {"Preference-Applied": "return=minimal", "Vary": _VARY}
+_HOME_FIELDS: Final = {
+    "Cache-Control": "no-cache",
+    "Vary": "Accept",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+}
+_HERE: Final = Path(__file__).parent
+_HOME_HTML: Final = (_HERE / "home.html").read_text("ascii")
+_OPENAPI: Final = (_HERE / "openapi.json").read_text("ascii").replace("{version}", __version__)
+
+HOME_TEXT: Final = """\
+pexservice {version}: a durable, exact walk along the Fibonacci numbers.
+
+It stands at position {position}, after {sequence} steps.
+
+  GET       /current    the value here
+  GET POST  /next       one step up, and the value there
+  GET POST  /previous   one step down, and the value there
+  GET POST  /reset      back to position 0
+  GET       /livez      is the process alive
+  GET       /readyz     does it take steps
+  GET       /metrics    counts for Prometheus
+  GET       /openapi.json
+
+Every step is on disk before it is answered. POST is the recommended way to step.
+"""
+
+
+class Walk(Protocol):
+    """What is durable and may be shown."""
+
+    @property
+    def place(self) -> Place:
+        """Where the walk stands."""
+        ...
+
+    def digits(self) -> str:
+        """Return the digits of the value there. Raises NotApplied."""
+        ...
+
+
+Reply = Callable[[], bytes]
+
+
+class Routes:
+    """Turns requests into actions."""
+
+    def __init__(
+        self, walk: Walk, clock: Clock, *, unready: Callable[[], NotApplied | None], metrics: Callable[[], str]
+    ) -> None:
+        """`unready` tells why the service takes no steps, if so; `metrics` gives the exposition text."""
+        self._walk = walk
+        self._clock = clock
+        self._unready = unready
+        self._metrics = metrics
+        self._reads: dict[str, Callable[[Request], Reply]] = {
+            "/": self._home,
+            "/current": self._current,
+            "/livez": self._livez,
+            "/readyz": self._readyz,
+            "/metrics": self._exposition,
+            "/openapi.json": self._openapi,
+        }
+
+    def action(self, request: Request) -> Action:
+        """Return what a request amounts to; a request that is turned away amounts to the answer that says so."""
+        if request.path in _STEPS:
+            return self._step(request)
+        if request.path == "*":
+            return self._reply(request, self._options(request, _ALLOW_ANY))
+        read = self._reads.get(request.path)
+        if read is None:
+            return self._problem(request, 404, "There is nothing here. GET / lists what there is.")
+        if request.method in {"GET", "HEAD"}:
+            return self._reply(request, read(request))
+        return self._other_method(request, _ALLOW_READ)
+
+    def _step(self, request: Request) -> Action:
+        if request.method not in {"GET", "POST"}:
+            return self._other_method(request, _ALLOW_STEP)
+        if negotiation.is_speculative(request):
+            return self._problem(request, 403, "A prefetch does not step.")
+        if negotiation.is_cross_site(request):
+            return self._problem(request, 403, "A page of another site does not step.")
+        if negotiation.wants_minimal(request):
+            head = self._head(request, 204, _MINIMAL | {"Cache-Control": "no-store"})
+            return StepAction(request, _STEPS[request.path], head, None)
+        form = negotiation.preferred(request, list(_BODIES))
+        head = self._head(request, 200, {"Content-Type": form, "Cache-Control": "no-store", "Vary": _VARY})
+        return StepAction(request, _STEPS[request.path], head, _BODIES[form])
+
+    def _current(self, request: Request) -> Reply:
+        form = negotiation.preferred(request, list(_BODIES))
+        is_minimal = negotiation.wants_minimal(request)
+        fields = {"Cache-Control": "no-cache", "Vary": _VARY}
+        full = self._head(request, 200, {"Content-Type": form} | fields)
+        minimal = self._head(request, 204, _MINIMAL | fields)
+        unchanged = self._head(request, 304, fields)
+
+        def reply() -> bytes:
+            place = self._walk.place
+            variant = "minimal" if is_minimal else form.rpartition("/")[2]
+            etag = f'"{place.sequence}-{place.position}-{variant}"'
+            lines = f"{walk_fields(place)}ETag: {etag}\r\n"
+            if negotiation.has_current(request, etag):
+                return unchanged.bare(lines)
+            if is_minimal:
+                return minimal.bare(lines)
+            body = _BODIES[form](place, self._walk.digits())
+            return full.with_body(body, lines, omit_body=request.method == "HEAD")
+
+        return reply
+
+    def _home(self, request: Request) -> Reply:
+        is_html = negotiation.wants_html(request)
+        template = _HOME_HTML if is_html else HOME_TEXT
+        fields = {"Content-Type": "text/html; charset=utf-8" if is_html else _TEXT} | _HOME_FIELDS
+        head = self._head(request, 200, fields)
+
+        def reply() -> bytes:
+            place = self._walk.place
+            body = (
+                template.replace("{version}", __version__)
+                .replace("{position}", str(place.position))
+                .replace("{sequence}", str(place.sequence))
+            )
+            return head.with_body(body, walk_fields(place), omit_body=request.method == "HEAD")
+
+        return reply
+
+    def _livez(self, request: Request) -> Reply:
+        return self._text(request, _TEXT, lambda: "ok\n")
+
+    def _readyz(self, request: Request) -> Reply:
+        ready = self._text(request, _TEXT, lambda: "ok\n")
+
+        def reply() -> bytes:
+            reason = self._unready()
+            return ready() if reason is None else not_applied(self._clock, request, reason)
+
+        return reply
+
+    def _exposition(self, request: Request) -> Reply:
+        return self._text(request, "text/plain; version=0.0.4; charset=utf-8", self._metrics)
+
+    def _openapi(self, request: Request) -> Reply:
+        return self._text(request, _JSON, lambda: _OPENAPI)
+
+    def _text(self, request: Request, content_type: str, text: Callable[[], str]) -> Reply:
+        head = self._head(request, 200, {"Content-Type": content_type, "Cache-Control": "no-cache"})
+        return lambda: head.with_body(text(), omit_body=request.method == "HEAD")
+
+    def _other_method(self, request: Request, allow: str) -> ReplyAction:
+        if request.method == "OPTIONS":
+            return self._reply(request, self._options(request, allow))
+        return self._problem(request, 405, f"{request.path} takes {allow}.", Allow=allow)
+
+    def _options(self, request: Request, allow: str) -> Reply:
+        return self._head(request, 204, {"Allow": allow}).bare
+
+    def _problem(self, request: Request, status: int, detail: str, **fields: str) -> ReplyAction:
+        return self._reply(request, lambda: problem(self._clock, request, status, detail, **fields))
+
+    @staticmethod
+    def _reply(request: Request, reply: Reply) -> ReplyAction:
+        return ReplyAction(request, reply, not request.keep_alive)
+
+    def _head(self, request: Request, status: int, fields: dict[str, str]) -> Head:
+        return Head(self._clock, status, fields, request)

@@ -1,0 +1,163 @@
+"""The listener and its connections.
+
+The idea: deadlines are looked at once a second in one pass over all connections (10,000 of them: some milliseconds),
+so a request costs no timer. When all places are taken, the connection that has been idle longest makes room.
+"""
+
+import asyncio
+import errno
+import socket
+import stat
+from collections import deque
+from pathlib import Path
+
+import structlog
+
+from pexservice.errors import AddressUnavailable, NotPermitted
+from pexservice.http.connection import Connection, Shared
+from pexservice.limits import BACKLOG, DRAIN_IDLE_S, SWEEP_PERIOD_S
+
+log = structlog.get_logger()
+
+_VICTIMS = 64
+"""How many idle connections are looked up in one go when places run out."""
+
+
+def bind(host: str, port: int, uds: Path | None) -> socket.socket:
+    """Return a socket that listens, so that the kernel holds connections until they are accepted.
+
+    Raises AddressUnavailable, NotPermitted.
+    """
+    where = f"unix:{uds}" if uds else f"{host}:{port}"
+    try:
+        if uds:
+            return _bind_unix(uds)
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except PermissionError as error:
+        message = f"may not listen on {where}: {error.strerror}. Ports below 1024 need the right to."
+        raise NotPermitted(message) from error
+    except OSError as error:
+        hint = "Another process listens there." if error.errno == errno.EADDRINUSE else "Choose another address."
+        message = f"cannot listen on {where}: {error.strerror}. {hint}"
+        raise AddressUnavailable(message) from error
+    return listener
+
+
+def _bind_unix(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and not _is_served(path):
+            path.unlink()  # Left behind by a process that was killed.
+        listener.bind(str(path))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _is_served(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return False
+    return True
+
+
+class Server:
+    """Accepts connections on a listening socket, sweeps them, and drains them in the end."""
+
+    def __init__(self, shared: Shared, *, connections_max: int) -> None:
+        self._shared = shared
+        self._connections_max = connections_max
+        self._connections: set[Connection] = set()
+        self._victims: deque[Connection] = deque()
+        self._victims_at_s = 0.0
+        self._refusal_logged_at_s = 0.0
+        self._listener: asyncio.Server | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._emptied: asyncio.Future[None] | None = None
+
+    @property
+    def connections(self) -> int:
+        """How many connections there are."""
+        return len(self._connections)
+
+    async def start(self, listener: socket.socket) -> None:
+        """Begin to accept."""
+        loop = asyncio.get_running_loop()
+        create = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
+        self._listener = await create(
+            lambda: Connection(self._shared, self._on_made, self._on_lost), sock=listener, backlog=BACKLOG
+        )
+        self._sweep()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Stop accepting, answer what was accepted, and close every connection, within the timeout."""
+        loop = asyncio.get_running_loop()
+        self._shared.draining = True
+        if self._listener is not None:
+            self._listener.close()
+        if self._connections:
+            self._emptied = loop.create_future()
+            closing_idle = loop.call_later(DRAIN_IDLE_S, self._close_idle)
+            try:
+                await asyncio.wait_for(self._emptied, timeout_s)
+            except TimeoutError:
+                log.warning("drain timeout, closing the rest", connections=len(self._connections))
+            closing_idle.cancel()
+        for connection in list(self._connections):
+            connection.abort()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+
+    def _close_idle(self) -> None:
+        for connection in [each for each in self._connections if each.is_idle]:
+            connection.close()
+
+    def _on_made(self, connection: Connection) -> None:
+        self._shared.metrics.connections_accepted += 1
+        self._connections.add(connection)
+        if len(self._connections) > self._connections_max:
+            self._make_room(connection)
+
+    def _on_lost(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if not self._connections and self._emptied is not None and not self._emptied.done():
+            self._emptied.set_result(None)
+
+    def _make_room(self, newcomer: Connection) -> None:
+        now_s = self._shared.clock.now_s
+        if not self._victims and self._victims_at_s != now_s:
+            self._victims_at_s = now_s
+            idle = [each for each in self._connections if each.is_idle and each is not newcomer]
+            self._victims.extend(sorted(idle, key=lambda each: each.active_s)[:_VICTIMS])
+        while self._victims:
+            victim = self._victims.popleft()
+            if victim in self._connections and victim.is_idle:
+                self._shared.metrics.connections_evicted += 1
+                self._connections.discard(victim)
+                victim.close()
+                return
+        self._shared.metrics.connections_refused += 1
+        if now_s != self._refusal_logged_at_s:
+            self._refusal_logged_at_s = now_s
+            log.warning("connection refused, none is idle", connections=self._connections_max)
+        newcomer.abort()
+
+    def _sweep(self) -> None:
+        self._shared.clock.tick()
+        for connection in list(self._connections):
+            connection.sweep()
+        self._sweeping = asyncio.get_running_loop().call_later(SWEEP_PERIOD_S, self._sweep)

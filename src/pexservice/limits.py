@@ -1,0 +1,67 @@
+"""Every bound of the service in one place, each with its unit in its name and the reason beside it.
+
+The idea: a service on 512 MiB stays up because nothing in it can grow without end. Those that an operator may want to
+change are options of `pexservice serve`, and these are their defaults.
+"""
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+GIB: Final = 1024 * MIB
+
+# The journal.
+SEGMENT_BYTES_MAX: Final = 4 * MIB
+"""A segment is closed beyond it. A start proves one segment: 4 MiB are 70,000 rows, 40 ms."""
+HISTORY_BYTES_MAX: Final = 1 * GIB
+"""Oldest segments go beyond it: some 18 million groups, hours of full load."""
+
+# The engine.
+PENDING_STEPS_MAX: Final = 16_384
+"""Steps waiting for the disk. More than every connection having one; at 5,000 syncs/s some 0.2 s of work."""
+GROUP_STEPS_MAX: Final = 4_096
+"""Steps in a group. Keeps a row under 9 KiB when no two neighbours are alike, and a group's answers under 2 ms."""
+GROUP_ANSWER_BYTES_MAX: Final = 4 * MIB
+"""Digits rendered for one group: some 10 ms, for which nobody else is served."""
+UNSENT_BYTES_MAX: Final = 128 * MIB
+"""Answers rendered but not taken by their clients, over all connections; a quarter of the smallest machine."""
+HEAL_PERIOD_S: Final = 1.0
+"""How often a full disk is tried again."""
+
+# The wire. nginx and Apache httpd allow 8 KiB for a line and 100 fields; ours need a hundredth of it.
+REQUEST_LINE_BYTES_MAX: Final = 4 * KIB
+HEADER_BYTES_MAX: Final = 16 * KIB
+HEADER_FIELDS_MAX: Final = 64
+BODY_BYTES_MAX: Final = 1 * KIB
+"""No endpoint reads a body."""
+CHUNKED_BYTES_MAX: Final = 16 * KIB
+"""A chunked body with its framing, extensions and trailers: 1-byte chunks take six bytes each."""
+REQUEST_TIMEOUT_S: Final = 10
+"""For a new connection's first byte, for the rest of a header, for a body, and for progress in reading an answer."""
+LINGER_S: Final = 2
+"""After a last answer, to read what the client was still sending, so that the answer is not lost to a reset."""
+KEEP_ALIVE_S: Final = 75
+"""An idle connection. Longer than the 60 s of common proxies, so that they close first and race with nothing."""
+SWEEP_PERIOD_S: Final = 1.0
+"""How often deadlines are looked at: one pass over all connections instead of a timer for each."""
+UNANSWERED_STEPS_MAX: Final = 256
+"""Pipelined steps of one connection that wait at a time; the rest of its requests wait unread."""
+WRITE_BUFFER_BYTES_MAX: Final = 16 * KIB
+"""Unsent bytes of one connection beyond which it is not read. Times 10,000 connections, 160 MiB."""
+CONNECTIONS_MAX: Final = 10_000
+RESERVED_DESCRIPTORS: Final = 32
+"""Descriptors kept back from connections, for the journal, the listener, the log and the event loop."""
+BACKLOG: Final = 4_096
+"""Connections that the kernel holds before they are accepted; it takes at most net.core.somaxconn."""
+
+# Memory of requests seen before (http/memo.py).
+MEMO_REQUESTS_MAX: Final = 1_024
+MEMO_REQUEST_BYTES_MAX: Final = 2 * KIB
+
+# Start and stop.
+RECOVERY_PATIENCE_S: Final = 1.0
+"""A start answers 503 only if recovery takes longer; until then clients wait in the kernel's backlog."""
+DRAIN_TIMEOUT_S: Final = 10
+DRAIN_IDLE_S: Final = 0.5
+"""On a stop, how long an idle connection may still send the request that was under way; its answer says close."""
+SYNC_INTERVAL_S: Final = 1

@@ -1,0 +1,204 @@
+"""The service as a whole: what is started in which order, and how it ends.
+
+The idea: the data directory is locked and the address bound before anything is written, so a second service or a
+wrong address changes nothing; and the kernel holds the clients that come while the journal is read.
+"""
+
+import asyncio
+import os
+import resource
+import signal
+import socket
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import uvloop
+
+from pexservice import original
+from pexservice.config import Settings
+from pexservice.engine import Engine
+from pexservice.errors import Draining, JournalFailed, NotApplied
+from pexservice.http.action import StepAction
+from pexservice.http.answer import Clock
+from pexservice.http.connection import Shared
+from pexservice.http.routes import Routes
+from pexservice.http.server import Server, bind
+from pexservice.journal.recovery import Recovered, recover
+from pexservice.journal.writer import Journal
+from pexservice.limits import RECOVERY_PATIENCE_S, RESERVED_DESCRIPTORS
+from pexservice.metrics import Metrics
+from pexservice.storage.linux import LinuxDisk
+from pexservice.storage.syncer import Syncer
+
+if TYPE_CHECKING:
+    from pexservice.exposition import Exposition
+
+log = structlog.get_logger()
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop. Raises Fatal, with the exit status that says why."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.get_loop().set_exception_handler(_log_unexpected)
+        runner.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    await _Service(settings).run()
+
+
+class _Service:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._metrics = Metrics()
+        self._engine: Engine[StepAction] = Engine(self._metrics, pending_steps_max=settings.pending_steps_max)
+        clock = Clock()
+        routes = Routes(self._engine, clock, unready=self._unready, metrics=self._metrics_text)
+        self._shared = Shared(self._engine, routes, clock, self._metrics, settings.keep_alive_s)
+        self._server = Server(self._shared, connections_max=_connections_max(settings.connections_max))
+        self._syncer = Syncer()
+        self._opened: asyncio.Future[Journal] = asyncio.get_running_loop().create_future()
+        self._exposition: Exposition | None = None
+
+    async def run(self) -> None:
+        """Start, serve, and stop when told to. Raises Fatal."""
+        settings = self._settings
+        stopping = _stop_signal()
+        disk = LinuxDisk.own(settings.data_dir, self._syncer)
+        listener = bind(settings.host, settings.port, settings.uds)
+        working = asyncio.create_task(self._work(disk))
+
+        await _first(working, stopping, self._opened, timeout_s=RECOVERY_PATIENCE_S)
+        if not working.done():
+            await self._server.start(listener)
+            log.info("listening", where=_address(listener))
+            await _first(working, stopping)
+        draining = asyncio.create_task(self._drain())
+        if not working.done():
+            await _first(working, draining)
+        if working.done():
+            await working
+        await draining
+        log.info("stopped")
+
+    async def _work(self, disk: LinuxDisk) -> None:
+        """Recover, then take steps for ever. Raises Fatal."""
+        settings = self._settings
+        is_interval = settings.durability == "interval"
+        began_s = time.perf_counter()
+        recovered = await asyncio.to_thread(self._recover, disk)
+        journal = await Journal.open(
+            disk, recovered, interval=is_interval, history_bytes_max=settings.history_bytes_max
+        )
+        self._metrics.recovery_seconds = time.perf_counter() - began_s
+        log.info(
+            "recovered",
+            data_dir=str(settings.data_dir),
+            sequence=journal.place.sequence,
+            position=journal.place.position,
+            seconds=round(self._metrics.recovery_seconds, 3),
+            durability=settings.durability,
+            sync=self._syncer.method,
+        )
+        self._opened.set_result(journal)
+        if is_interval:
+            await asyncio.gather(self._engine.run(journal), self._flush_forever(journal))
+        else:
+            await self._engine.run(journal)
+
+    def _recover(self, disk: LinuxDisk) -> Recovered:
+        """Find where the walk stopped, taking over a file of the original if there is no journal yet."""
+        recovered = recover(disk)
+        path = self._settings.data_dir / original.FILE_NAME
+        if recovered.has_history or not path.exists():
+            return recovered
+        place = original.read(path)
+        log.info("taking over the walk of the original", file=str(path))
+        return replace(recovered, place=place)
+
+    async def _flush_forever(self, journal: Journal) -> None:
+        while True:
+            await asyncio.sleep(self._settings.sync_interval_s)
+            await journal.flush()
+
+    async def _drain(self) -> None:
+        """Answer what was accepted, make it durable, and let go of the journal. Raises JournalFailed."""
+        timeout_s = self._settings.drain_timeout_s
+        log.info("draining", connections=self._server.connections, timeout_s=timeout_s)
+        began_s = time.monotonic()
+        await self._server.drain(timeout_s)
+        try:
+            await asyncio.wait_for(self._engine.drained(), max(0, timeout_s - (time.monotonic() - began_s)))
+        except TimeoutError as error:
+            message = f"the disk did not answer within {timeout_s:g} s: {self._engine.waiting} steps are unanswered."
+            raise JournalFailed(message) from error
+        if self._opened.done():
+            await self._opened.result().close()
+
+    def _unready(self) -> NotApplied | None:
+        return Draining() if self._shared.draining else self._engine.refusal
+
+    def _metrics_text(self) -> str:
+        if self._exposition is None:
+            # PERF: imported at the first scrape, not at the start: 40 ms of the time to the first answer.
+            from pexservice.exposition import Exposition  # noqa: PLC0415
+
+            self._exposition = Exposition(
+                self._metrics,
+                place=lambda: self._engine.place,
+                waiting=lambda: self._engine.waiting,
+                connections=lambda: self._server.connections,
+                is_ready=lambda: self._unready() is None,
+                segment_bytes=lambda: self._opened.result().segment_bytes,
+                durability=self._settings.durability,
+                sync_method=self._syncer.method,
+            )
+        return self._exposition.text()
+
+
+async def _first(*futures: asyncio.Future[Any], timeout_s: float | None = None) -> None:
+    await asyncio.wait(futures, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _stop_signal() -> asyncio.Future[None]:
+    """Return a future that the first SIGTERM or SIGINT fulfils; a second ends the process at once."""
+    loop = asyncio.get_running_loop()
+    stopping: asyncio.Future[None] = loop.create_future()
+
+    def on_signal(number: int) -> None:
+        if stopping.done():
+            log.warning("second signal, stopping at once")
+            os._exit(128 + number)
+        stopping.set_result(None)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    return stopping
+
+
+def _address(listener: socket.socket) -> str:
+    name = listener.getsockname()
+    if listener.family == socket.AF_UNIX:
+        return f"unix:{name}"
+    host = f"[{name[0]}]" if listener.family == socket.AF_INET6 else name[0]
+    return f"http://{host}:{name[1]}"
+
+
+def _connections_max(wanted: int) -> int:
+    """Return how many connections the descriptor limit allows, after raising it as far as it goes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + RESERVED_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < needed:
+            allowed = max(1, soft - RESERVED_DESCRIPTORS)
+            log.warning("the descriptor limit allows fewer connections", wanted=wanted, allowed=allowed)
+            return allowed
+    return wanted
+
+
+def _log_unexpected(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    log.error("unexpected error", what=context["message"], exc_info=context.get("exception"))
