@@ -56,11 +56,11 @@ class Caller(Protocol[A_contra]):
     """Who asked. Exactly one of the two is called for each step that `submit` took, in the order of submission."""
 
     def deliver(self, asked: A_contra, answer: bytes) -> None:
-        """The step is durable; this is what `asked` rendered."""
+        """Take what `asked` rendered: the step is durable."""
         ...
 
     def refuse(self, asked: A_contra, error: NotApplied) -> None:
-        """The step was not taken."""
+        """Take note that the step was not taken."""
         ...
 
 

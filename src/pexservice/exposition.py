@@ -16,7 +16,7 @@ from pexservice.store import Place
 class Exposition(Collector):
     """Shows the counts and the state of one service."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each part of the service that it shows.
         self,
         metrics: Metrics,
         *,

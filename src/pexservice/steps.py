@@ -15,7 +15,7 @@ On disk a group is written run-length encoded, `3n1p1r`: three next, one previou
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final, NewType
 
 Step = NewType("Step", int)
@@ -97,7 +97,7 @@ def encode(group: list[Run]) -> str:
 def decode(text: str) -> list[Run]:
     """Read what `encode` wrote. Raises ValueError for anything that it would not have written."""
     group = [Run(int(count), Step(ord(step))) for count, step in _RUN.findall(text)]
-    if not _RUNS.fullmatch(text) or any(a.step == b.step for a, b in zip(group, group[1:], strict=False)):
+    if not _RUNS.fullmatch(text) or any(a.step == b.step for a, b in pairwise(group)):
         message = f"not a run-length notation of steps: {text!r:.80}"
         raise ValueError(message)
     return group

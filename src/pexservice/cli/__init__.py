@@ -24,7 +24,7 @@ Shell completion, for bash (zsh and fish alike):
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=_COMPLETION)
 def commands() -> None:
-    """A durable, exact walk along the Fibonacci numbers, over HTTP.
+    r"""Walk the Fibonacci numbers over HTTP, durably and exactly.
 
     Every step is on disk before it is answered; killed at any instant, the service starts again where it stopped.
 

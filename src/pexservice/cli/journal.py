@@ -85,6 +85,7 @@ def export(data_dir: Path, *, values: bool, original: bool) -> None:
         message = "--original has its values already; leave --values out."
         raise click.UsageError(message)
     walker = Walker()
+    row: Callable[[int, int, int], str]
     if original:
         row = partial(_original_row, walker)
     else:

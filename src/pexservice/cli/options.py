@@ -11,7 +11,7 @@ from pexservice.config import parse_duration_s, parse_size_bytes
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-class _Parsed(click.ParamType):
+class _Parsed(click.ParamType[float]):
     """A value with a unit, read by one of the functions of `config`."""
 
     def __init__(self, name: str, parse: Callable[[str], float]) -> None:

@@ -70,7 +70,8 @@ def serve(log_format: Any, log_level: str, **given: Any) -> None:
     from pexservice import logs, service  # noqa: PLC0415 - imports are start-up time.
 
     if given["durability"] == "interval" and given["sync_interval"] <= 0:
-        raise click.BadParameter("must be above 0.", param_hint="--sync-interval")
+        message = "must be above 0."
+        raise click.BadParameter(message, param_hint="--sync-interval")
     logs.configure(log_format, log_level)
     settings = Settings(
         host=given["host"],

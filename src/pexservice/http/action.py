@@ -57,10 +57,10 @@ Action = StepAction | ReplyAction
 
 
 def number(_place: Place, digits: str) -> str:
-    """The original's wire format: the bare number and a newline."""
+    """Write the original's wire format: the bare number and a newline."""
     return digits + "\n"
 
 
 def document(place: Place, digits: str) -> str:
-    """All about the value. It is a string: JavaScript loses integers past 2^53."""
+    """Write all about the value. It is a string: JavaScript loses integers past 2^53."""
     return f'{{"sequence":{place.sequence},"position":{place.position},"digits":{len(digits)},"value":"{digits}"}}'

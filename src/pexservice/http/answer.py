@@ -69,7 +69,7 @@ def walk_fields(place: Place) -> str:
     return f"Pex-Sequence: {place.sequence}\r\nPex-Position: {place.position}\r\n"
 
 
-def problem(
+def problem(  # noqa: PLR0913 - the members of a problem document.
     clock: Clock, request: Request | None, status: int, detail: str, *, code: str = "", title: str = "", **more: str
 ) -> bytes:
     """Return an error as application/problem+json (RFC 9457). `more` are header fields, with _ for -."""

@@ -8,8 +8,9 @@ requests under way than it may have, nothing more is read from it.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 from pexservice.engine import Engine
@@ -123,18 +124,18 @@ class Connection(asyncio.Protocol):
             self._pump()
 
     def eof_received(self) -> bool:
-        """The client sends no more. It gets the answers that it waits for, if any."""
+        """Give a client that sends no more the answers that it waits for, if any."""
         self._asked_last = True
         return not self._is_ending and bool(self._unanswered or self._queue)
 
     def pause_writing(self) -> None:
-        """The client falls behind in reading."""
+        """Stop reading from a client that falls behind in reading."""
         self._is_clogged = True
         self._account()
         self._throttle()
 
     def resume_writing(self) -> None:
-        """The client has caught up."""
+        """Go on with a client that has caught up."""
         self._is_clogged = False
         self._account()
         self._pump()
@@ -211,7 +212,7 @@ class Connection(asyncio.Protocol):
 
     # How it is done.
 
-    def _read(self, data: bytes) -> Sequence[Action]:
+    def _read(self, data: bytes) -> list[Action]:
         """Return the actions that the bytes complete."""
         shared = self._shared
         reader = self._reader
@@ -228,8 +229,7 @@ class Connection(asyncio.Protocol):
             elif isinstance(event, WantsContinue):
                 actions.append(ReplyAction(None, lambda: CONTINUE, closes=False))
             else:
-                answer = bad_request(shared.clock, event)
-                actions.append(ReplyAction(None, lambda answer=answer: answer, closes=True))
+                actions.append(ReplyAction(None, partial(bad_request, shared.clock, event), closes=True))
         if was_at_boundary and reader.at_boundary and all(isinstance(e, Request) and not e.has_body for e in events):
             shared.memo.remember(data, actions)
         return actions

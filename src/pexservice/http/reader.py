@@ -144,11 +144,11 @@ class _ChunkedBody:
         self._parser.feed_data(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
 
     def on_body(self, data: bytes) -> None:
-        """llhttp calls this with each piece of the decoded body."""
+        """Count a piece of the decoded body; llhttp calls this."""
         self._body_bytes += len(data)
 
     def on_message_complete(self) -> None:
-        """llhttp calls this at the end."""
+        """Note the end; llhttp calls this."""
         self._complete = True
 
     def take(self, buffer: bytearray) -> bool:

@@ -77,10 +77,7 @@ class Segment:
         before = self.opening.place
         for index, row in enumerate(self.rows):
             try:
-                group = decode_group(row)
-                if not group.follows(before):
-                    message = f"its steps do not lead there from {before}"
-                    raise InvalidRowError(message)
+                group = _decode_following(row, before)
             except InvalidRowError as error:
                 offset = self.valid_bytes - sum(len(later) + 1 for later in self.rows[index:])
                 raise damage(self.name, index + 3, offset, str(error)) from error
@@ -117,6 +114,14 @@ def read(name: str, data: bytes) -> Segment | None:
     except InvalidRowError as error:
         raise damage(name, valid, valid_bytes - len(rows[-1]) - 1, str(error)) from error
     return Segment(name, opening, rows, place, valid_bytes, len(rest))
+
+
+def _decode_following(row: bytes, before: Place) -> Group:
+    group = decode_group(row)
+    if not group.follows(before):
+        message = f"its steps do not lead there from {before}"
+        raise InvalidRowError(message)
+    return group
 
 
 def _read_opening(name: str, data: bytes) -> Opening | None:

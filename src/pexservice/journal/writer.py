@@ -10,7 +10,7 @@ import errno
 import time
 from collections.abc import Awaitable
 from contextlib import suppress
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import structlog
 
@@ -26,6 +26,15 @@ from pexservice.store import Place
 log = structlog.get_logger()
 
 _NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class _Written(NamedTuple):
+    """A group whose row is written, and not yet known to be durable."""
+
+    start: Place
+    end: Place
+    row_bytes: int
+    checksum: int
 
 
 class Journal:
@@ -77,15 +86,14 @@ class Journal:
         end = Place(start.sequence + len(steps), fold(group)(start.position))
         row, checksum = encode_group(end, group, time.time(), self._checksum)
         self._append(file, row)
-        return self._finish(file, start, end, len(row), checksum, None if self._interval else file.sync())
+        synced = None if self._interval else file.sync()
+        return self._finish(file, synced, _Written(start, end, len(row), checksum))
 
     async def _rotate_and_commit(self, steps: bytes) -> Place:
         await self._rotate()
         return await self.commit(steps)
 
-    async def _finish(
-        self, file: File, start: Place, end: Place, row_bytes: int, checksum: int, synced: Awaitable[None] | None
-    ) -> Place:
+    async def _finish(self, file: File, synced: Awaitable[None] | None, written: "_Written") -> Place:
         if synced is None:
             self._unsynced = True
         else:
@@ -93,9 +101,9 @@ class Journal:
         if not file.is_linked():
             message = f"the segment {self._name} was removed while it was in use. Restore the data directory."
             raise JournalFailed(message)
-        self.place, self._checksum = end, checksum
-        self.segment_bytes += row_bytes
-        return start
+        self.place, self._checksum = written.end, written.checksum
+        self.segment_bytes += written.row_bytes
+        return written.start
 
     async def heal(self) -> NotApplied | None:
         """As `Store.heal`: try to begin a new segment. Raises JournalFailed."""

@@ -91,7 +91,7 @@ class LinuxDisk:
 
     def read(self, name: str) -> bytes:
         """As `Disk.read`."""
-        with open(os.open(name, os.O_RDONLY, dir_fd=self._fd), "rb") as file:
+        with os.fdopen(os.open(name, os.O_RDONLY, dir_fd=self._fd), "rb") as file:
             return file.read()
 
     def create(self, name: str) -> LinuxFile:
