@@ -75,13 +75,14 @@ class _Service:
             await self._server.start(listener)
             log.info("listening", where=_address(listener))
             await _first(working, stopping)
-        draining = asyncio.create_task(self._drain())
         if not working.done():
+            draining = asyncio.create_task(self._drain())
             await _first(working, draining)
-        if working.done():
-            await working
-        await draining
-        log.info("stopped")
+            if draining.done():
+                await draining
+                log.info("stopped")
+                return
+        await working
 
     async def _work(self, disk: LinuxDisk) -> None:
         """Recover, then take steps for ever. Raises Fatal."""
