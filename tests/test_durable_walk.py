@@ -6,60 +6,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
 
 from pexservice.fibonacci import Pair
-
-
-class Service:
-    """A running service and the port it told in its log."""
-
-    def __init__(self, data_dir: Path, *arguments: str) -> None:
-        command = [sys.executable, "-m", "pexservice", "serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
-        self.log: list[str] = []
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        self.port = 0
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.log.append(line)
-            told = re.search(r"where=http://127\.0\.0\.1:(\d+)", line)
-            if told:
-                self.port = int(told[1])
-                break
-
-    def ask(self, path: str, method: str = "GET") -> tuple[int, int, str]:
-        """Return status, sequence and body of one answer."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            connection.request(method, path)
-            answer = connection.getresponse()
-            return answer.status, int(answer.headers.get("Pex-Sequence", -1)), answer.read().decode().strip()
-        finally:
-            connection.close()
-
-    def end(self, number: int) -> int:
-        """Send a signal and return the exit status."""
-        self.process.send_signal(number)
-        rest = self.process.communicate(timeout=30)[1]
-        self.log.append(rest)
-        return self.process.returncode
-
-
-@contextmanager
-def serving(data_dir: Path, *arguments: str) -> Iterator[Service]:
-    service = Service(data_dir, *arguments)
-    try:
-        yield service
-    finally:
-        if service.process.poll() is None:
-            service.end(signal.SIGKILL)
-        if service.process.stderr is not None:
-            service.process.stderr.close()
+from support.service import Service, serving
 
 
 def test_a_killed_service_loses_no_answered_step(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pexservice.fibonacci import fibonacci_modulo
 from pexservice.store import Place
 
 FILE_NAME: Final = "fibo.csv"
-_FIELDS = re.compile(r"\s*([0-9]{1,20}),([0-9]{1,20}),([0-9]{1,20}),([0-9]{1,20}),([0-9]{1,20})\s*", re.ASCII)
+_FIELDS = re.compile(r"\s{0,16}([0-9]{1,20}),([0-9]{1,20}),([0-9]{1,20}),([0-9]{1,20}),([0-9]{1,20})\s{0,16}", re.ASCII)
 _FILE_BYTES_MAX: Final = 4096
 _WRAP: Final = 1 << 64
 
