@@ -115,7 +115,7 @@ class LinuxDisk:
     def sync_names(self) -> Awaitable[None]:
         """As `Disk.sync_names`."""
         assert self._syncer is not None, "a directory opened for reading"
-        return self._syncer.sync(self._fd)
+        return self._syncer.sync(self._fd, is_directory=True)
 
     def close(self) -> None:
         """Let go of the directory, and of its lock."""

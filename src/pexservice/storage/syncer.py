@@ -40,14 +40,16 @@ class Syncer:
         """How syncs are done: `linux-aio` or `thread`."""
         return "thread" if self._context is None else "linux-aio"
 
-    def sync(self, fd: int) -> asyncio.Future[None]:
+    def sync(self, fd: int, *, is_directory: bool = False) -> asyncio.Future[None]:
         """Begin to put everything written to `fd` on stable storage; the future is done when it is there.
 
-        The future raises OSError if that cannot be known. Never call it again for the same file then.
+        A directory gets fsync: fdatasync may leave out a rename, which changes no size. The future raises OSError if
+        the outcome cannot be known. Never call it again for the same file then.
         """
         if self._context is not None:
             done = self._loop.create_future()
-            operation = linux_aio.Operation.fdsync(fd)
+            begin = linux_aio.Operation.fsync if is_directory else linux_aio.Operation.fdsync
+            operation = begin(fd)
             operation.set_callback(partial(self._on_done, done))
             try:
                 self._context.submit(operation)
@@ -55,7 +57,7 @@ class Syncer:
                 self._fall_back(error)
             else:
                 return done
-        return self._loop.run_in_executor(self._thread, os.fdatasync, fd)
+        return self._loop.run_in_executor(self._thread, os.fsync if is_directory else os.fdatasync, fd)
 
     def close(self) -> None:
         """Let go of what the syncer holds, without waiting for a sync that hangs."""
