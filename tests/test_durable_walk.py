@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -148,3 +150,56 @@ def test_a_second_service_is_turned_away(tmp_path: Path) -> None:
         assert second.process.wait(30) == 75
         assert "--data-dir" in "".join(second.log)
         assert service.ask("/next")[0] == 200
+
+
+def test_a_stop_under_load_answers_every_pipelined_step(tmp_path: Path) -> None:
+    """SIGTERM answers what was sent, the last answer says close, and the sequence is what was answered."""
+    step = b"POST /next HTTP/1.1\r\nHost: x\r\n\r\n"
+    with serving(tmp_path) as service:
+        clients = [socket.create_connection(("127.0.0.1", service.port), timeout=30) for _ in range(8)]
+        for client in clients:
+            client.sendall(step * 200)
+        for client in clients:
+            client.recv(1, socket.MSG_PEEK)  # It is accepted, not only in the kernel's backlog.
+        assert service.end(signal.SIGTERM) == 0
+        answered = 0
+        for client in clients:
+            received = b""
+            while piece := client.recv(65536):
+                received += piece
+            client.close()
+            assert received.count(b"HTTP/1.1 200 OK") == 200
+            assert b"\r\nConnection: close\r\n" in received[received.rindex(b"HTTP/1.1") :]
+            answered += 200
+    with serving(tmp_path) as service:
+        assert service.ask("/current")[1] == answered
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed; make test-deps brings it")
+def test_each_group_is_synced_once_and_before_its_answers(tmp_path: Path) -> None:
+    """The system calls of each group are: write its row, sync once, learn of success, and only then answer."""
+    trace = tmp_path / "trace"
+    strace = [
+        "strace",
+        "-D",
+        "-f",
+        "-o",
+        str(trace),
+        "-e",
+        "trace=io_submit,io_getevents,fdatasync,write,writev,sendmsg",
+    ]
+    with serving(tmp_path / "data", prefix=strace) as service:
+        for _ in range(20):
+            assert service.ask("/next", "POST")[0] == 200
+        service.end(signal.SIGTERM)
+    kinds = {
+        r'write\(\d+, "\d+,\d+,\d+n,': "row",
+        r"IOCB_CMD_FDSYNC": "sync",
+        r"fdatasync\(": "sync",
+        r"io_getevents\(.*res=0": "done",
+        r"fdatasync.*= 0": "done",
+        r'"HTTP/1\.1 200': "answer",
+    }
+    calls = [kind for line in trace.read_text().splitlines() for form, kind in kinds.items() if re.search(form, line)]
+    first = calls.index("row")
+    assert calls[first : first + 80] == ["row", "sync", "done", "answer"] * 20

@@ -32,7 +32,7 @@ class Exposition(Collector):
         self._place = place
         self._gauges: dict[str, tuple[str, Callable[[], float]]] = {
             "pex_steps_waiting": ("Steps submitted and not yet durable.", waiting),
-            "pex_connections": ("Open connections.", connections),
+            "pex_connections_open": ("Open connections.", connections),
             "pex_unsent_bytes": ("Bytes of answers that clients have yet to take.", lambda: metrics.unsent_bytes),
             "pex_ready": ("1 if steps are taken, else 0.", is_ready),
             "pex_segment_bytes": ("Size of the segment being written.", segment_bytes),

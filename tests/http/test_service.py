@@ -3,13 +3,14 @@
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pexservice.fibonacci import Pair
+from pexservice.fibonacci import Pair, fibonacci_modulo
 from support.requests import BAD
 from support.service import Service, exchange, serving
 
@@ -271,3 +272,23 @@ def test_slow_clients_are_gone_at_their_deadlines(tmp_path: Path) -> None:
             client.close()
         assert received == [b"", b"HTTP/1.1 408", b"HTTP/1.1 408", b"HTTP/1.1 200"]
         assert sequence(service) == 0
+
+
+def test_a_client_that_does_not_read_is_gone_at_its_deadline(tmp_path: Path) -> None:
+    """Answers that are not taken for 10 seconds end their connection, and their memory is free again."""
+    position = 1_000_000
+    (tmp_path / "fibo.csv").write_text(f"0,{position},0,{fibonacci_modulo(position, 2**64)},0")
+    with serving(tmp_path) as service, socket.create_connection(("127.0.0.1", service.port), timeout=30) as client:
+        client.sendall(CURRENT * 1000)
+        while (unsent := _gauge(service, "pex_unsent_bytes")) == 0:
+            time.sleep(0.05)
+        assert unsent < 10 * 2**20  # One connection's requests wait while its answers do.
+        while _gauge(service, "pex_unsent_bytes"):
+            assert ask(service, "GET", "/livez")[0] == 200
+            time.sleep(0.2)
+        assert _gauge(service, "pex_connections_open") == 1
+
+
+def _gauge(service: Service, name: str) -> float:
+    families = text_string_to_metric_families(ask(service, "GET", "/metrics")[2])
+    return next(family.samples[0].value for family in families if family.name == name)

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -14,8 +14,19 @@ from pathlib import Path
 class Service:
     """A running service and the port it told in its log."""
 
-    def __init__(self, data_dir: Path, *arguments: str) -> None:
-        command = [sys.executable, "-m", "pexservice", "serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
+    def __init__(self, data_dir: Path, *arguments: str, prefix: Sequence[str] = ()) -> None:
+        command = [
+            *prefix,
+            sys.executable,
+            "-m",
+            "pexservice",
+            "serve",
+            "--port",
+            "0",
+            "--data-dir",
+            str(data_dir),
+            *arguments,
+        ]
         self.log: list[str] = []
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         self.port = 0
@@ -46,8 +57,9 @@ class Service:
 
 
 @contextmanager
-def serving(data_dir: Path, *arguments: str) -> Iterator[Service]:
-    service = Service(data_dir, *arguments)
+def serving(data_dir: Path, *arguments: str, prefix: Sequence[str] = ()) -> Iterator[Service]:
+    """Run a service for a while. A `prefix` is a command that runs it."""
+    service = Service(data_dir, *arguments, prefix=prefix)
     try:
         yield service
     finally:

@@ -44,7 +44,7 @@ def status(url: str) -> None:
         "sequence": f"{after['pex_sequence_total']:.0f}",
         "steps/s": f"{rate:.0f}",
         "steps waiting": f"{after['pex_steps_waiting']:.0f}",
-        "connections": f"{after['pex_connections']:.0f}",
+        "connections": f"{after['pex_connections_open']:.0f}",
         "memory": f"{after.get('process_resident_memory_bytes', 0) / 2**20:.0f} MiB",
         "running": labels,
     }
