@@ -230,7 +230,8 @@ class Connection(asyncio.Protocol):
                 actions.append(ReplyAction(None, lambda: CONTINUE, closes=False))
             else:
                 actions.append(ReplyAction(None, partial(bad_request, shared.clock, event), closes=True))
-        if was_at_boundary and reader.at_boundary and all(isinstance(e, Request) and not e.has_body for e in events):
+        is_whole = was_at_boundary and reader.at_boundary and bool(events)
+        if is_whole and all(isinstance(event, Request) and not event.has_body for event in events):
             shared.memo.remember(data, actions)
         return actions
 

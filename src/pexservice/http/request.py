@@ -64,7 +64,7 @@ class _Fields:
         self.fields: list[tuple[bytes, bytes]] = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.fields.append((name.lower(), value))
+        self.fields.append((name.lower(), value.rstrip(b" \t")))  # RFC 9112, 5.1; llhttp leaves what trails.
 
 
 def check_request_line(line: bytes) -> tuple[bytes, bytes, bool]:

@@ -1,0 +1,213 @@
+"""The judge of requests: what RFC 9110, RFC 9112 and the limits make of each one, without sockets."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pexservice.errors import BadRequest
+from pexservice.http.reader import Event, Reader, WantsContinue
+from pexservice.http.request import Request, check_request_line, parse_head
+from support.messages import CHUNKED, HOST, INVALID, INVALID_HEADS, NEXT, VALID, Invalid, Valid, chunked, raw
+
+WHOLE_VALID = {name: valid for name, valid in VALID.items() if not valid.data.startswith(b"\r\n")}
+WHOLE_INVALID = {name: each for name, each in INVALID_HEADS.items() if b"\n\n" not in each.data and name[:2] != "LF"}
+"""The reader, not `parse_head`, judges what comes before a head and how its lines end."""
+
+MESSAGES: list[Valid | Invalid] = [*VALID.values(), *INVALID.values()]
+
+
+def head_of(data: bytes) -> bytes:
+    return data[: data.index(b"\r\n\r\n") + 4]
+
+
+def feed(*pieces: bytes) -> list[Event]:
+    """Return what a new reader makes of bytes that come in pieces."""
+    reader = Reader()
+    return [event for piece in pieces for event in reader.feed(piece)]
+
+
+def one_by_one(data: bytes) -> list[Event]:
+    return feed(*(data[index : index + 1] for index in range(len(data))))
+
+
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    return [data[begin:end] for begin, end in pairwise([0, *sorted(places), len(data)])]
+
+
+def requests_of(events: list[Event]) -> list[Event]:
+    """Leave out the wish for 100 Continue, which depends on whether the body is there already."""
+    return [event for event in events if not isinstance(event, WantsContinue)]
+
+
+def outcome(events: list[Event]) -> list[object]:
+    """Return what can be compared: requests as they are, and that, not why, there was an error."""
+    return [event if isinstance(event, Request) else "error" for event in requests_of(events)]
+
+
+@pytest.mark.parametrize("valid", WHOLE_VALID.values(), ids=WHOLE_VALID)
+def test_a_valid_head_says_what_it_says(valid: Valid) -> None:
+    """Method, path, persistence and framing are those that the RFCs read in the bytes."""
+    request = parse_head(head_of(valid.data))
+    read = (request.method, request.path, request.keep_alive, request.body_bytes)
+    assert read == (valid.method, valid.path, valid.keep_alive, valid.body_bytes)
+
+
+@pytest.mark.parametrize("invalid", WHOLE_INVALID.values(), ids=WHOLE_INVALID)
+def test_an_invalid_head_gets_its_status(invalid: Invalid) -> None:
+    """A head that breaks a rule of the RFCs, or a limit, is refused with the status for it."""
+    with pytest.raises(BadRequest) as refused:
+        parse_head(head_of(invalid.data))
+    assert refused.value.status == invalid.status
+
+
+@pytest.mark.parametrize("valid", VALID.values(), ids=VALID)
+def test_a_valid_message_is_one_request_however_it_is_cut(valid: Valid) -> None:
+    """Whole, byte by byte, and with another request behind it, it is the same single request."""
+    (request,) = feed(valid.data)
+    assert isinstance(request, Request)
+    assert (request.method, request.path, request.body_bytes) == (valid.method, valid.path, valid.body_bytes)
+    assert requests_of(one_by_one(valid.data)) == [request]
+    assert feed(valid.data + NEXT) == [request, *(feed(NEXT) if valid.keep_alive else [])]
+
+
+@pytest.mark.parametrize("invalid", INVALID.values(), ids=INVALID)
+def test_an_invalid_message_is_an_error_however_it_is_cut(invalid: Invalid) -> None:
+    """Whole, byte by byte, and with another request behind it, it is one error with one status, and the end."""
+    for events in (
+        feed(invalid.data),
+        one_by_one(invalid.data),
+        feed(invalid.data + NEXT),
+        feed(NEXT + invalid.data, NEXT)[1:],
+    ):
+        (error,) = requests_of(events)
+        assert isinstance(error, BadRequest)
+        assert error.status == invalid.status
+
+
+@pytest.mark.parametrize("name", [name for name in VALID if len(VALID[name].data) < 200])
+def test_nothing_comes_of_part_of_a_message(name: str) -> None:
+    """Every proper beginning of a valid message gives no request and no error."""
+    data = VALID[name].data
+    for end in range(len(data)):
+        assert requests_of(feed(data[:end])) == []
+
+
+@given(st.lists(st.sampled_from(MESSAGES), max_size=6), st.data())
+def test_no_cut_of_a_pipeline_changes_its_requests(messages: list[Valid | Invalid], data: st.DataObject) -> None:
+    """Any sequence of messages, cut in any places, gives the same requests, and an error in the same place."""
+    stream = b"".join(message.data for message in messages)
+    places = data.draw(st.lists(st.integers(0, len(stream)), max_size=8))
+    assert outcome(feed(*cut(stream, places))) == outcome(feed(stream))
+
+
+SMALL = [message.data for message in MESSAGES if len(message.data) < 200]
+
+
+@given(
+    st.sampled_from(SMALL),
+    st.lists(st.tuples(st.integers(0, 200), st.sampled_from(b"\r\n\t :;,\0\x7f\xe40aA#%[@")), min_size=1, max_size=3),
+)
+def test_no_cut_of_a_garbled_message_changes_what_it_is(data: bytes, changes: list[tuple[int, int]]) -> None:
+    """A message with bytes changed or added is the same requests, then error or not, whole and byte by byte."""
+    garbled = bytearray(data)
+    for place, byte in changes:
+        if place % 2:
+            garbled.insert(place % (len(garbled) + 1), byte)
+        else:
+            garbled[place % len(garbled)] = byte
+    assert outcome(one_by_one(bytes(garbled))) == outcome(feed(bytes(garbled)))
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_break_the_reader(data: bytes) -> None:
+    """Whatever comes, the reader gives requests and at most one error, and never raises."""
+    events = feed(data)
+    assert all(isinstance(event, Request | WantsContinue | BadRequest) for event in events)
+    assert not any(isinstance(event, BadRequest) for event in events[:-1])
+
+
+@pytest.mark.parametrize(
+    ("version", "field", "keep_alive"),
+    [
+        (b"1.1", b"", True),
+        (b"1.1", b"Connection: close\r\n", False),
+        (b"1.1", b"Connection: Close\r\n", False),
+        (b"1.1", b"Connection: a, close , b\r\n", False),
+        (b"1.1", b"Connection: a\r\nConnection: close\r\n", False),
+        (b"1.1", b"Connection: keep-alive, close\r\n", False),
+        (b"1.1", b"Connection: closed\r\n", True),
+        (b"1.0", b"", False),
+        (b"1.0", b"Connection: Keep-Alive\r\n", True),
+        (b"1.0", b"Connection: keep-alive, close\r\n", False),
+    ],
+)
+def test_persistence_follows_version_and_connection(version: bytes, field: bytes, keep_alive: bool) -> None:  # noqa: FBT001
+    """HTTP/1.1 goes on unless the client says close, HTTP/1.0 ends unless it says keep-alive."""
+    request = parse_head(raw(HOST + field, line=b"GET / HTTP/" + version))
+    assert request.keep_alive == keep_alive
+
+
+@pytest.mark.parametrize(
+    ("data", "waits"),
+    [
+        (raw(HOST + b"Expect: 100-continue\r\nContent-Length: 3\r\n"), True),
+        (raw(CHUNKED + b"Expect: 100-continue\r\n"), True),
+        (raw(HOST + b"Expect: 100-continue\r\nContent-Length: 3\r\n", body=b"a"), False),
+        (raw(HOST + b"Expect: 100-continue\r\n"), False),
+        (raw(HOST + b"Expect: 100-continue\r\nContent-Length: 3\r\n", line=b"POST / HTTP/1.0"), False),
+        (raw(HOST + b"Expect: 100-continue\r\nContent-Length: 1025\r\n"), False),
+    ],
+)
+def test_only_a_client_that_waits_is_told_to_continue(data: bytes, waits: bool) -> None:  # noqa: FBT001
+    """100 Continue is wanted if a body will come, none of it is there, and the version knows of it."""
+    assert any(isinstance(event, WantsContinue) for event in feed(data)) == waits
+
+
+def test_a_client_is_told_to_continue_once() -> None:
+    """However the body then comes, 100 Continue is wanted one time."""
+    head = raw(CHUNKED + b"Expect: 100-continue\r\n")
+    events = feed(head, b"1\r\n", b"a\r\n", b"0\r\n", b"\r\n", NEXT)
+    assert [type(event) for event in events] == [WantsContinue, Request, Request]
+
+
+def test_at_boundary_tells_whether_all_was_whole() -> None:
+    """A reader is at a boundary before, between and after whole requests, and nowhere else."""
+    reader = Reader()
+    for data, at_boundary, in_body in [
+        (b"", True, False),
+        (b"\r\n", True, False),
+        (NEXT[:5], False, False),
+        (NEXT[5:], True, False),
+        (raw(HOST + b"Content-Length: 2\r\n"), False, True),
+        (b"a", False, True),
+        (b"b", True, False),
+        (chunked(b"0\r\n"), False, True),
+        (b"\r\n", True, False),
+        (b"\0", False, False),
+        (NEXT, False, False),
+    ]:
+        reader.feed(data)
+        assert (reader.at_boundary, reader.in_body) == (at_boundary, in_body), data
+
+
+def test_nothing_is_read_behind_the_last_request() -> None:
+    """After a request that says close, neither requests nor errors are found in what follows."""
+    last = raw(HOST + b"Connection: close\r\n")
+    for rest in (NEXT, b"\0\0\0", b"\r\n"):
+        assert len(feed(last + rest)) == len(feed(last, rest)) == 1
+
+
+def test_an_error_says_nothing_of_the_request() -> None:
+    """No detail of an error repeats bytes of the request that caused it."""
+    for data in (b"GET /leaked-target HTTP/7.7", b"GET leaked-target HTTP/1.1", b"leaked(method / HTTP/1.1"):
+        with pytest.raises(BadRequest) as refused:
+            parse_head(raw(line=data))
+        assert "leaked" not in refused.value.detail
+        assert "7.7" not in refused.value.detail
+
+
+def test_the_request_line_alone_can_be_judged() -> None:
+    """Method, target and version come from the line, whatever the target is."""
+    assert check_request_line(b"BREW tea:earl-grey HTTP/1.0") == (b"BREW", b"tea:earl-grey", True)

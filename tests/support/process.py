@@ -1,0 +1,143 @@
+"""The real service as a separate process, and the other commands, for tests that look at it from outside."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from support.client import Client
+
+COMMAND: Final = (sys.executable, "-m", "pexservice")
+HANG_S: Final = 60
+"""Nothing that these tests wait for takes long; beyond this it hangs."""
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment of this process, without options for the service but those given."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PEXSERVICE_")}
+    return inherited | more
+
+
+def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of `pexservice` that ends by itself; `more` are environment variables."""
+    return subprocess.run(
+        [*COMMAND, *arguments], env=environment(**more), capture_output=True, text=True, timeout=HANG_S, check=False
+    )
+
+
+class Service:
+    """A `pexservice serve`, its log as it comes, and where it listens, once it does."""
+
+    def __init__(self, command: Sequence[str], variables: Mapping[str, str], user: int | None) -> None:
+        self.lines: list[str] = []
+        self.where = ""
+        self._started = threading.Event()
+        self._process = subprocess.Popen(
+            command,
+            env=environment(**variables),
+            user=user,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # So that a wrapper and the service end together.
+        )
+        self._reading = threading.Thread(target=self._read_log)
+        self._reading.start()
+        assert self._started.wait(HANG_S), self.lines
+
+    def _read_log(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.lines.append(line)
+            if '"listening"' in line:
+                self.where = json.loads(line)["where"]
+                self._started.set()
+        self._started.set()
+
+    @property
+    def pid(self) -> int:
+        """The id of the process, or of its wrapper."""
+        return self._process.pid
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        assert self.where, f"it did not start: {self.log}"
+        return int(self.where.rpartition(":")[2])
+
+    @property
+    def log(self) -> str:
+        """Everything logged so far."""
+        return "".join(self.lines)
+
+    def logged(self, event: str) -> dict[str, Any]:
+        """Return the first log line about an event, once it is there."""
+        for _ in range(HANG_S * 100):
+            is_complete = not self._reading.is_alive()
+            for line in self.lines:
+                if line.startswith("{") and json.loads(line)["event"] == event:
+                    found: dict[str, Any] = json.loads(line)
+                    return found
+            if is_complete:
+                break
+            self._reading.join(0.01)
+        raise AssertionError(f"{event!r} was not logged: {self.log}")
+
+    def connect(self) -> Client:
+        """Return a new connection. Close it, or use it as a context manager."""
+        if self.where.startswith("unix:"):
+            return Client(self.where.removeprefix("unix:"))
+        return Client(("127.0.0.1", self.port))
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to the process."""
+        os.kill(self._process.pid, number)
+
+    def wait(self) -> int:
+        """Return the exit status, once it has ended and its log is read: minus the signal if one ended it."""
+        status = self._process.wait(HANG_S)
+        self._reading.join(HANG_S)
+        return status
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and return the exit status."""
+        self.send_signal(number)
+        return self.wait()
+
+    def clean_up(self) -> None:
+        """End the process, whatever it does."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self.wait()
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+
+
+@contextmanager
+def serving(
+    data_dir: Path, *arguments: str, wrapper: Sequence[str] = (), user: int | None = None, **variables: str
+) -> Iterator[Service]:
+    """Run the service until the end of the block, on a free port of the loopback interface.
+
+    It may have ended by itself at the beginning of the block, if it could not start.
+    """
+    options = ["--port", "0", "--data-dir", str(data_dir), "--log-format", "json", *arguments]
+    with started([*wrapper, *COMMAND, "serve", *options], user=user, **variables) as service:
+        yield service
+
+
+@contextmanager
+def started(command: Sequence[str], *, user: int | None = None, **variables: str) -> Iterator[Service]:
+    """Run a whole command that serves until the end of the block. It must log in JSON."""
+    service = Service(command, variables, user)
+    try:
+        yield service
+    finally:
+        service.clean_up()
