@@ -3,6 +3,9 @@
 #   make run      serve on http://127.0.0.1:8081 with the data in ./data
 #   make test     run the tests
 #   make check    everything else that CI checks: formatting, lint, types, layering
+#   make torture  attack the service for an hour or two, as root; resume with SEED=n
+#   make torture-short  the same in some minutes, as CI does
+#   make test-deps  install the Debian packages that tests and attacks use (as root)
 #   make format   format the code
 #   make lock     compute the lock files anew (needs a package index)
 #   make clean    remove what the above made, but never ./data
@@ -11,7 +14,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format lock clean test-deps
+.PHONY: run test check torture torture-short format lock clean test-deps
 
 run: $(VENV)/.run
 	@exec $(BIN)/pexservice serve --data-dir data
@@ -25,17 +28,24 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+torture: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m torture $(if $(SEED),--seed $(SEED)) $(TORTURE)
+
+torture-short: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m torture --short $(if $(SEED),--seed $(SEED)) $(TORTURE)
+
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Debian packages that some tests use; without them those tests skip and say so.
+# Debian packages that some tests and attacks use; without them those skip and say so.
+PACKAGES := apache2-utils e2fsprogs faketime fuse3 mount strace wrk
 test-deps:
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  command -v strace >/dev/null && command -v ab >/dev/null && command -v wrk >/dev/null || \
-	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq strace apache2-utils wrk; }; \
+	@if dpkg-query -W $(PACKAGES) >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES); \
 	else \
-	  echo "test-deps: not root on Debian or Ubuntu; install strace, apache2-utils and wrk for the tests that use them"; \
+	  echo "test-deps: not root on Debian or Ubuntu; for all tests and attacks install: $(PACKAGES)"; \
 	fi
 
 lock: $(VENV)/.dev
@@ -46,7 +56,7 @@ lock: $(VENV)/.dev
 	done
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .torture dist
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

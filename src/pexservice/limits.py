@@ -44,6 +44,8 @@ KEEP_ALIVE_S: Final = 75
 """An idle connection. Longer than the 60 s of common proxies, so that they close first and race with nothing."""
 SWEEP_PERIOD_S: Final = 1.0
 """How often deadlines are looked at: one pass over all connections instead of a timer for each."""
+TICK_S_MAX: Final = 2 * SWEEP_PERIOD_S
+"""What a pass that comes late counts for: the process was suspended, and its clients had nobody to talk to."""
 UNANSWERED_STEPS_MAX: Final = 256
 """Pipelined steps of one connection that wait at a time; the rest of its requests wait unread."""
 WRITE_BUFFER_BYTES_MAX: Final = 16 * KIB

@@ -6,40 +6,59 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from support.client import Client
 
-COMMAND: Final = (sys.executable, "-m", "pexservice")
+_TESTS: Final = Path(__file__).parents[1]
 HANG_S: Final = 60
 """Nothing that these tests wait for takes long; beyond this it hangs."""
+
+
+def command(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module as a program."""
+    return [sys.executable, "-m", module, *arguments]
 
 
 def environment(**more: str) -> dict[str, str]:
     """Return the environment of this process, without options for the service but those given."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PEXSERVICE_")}
-    return inherited | more
+    return inherited | {"PYTHONPATH": str(_TESTS)} | more
 
 
 def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command of `pexservice` that ends by itself; `more` are environment variables."""
     return subprocess.run(
-        [*COMMAND, *arguments], env=environment(**more), capture_output=True, text=True, timeout=HANG_S, check=False
+        command("pexservice", *arguments),
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
+        check=False,
     )
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return as soon as a condition holds, for what can only be seen by asking."""
+    deadline_s = time.monotonic() + HANG_S
+    while not condition():
+        assert time.monotonic() < deadline_s, "it never came to hold"
+        time.sleep(0.01)
 
 
 class Service:
     """A `pexservice serve`, its log as it comes, and where it listens, once it does."""
 
-    def __init__(self, command: Sequence[str], variables: Mapping[str, str], user: int | None) -> None:
+    def __init__(self, program: Sequence[str], variables: Mapping[str, str], user: int | None) -> None:
         self.lines: list[str] = []
         self.where = ""
         self._started = threading.Event()
         self._process = subprocess.Popen(
-            command,
+            program,
             env=environment(**variables),
             user=user,
             stdin=subprocess.DEVNULL,
@@ -122,21 +141,26 @@ class Service:
 
 @contextmanager
 def serving(
-    data_dir: Path, *arguments: str, wrapper: Sequence[str] = (), user: int | None = None, **variables: str
+    data_dir: Path,
+    *arguments: str,
+    program: Sequence[str] = tuple(command("pexservice")),
+    wrapper: Sequence[str] = (),
+    user: int | None = None,
+    **variables: str,
 ) -> Iterator[Service]:
     """Run the service until the end of the block, on a free port of the loopback interface.
 
     It may have ended by itself at the beginning of the block, if it could not start.
     """
     options = ["--port", "0", "--data-dir", str(data_dir), "--log-format", "json", *arguments]
-    with started([*wrapper, *COMMAND, "serve", *options], user=user, **variables) as service:
+    with started([*wrapper, *program, "serve", *options], user=user, **variables) as service:
         yield service
 
 
 @contextmanager
-def started(command: Sequence[str], *, user: int | None = None, **variables: str) -> Iterator[Service]:
+def started(program: Sequence[str], *, user: int | None = None, **variables: str) -> Iterator[Service]:
     """Run a whole command that serves until the end of the block. It must log in JSON."""
-    service = Service(command, variables, user)
+    service = Service(program, variables, user)
     try:
         yield service
     finally:

@@ -14,6 +14,7 @@ from typing import Final
 
 from pexservice.errors import BadRequest, NotApplied
 from pexservice.http.request import Request
+from pexservice.limits import TICK_S_MAX
 from pexservice.store import Place
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -28,14 +29,17 @@ class Clock:
 
     def __init__(self) -> None:
         self.now_s = 0.0
-        """Monotonic, for deadlines."""
+        """Seconds that the service was running, for deadlines. While it was suspended, no client was late."""
         self.date = ""
         """Wall clock, for the Date field (RFC 9110, 6.6.1)."""
+        self._ticked_s = time.monotonic()
         self.tick()
 
     def tick(self) -> None:
         """Read the clocks."""
-        self.now_s = time.monotonic()
+        ticked_s = time.monotonic()
+        self.now_s += min(ticked_s - self._ticked_s, TICK_S_MAX)
+        self._ticked_s = ticked_s
         self.date = formatdate(usegmt=True)
 
 

@@ -1,0 +1,1 @@
+"""Attacks on the running service, and on its parts: `python -m torture`, `make torture`."""

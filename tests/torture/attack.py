@@ -1,0 +1,90 @@
+"""What an attack is, and the bench that it works on.
+
+The idea: an attack is one function that does one *round* of harm to a real service and raises `Violation` if a promise
+was broken. The same function, run against a service with one of its safeguards taken out (`sabotage.py`), is the
+attack's negative control: there it must raise, or it proves nothing.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Literal
+
+from support.process import Service, command, serving
+from torture.sabotage import sabotaged
+
+
+class Violation(Exception):
+    """Raised when a promise was broken; says which, and what was seen."""
+
+
+def require(kept: bool, broken: str) -> None:  # noqa: FBT001 - reads as an assertion.
+    """Raise Violation unless a promise was kept."""
+    if not kept:
+        raise Violation(broken)
+
+
+class Unsupported(Exception):
+    """Raised when this machine cannot do what an attack needs; says what is missing."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What one round works with. Everything random in it comes from `rng`, so its seed replays it."""
+
+    rng: Random
+    index: int
+    """Which round of the attack this is; attacks that try *all* of something share it out by it."""
+    rounds: int
+    """How many rounds a full campaign has, for the same purpose."""
+    directory: Path
+    """An empty directory of the round's own, on an ordinary file system; removed afterwards."""
+    sabotage: str | None = None
+    """Which safeguard is taken out, in a negative control."""
+
+    def serving(
+        self,
+        data_dir: Path,
+        *arguments: str,
+        wrapper: Sequence[str] = (),
+        user: int | None = None,
+        small_segments: bool = False,
+        **variables: str,
+    ) -> AbstractContextManager[Service]:
+        """Run the service, as `support.process.serving`, with its safeguard taken out in a negative control."""
+        altered = [*([self.sabotage] if self.sabotage else []), *(["small-segments"] if small_segments else [])]
+        program = command("torture.sabotaged", ",".join(altered)) if altered else command("pexservice")
+        return serving(data_dir, *arguments, program=program, wrapper=wrapper, user=user, **variables)
+
+    @contextmanager
+    def in_process(self) -> Iterator[None]:
+        """Take the safeguard out of this process, for attacks that call the code directly."""
+        if self.sabotage is None:
+            yield
+        else:
+            with sabotaged(self.sabotage):
+                yield
+
+
+Pace = Literal["busy", "waiting", "alone"]
+"""How many rounds may run at a time: one a processor; many, since they spend their time waiting; or nothing else at
+all, since they measure time."""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One row of the table: what is done, how often, and what must be noticed."""
+
+    name: str
+    """As in the table."""
+    run: Callable[[Bench], int]
+    """Do one round; return how many cycles it was. Raises Violation, Unsupported."""
+    rounds: int
+    """In a full campaign."""
+    rounds_short: int
+    """In the short campaign that CI runs; it does the first ones of them."""
+    sabotage: str
+    """The safeguard without which the attack must find a violation."""
+    pace: Pace = "busy"

@@ -1,0 +1,110 @@
+"""SIGKILL at every system call of start, commit, rotation and stop.
+
+The idea: a process can only leave traces by system calls, so the instants before each of them are all the instants that
+matter. A first run under strace counts the calls of a short life; then that life is lived again once for each call, and
+ended on entering it. The calls before the data directory is opened are the interpreter's own, and are left out.
+"""
+
+import re
+import shutil
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from pexservice.steps import NEXT, PREVIOUS, RESET, Step
+from pexservice.store import Place
+from support.client import message
+from support.process import Service
+from torture.attack import Attack, Bench, Unsupported, require
+from torture.history import PATHS, Operation
+from torture.linearizability import check
+from torture.load import place_of, record
+
+_CALL = re.compile(r"^(\d+) +([a-z0-9_]+)\(", re.ASCII)
+_BURSTS: Final[list[list[Step | None]]] = [
+    [NEXT],
+    [NEXT],
+    [NEXT, NEXT, NEXT, NEXT],
+    [None, PREVIOUS],
+    [RESET],
+    [NEXT],
+    [NEXT],
+    [NEXT],
+    [PREVIOUS],
+    [NEXT],
+]
+"""What the life consists of. With small segments the journal rotates in its middle."""
+
+Call = tuple[str, int]
+"""A system call, and the how-manieth of that name in its thread."""
+
+
+def run(bench: Bench) -> int:
+    """End one life for each call of this round's share of them."""
+    if not shutil.which("strace"):
+        raise Unsupported("strace")
+    calls = _calls(bench)
+    share = calls[bench.index :: bench.rounds]
+    for call in share:
+        _kill_at(bench, call)
+    return len(share)
+
+
+def _calls(bench: Bench) -> list[Call]:
+    """Live the life undisturbed and return its calls, from the opening of the data directory to the end."""
+    trace = bench.directory / "trace"
+    data_dir = bench.directory / "counted"
+    wrapper = ["strace", "-D", "-f", "-o", str(trace), "-e", "trace=!futex,restart_syscall"]
+    with bench.serving(data_dir, wrapper=wrapper, small_segments=True) as service:
+        _live(service, [])
+        status = service.wait()
+    require(status == 0 or bench.sabotage is not None, f"ended with {status} when nothing was wrong: {service.log}")
+    seen: Counter[tuple[str, str]] = Counter()
+    calls: list[Call] = []
+    is_ours = False
+    for line in trace.read_text("utf-8", "replace").splitlines():
+        if matched := _CALL.match(line):
+            thread, name = matched.groups()
+            seen[thread, name] += 1
+            is_ours |= name != "execve" and str(data_dir) in line
+            if is_ours:
+                calls.append((name, seen[thread, name]))
+    assert len(calls) > 100, "the trace does not show the life of the service"
+    return sorted(set(calls))
+
+
+def _kill_at(bench: Bench, call: Call) -> None:
+    name, count = call
+    data_dir = Path(bench.directory / f"{name}-{count}")
+    inject = f"inject={name}:signal=SIGKILL:when={count}"
+    wrapper = ["strace", "-D", "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", f"trace={name}", "-e", inject]
+    history: list[Operation] = []
+    with bench.serving(data_dir, wrapper=wrapper, small_segments=True) as service:
+        if service.where:
+            _live(service, history)
+        status = service.wait()
+        require(status in {0, -signal.SIGKILL}, f"killed at {call}, ended with {status}: {service.log}")
+    with bench.serving(data_dir) as service:
+        require(bool(service.where), f"killed at {call}, does not start again: {service.log}")
+        check(history, Place(0, 0), place_of(service))
+    shutil.rmtree(data_dir)
+
+
+def _live(service: Service, history: list[Operation]) -> None:
+    """Ask for a few steps, one answer after the other, and stop; at any time the service may be gone."""
+    try:
+        with service.connect() as client:
+            for burst in _BURSTS:
+                operations = [Operation(step, time.monotonic()) for step in burst]
+                history += operations
+                client.send(b"".join(message("GET", PATHS[step]) for step in burst))
+                for operation in operations:
+                    record(operation, client.read())
+            service.send_signal(signal.SIGTERM)
+    except (OSError, ProcessLookupError):
+        return
+
+
+ATTACK: Final = Attack("SIGKILL at every system call", run, rounds=40, rounds_short=1, sabotage="late-write")

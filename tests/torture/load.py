@@ -1,0 +1,137 @@
+"""Mixed load from many clients, each request recorded with its outcome.
+
+The idea: three kinds of clients behave as real ones do: one keeps its connection and waits for each answer, one sends
+several requests in one go, one makes a connection for each request. Whatever happens to the service, a request that
+was begun stays in the history, as answered or as unknown.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from itertools import count
+from random import Random
+from types import TracebackType
+from typing import Final, Self
+
+from pexservice.steps import NEXT, PREVIOUS, RESET, Step
+from pexservice.store import Place
+from support.client import Answer, Client, message
+from support.process import Service
+from torture.attack import require
+from torture.history import PATHS, Operation
+from torture.linearizability import check
+
+WAIT_S: Final = 60
+"""Beyond it, what a round waits for will not come."""
+_BURST_MAX: Final = 5
+"""Requests that a pipelining client sends in one go. Few, so that few are unknown after a crash."""
+_MIX: Final[list[Step | None]] = [NEXT] * 12 + [PREVIOUS] * 3 + [None] * 4 + [RESET]
+
+
+def record(operation: Operation, answer: Answer) -> None:
+    """Note what an operation was answered."""
+    operation.answered_s = time.monotonic()
+    operation.status = answer.status
+    operation.closes = answer.closes
+    if answer.status in {200, 204}:
+        operation.place = Place(answer.sequence, answer.position)
+        operation.value = answer.body.decode("ascii").strip() if answer.body else None
+
+
+def place_of(service: Service) -> Place:
+    """Ask a service where its walk stands, and make sure of the value there."""
+    require(bool(service.where), f"it did not start: {service.log}")
+    operation = Operation(None, time.monotonic())
+    with service.connect() as client:
+        record(operation, client.ask("GET", "/current"))
+    require(operation.place is not None, f"/current was answered {operation.status}")
+    assert operation.place is not None
+    check([operation], operation.place, operation.place)
+    return operation.place
+
+
+class Load:
+    """Clients that keep asking, until the end of the block or of the service."""
+
+    def __init__(self, service: Service, rng: Random, *, clients: int = 8) -> None:
+        self.history: list[Operation] = []
+        """Every request that was begun. Complete after the block."""
+        self._service = service
+        self._stopping = threading.Event()
+        self._answers = 0
+        self._answered = threading.Condition()
+        self._garbled: list[str] = []
+        self._numbers = count()
+        styles = [self._keep_alive, self._pipelined, self._connection_each]
+        self._threads = [
+            threading.Thread(target=self._run, args=(styles[index % len(styles)], Random(rng.random())))
+            for index in range(clients)
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(WAIT_S)
+            if kind is None:
+                require(not thread.is_alive(), f"a client still waits for its answer after {WAIT_S} s")
+                require(not self._garbled, "; ".join(self._garbled))
+
+    def wait(self, answers: int) -> None:
+        """Return once so many answers have come since the block began."""
+        with self._answered:
+            is_met = self._answered.wait_for(lambda: self._answers >= answers, WAIT_S)
+        require(is_met, f"{self._answers} of {answers} answers came in {WAIT_S} s")
+
+    def _run(self, style: Callable[[Random, int], None], rng: Random) -> None:
+        """Ask in one style, on one connection after another, until there is none to be had."""
+        while not self._stopping.is_set():
+            try:
+                style(rng, next(self._numbers))
+            except ConnectionRefusedError:
+                return
+            except OSError:  # The service broke the connection off: what was unanswered stays unknown.
+                continue
+            except (AssertionError, ValueError) as error:
+                self._garbled.append(f"not an answer as it should be: {error}")
+                return
+
+    def _keep_alive(self, rng: Random, number: int) -> None:
+        with self._service.connect() as client:
+            while not self._stopping.is_set():
+                if self._exchange(client, rng, number, 1):
+                    return
+
+    def _pipelined(self, rng: Random, number: int) -> None:
+        with self._service.connect() as client:
+            while not self._stopping.is_set():
+                if self._exchange(client, rng, number, rng.randint(2, _BURST_MAX)):
+                    return
+
+    def _connection_each(self, rng: Random, number: int) -> None:
+        with self._service.connect() as client:
+            self._exchange(client, rng, number, 1, "Connection: close")
+
+    def _exchange(self, client: Client, rng: Random, number: int, size: int, *fields: str) -> bool:
+        """Send requests in one go and read their answers; tell whether the last of them was the connection's."""
+        steps = [rng.choice(_MIX) for _ in range(size)]
+        methods = [rng.choice(["GET", "POST"]) if step is not None else "GET" for step in steps]
+        data = [message(method, PATHS[step], *fields) for method, step in zip(methods, steps, strict=True)]
+        operations = [Operation(step, time.monotonic(), connection=number) for step in steps]
+        self.history += operations
+        client.send(b"".join(data))
+        for operation in operations:
+            answer = client.read()
+            record(operation, answer)
+            with self._answered:
+                self._answers += 1
+                self._answered.notify_all()
+            if answer.closes:
+                return True
+        return False

@@ -1,0 +1,144 @@
+"""Safeguards, each taken out on purpose. Only tests and attacks use this; the product has no such option.
+
+The idea: an attack that finds nothing may be a weak attack. So each is also run against a service that lacks the very
+safeguard that it probes, and must then find a violation.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from email.utils import formatdate
+from typing import Any, Final
+from unittest.mock import patch
+from zlib import crc32
+
+from pexservice.http import request, routes
+from pexservice.http.answer import Clock
+from pexservice.http.server import Server
+from pexservice.journal import record, segment, writer
+from pexservice.journal.record import HEADER
+from pexservice.storage.linux import LinuxFile
+from pexservice.storage.syncer import Syncer
+
+Patches = list[AbstractContextManager[Any]]
+
+
+def no_sync() -> Patches:
+    """Syncs report success and do nothing: what was written is lost with the power."""
+
+    def sync(_self: Syncer, _fd: int, *, is_directory: bool = False) -> asyncio.Future[None]:
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+    return [patch.object(Syncer, "sync", sync)]
+
+
+def late_write() -> Patches:
+    """A row is written only when the next one comes: what was answered is lost with the process."""
+    held: dict[LinuxFile, bytes] = {}
+    append = LinuxFile.append
+
+    def hold(self: LinuxFile, data: bytes) -> None:
+        append(self, held.pop(self, b""))
+        if data.startswith(HEADER):
+            append(self, data)
+        else:
+            held[self] = data
+
+    return [patch.object(LinuxFile, "append", hold)]
+
+
+def trust_short_write() -> Patches:
+    """What write(2) did not take is taken for written."""
+
+    def append(self: LinuxFile, data: bytes) -> None:
+        with suppress(OSError):
+            os.write(self._fd, data)
+
+    return [patch.object(LinuxFile, "append", append)]
+
+
+def wall_clock() -> Patches:
+    """Deadlines go by the time of day."""
+
+    def tick(self: Clock) -> None:
+        self.now_s = time.time()
+        self.date = formatdate(usegmt=True)
+
+    return [patch.object(Clock, "tick", tick)]
+
+
+def no_drain() -> Patches:
+    """A stop does not wait for what was accepted."""
+
+    async def drain(_self: Server, _timeout_s: float) -> None:
+        return
+
+    return [patch.object(Server, "drain", drain)]
+
+
+def small_segments() -> Patches:
+    """No safeguard: segments of a few rows, so that rotations are many."""
+    return [patch.object(writer, "SEGMENT_BYTES_MAX", 400)]
+
+
+def lenient_host() -> Patches:
+    """A request passes without Host, with two, and with a bad one."""
+    return [patch.object(request, "_check_host", lambda _hosts, *, is_http_10: None)]
+
+
+def lenient_framing() -> Patches:
+    """A coding wins over a length, however each is written, as in servers that can be smuggled through."""
+
+    def parse_fields(head: bytes, _method: bytes) -> list[tuple[bytes, bytes]]:
+        lines = [line.partition(b":") for line in head.split(b"\r\n")[1:-2]]
+        return [(name.strip().lower(), value.strip()) for name, _, value in lines]
+
+    def body_bytes(codings: list[bytes], lengths: list[bytes], *, is_http_10: bool) -> int | None:
+        if any(b"chunked" in coding.lower() for coding in codings):
+            return None
+        return int(lengths[-1]) if lengths and lengths[-1].isdigit() else 0
+
+    return [patch.object(request, "_parse_fields", parse_fields), patch.object(request, "_body_bytes", body_bytes)]
+
+
+def skip_checksum() -> Patches:
+    """Rows of the journal are believed without proof."""
+
+    def check(line: bytes, previous_checksum: int) -> int:
+        return crc32(line.rpartition(b",")[0], previous_checksum)
+
+    return [patch.object(record, "check", check), patch.object(segment, "check", check)]
+
+
+def undeclared_form() -> Patches:
+    """A value is answered in another form than /openapi.json says."""
+    forms = {form: lambda _place, digits: f'"{digits}"\n' for form in routes._BODIES}
+    return [patch.dict(routes._BODIES, forms)]
+
+
+SABOTAGES: Final[dict[str, Callable[[], Patches]]] = {
+    "no-sync": no_sync,
+    "late-write": late_write,
+    "trust-short-write": trust_short_write,
+    "wall-clock": wall_clock,
+    "no-drain": no_drain,
+    "small-segments": small_segments,
+    "lenient-host": lenient_host,
+    "lenient-framing": lenient_framing,
+    "skip-checksum": skip_checksum,
+    "undeclared-form": undeclared_form,
+}
+
+
+@contextmanager
+def sabotaged(*names: str) -> Iterator[None]:
+    """Take safeguards out of this process."""
+    with ExitStack() as stack:
+        for name in names:
+            for each in SABOTAGES[name]():
+                stack.enter_context(each)
+        yield

@@ -1,0 +1,197 @@
+"""The judge is judged: it accepts what can be explained, and nothing else."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations, pairwise, permutations
+from math import inf
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pexservice.fibonacci import Pair
+from pexservice.steps import NEXT, PREVIOUS, RESET, positions
+from pexservice.store import Place
+from torture.attack import Violation
+from torture.history import Operation
+from torture.linearizability import check
+
+BEGIN = Place(40, 3)
+
+
+def after(place: Place, operation: Operation) -> Place:
+    if operation.step is None:
+        return place
+    return Place(place.sequence + 1, next(positions(place.position, bytes([operation.step]))))
+
+
+def simulated(rng: Random, count: int, *, overlap_s: float = 5.0) -> tuple[list[Operation], Place]:
+    """Return a history that a right service could have made, one operation a second, and the place it leads to."""
+    history, place = [], BEGIN
+    for second in range(count):
+        operation = Operation(rng.choice([NEXT, NEXT, PREVIOUS, RESET, None]), second - rng.uniform(0, overlap_s))
+        fate = rng.random()
+        if fate < 0.1:  # It was never answered, and never done.
+            history.append(operation)
+            continue
+        place = after(place, operation)
+        if fate < 0.8:
+            operation.answered_s = second + rng.uniform(0, overlap_s)
+            operation.status, operation.place = 200, place
+            operation.value = str(Pair.at(place.position).value)
+        history.append(operation)
+    rng.shuffle(history)
+    return history, place
+
+
+def verdict(history: list[Operation], begin: Place, end: Place | None) -> bool:
+    try:
+        check(history, begin, end)
+    except Violation:
+        return False
+    return True
+
+
+@given(st.randoms(use_true_random=False), st.integers(0, 60))
+def test_a_right_history_is_accepted(rng: Random, count: int) -> None:
+    """Whatever a right service does, answered or not, is linearizable."""
+    history, end = simulated(rng, count)
+    check(history, BEGIN, end)
+    if not any(operation.is_unknown for operation in history):
+        check(history, BEGIN)
+
+
+PLACES = st.builds(Place, st.integers(0, 3), st.integers(0, 2))
+TIMES = st.integers(0, 6)
+
+
+@st.composite
+def small_histories(draw: st.DrawFn) -> list[Operation]:
+    history = []
+    for _ in range(draw(st.integers(0, 4))):
+        invoked_s = draw(TIMES)
+        operation = Operation(draw(st.sampled_from([NEXT, PREVIOUS, RESET, None])), invoked_s)
+        if draw(st.booleans()):
+            operation.answered_s = invoked_s + draw(st.integers(1, 4))
+            operation.status, operation.place = 200, draw(PLACES)
+        history.append(operation)
+    return history
+
+
+def can_be_explained(history: list[Operation], begin: Place, end: Place) -> bool:
+    """Search all orders of the answered operations with any of the unknown ones: slow, and plainly right."""
+    unknown = [operation for operation in history if operation.is_unknown]
+    answered = [operation for operation in history if not operation.is_unknown]
+    for count in range(len(unknown) + 1):
+        for done in combinations(unknown, count):
+            for order in permutations([*answered, *done]):
+                in_time = all(
+                    not later.answered_s < earlier.invoked_s
+                    for index, earlier in enumerate(order)
+                    for later in order[index + 1 :]
+                )
+                places = [begin]
+                for operation in order:
+                    places.append(after(places[-1], operation))
+                told = all(operation.place in {None, place} for operation, place in zip(order, places[1:], strict=True))
+                if in_time and told and places[-1] == end:
+                    return True
+    return False
+
+
+@settings(max_examples=1500)
+@given(small_histories(), PLACES)
+def test_the_verdict_is_that_of_a_search_of_all_orders(history: list[Operation], end: Place) -> None:
+    """On small histories, most of them wrong, the verdict is the one that an exhaustive search comes to."""
+    assert verdict(history, Place(0, 1), end) == can_be_explained(history, Place(0, 1), end)
+
+
+def lose_a_step(history: list[Operation], rng: Random) -> None:
+    """A step that was answered is not in the walk: all later ones come one sequence too early."""
+    lost = rng.choice([operation for operation in history if operation.step is not None][:-1])
+    assert lost.place is not None
+    for operation in history:
+        if operation.place is not None and operation.place.sequence > lost.place.sequence:
+            operation.place = replace(operation.place, sequence=operation.place.sequence - 1)
+
+
+def read_stale(history: list[Operation], rng: Random) -> None:
+    """A read shows the place before a step that had been answered."""
+    before, after_it = rng.choice([(a, b) for a, b in pairwise(history) if b.step is not None and a.place])
+    history.append(Operation(None, after_it.answered_s + 0.1, after_it.answered_s + 0.2, 200, before.place))
+
+
+def answer_twice(history: list[Operation], rng: Random) -> None:
+    """Two steps are told the same place."""
+    steps = [operation for operation in history if operation.step is not None]
+    one, other = rng.choice(list(pairwise(steps)))
+    other.place, other.value = one.place, one.value
+
+
+def swap_two(history: list[Operation], rng: Random) -> None:
+    """Two steps, one after the other in time, are told each other's place."""
+    one, other = rng.choice(list(pairwise([operation for operation in history if operation.step is not None])))
+    one.place, other.place, one.value, other.value = other.place, one.place, other.value, one.value
+
+
+def falsify_a_value(history: list[Operation], rng: Random) -> None:
+    """A value is that of another position."""
+    operation = rng.choice([operation for operation in history if operation.place])
+    assert operation.place is not None
+    operation.value = str(Pair.at(operation.place.position).value + 1)
+
+
+def forget_a_step(history: list[Operation], rng: Random) -> None:
+    """A step is in the walk that nobody asked for."""
+    history.remove(rng.choice([operation for operation in history if operation.step is not None]))
+
+
+def refuse_and_take(history: list[Operation], rng: Random) -> None:
+    """A step was answered as not applied and is in the walk all the same."""
+    operation = rng.choice([operation for operation in history if operation.step is not None])
+    operation.place, operation.value, operation.status = None, None, 503
+
+
+def answer_strangely(history: list[Operation], rng: Random) -> None:
+    """An answer is neither a success nor a refusal that is safe to repeat."""
+    operation = rng.choice(history)
+    operation.place, operation.value, operation.status = None, None, 500
+
+
+MUTATIONS = [
+    lose_a_step,
+    read_stale,
+    answer_twice,
+    swap_two,
+    falsify_a_value,
+    forget_a_step,
+    refuse_and_take,
+    answer_strangely,
+]
+
+
+@pytest.mark.parametrize("mutate", MUTATIONS)
+@pytest.mark.parametrize("seed", range(20))
+def test_every_mutant_is_caught(mutate: Callable[[list[Operation], Random], None], seed: int) -> None:
+    """One wrong answer in a history that was right, without a fault to excuse it, is found."""
+    rng = Random(seed)
+    history: list[Operation] = []
+    place = BEGIN
+    for second in range(40):
+        operation = Operation(rng.choice([NEXT, NEXT, PREVIOUS, RESET, None]), second, second + 0.9, 200)
+        place = operation.place = after(place, operation)
+        operation.value = str(Pair.at(place.position).value)
+        history.append(operation)
+    check(history, BEGIN, place)
+    mutate(history, rng)
+    assert not verdict(history, BEGIN, place)
+
+
+def test_an_unknown_step_fills_only_a_gap_that_it_can_have_filled() -> None:
+    """A step invoked after an answer that knows of the gap is no excuse for it."""
+    told = Operation(NEXT, 0, 1, 200, Place(42, 5))
+    early, late = Operation(NEXT, 0.5, inf), Operation(NEXT, 1.5, inf)
+    assert verdict([told, early], BEGIN, Place(42, 5))
+    assert not verdict([told, late], BEGIN, Place(42, 5))
+    assert not verdict([told, replace(early, step=RESET)], BEGIN, Place(42, 5))
