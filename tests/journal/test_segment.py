@@ -60,6 +60,16 @@ def test_a_cut_at_any_byte_leaves_a_torn_tail(nuls: int) -> None:
             assert rows_of(data) == sum(end <= cut for end in ends[1:])
 
 
+@pytest.mark.parametrize("row", [1, 2])
+def test_the_chain_sees_where_a_row_ends(row: int) -> None:
+    """Two rows joined into one, or an empty row put between two, is damage: a CRC alone would not see either."""
+    joined = LINES[row][: LINES[row].rindex(b",")] + LINES[row + 1]
+    empty = LINES[row][LINES[row].rindex(b",") :]
+    for lines in ([*LINES[:row], joined, *LINES[row + 2 :]], [*LINES[: row + 1], empty, *LINES[row + 1 :]]):
+        with pytest.raises(DamagedData):
+            read(NAME, b"".join(lines))
+
+
 def test_any_sectors_of_the_last_write_may_be_lost() -> None:
     """A long row of which some 512-byte sectors read as NUL is a torn tail."""
     first, last = BEFORE_LAST // 512, (len(WHOLE) - 1) // 512
@@ -122,7 +132,7 @@ def test_a_segment_of_another_name_is_damage() -> None:
 def test_a_later_version_is_refused() -> None:
     """A segment of an unknown format version is whole, but not for this program."""
     body = b"7,3,v2,2026-01-01T00:00:00.000000Z"
-    row = b"%b,%08x\n" % (body, crc32(body, crc32(HEADER[:-1])))
+    row = b"%b,%08x\n" % (body, crc32(body + b"\n", crc32(HEADER)))
     with pytest.raises(DamagedData, match="format version 'v2' is not known"):
         read(NAME, HEADER + row)
 

@@ -8,6 +8,7 @@ depend on how it was cut into packets, and the same bytes always mean the same r
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from socket import AF_INET6, inet_pton
 from typing import Final
 
 import httptools
@@ -25,7 +26,7 @@ _REQUEST_LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % _TOKE
 _ABSOLUTE_FORM = re.compile(rb"(?i:https?)://([^/?#]+)(/[^?#]*)?(?:\?[^#]*)?")
 _ORIGIN_FORM = re.compile(rb"(/[^?#]*)(?:\?[^#]*)?")
 _HOST = re.compile(
-    rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]*)?"  # RFC 3986, 3.2.2
+    rb"(?:\[([0-9A-Fa-f:.]+)\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]*)?"  # RFC 3986, 3.2.2
 )
 _METHODS_LLHTTP_SHOULD_SEE: Final = {b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"TRACE"}
 
@@ -128,8 +129,19 @@ def _check_host(hosts: list[bytes], *, is_http_10: bool) -> None:
     """RFC 9112, 3.2: exactly one valid Host; HTTP/1.0 may go without."""
     if not hosts and is_http_10:
         return
-    if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+    if len(hosts) != 1 or not _is_host(hosts[0]):
         raise BadRequest(400, "The request must have exactly one Host field, with a valid value.")
+
+
+def _is_host(value: bytes) -> bool:
+    matched = _HOST.fullmatch(value)
+    if matched is None or matched[1] is None:
+        return matched is not None
+    try:
+        inet_pton(AF_INET6, matched[1].decode("ascii"))
+    except OSError:
+        return False
+    return True
 
 
 def _path(target: bytes, method: bytes) -> str:
@@ -139,7 +151,7 @@ def _path(target: bytes, method: bytes) -> str:
     matched = _ORIGIN_FORM.fullmatch(target)
     if matched is None:
         matched = _ABSOLUTE_FORM.fullmatch(target)
-        if matched is None or not _HOST.fullmatch(matched[1]):
+        if matched is None or not _is_host(matched[1]):
             raise BadRequest(400, "The request target is neither a path nor an absolute http URI.")
         return (matched[2] or b"/").decode("ascii")
     return matched[1].decode("ascii")

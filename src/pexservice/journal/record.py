@@ -3,13 +3,14 @@
 A segment is a CSV file of three kinds of lines:
 
     sequence,position,steps,time,checksum                      the header row, always these bytes
-    0,0,v1,2026-11-23T18:55:31.000000Z,1d6f0a35                the opening row: format version, where the walk stands
-    64,64,64n,2026-11-23T18:55:31.123456Z,9ae0daaf             a group row: where the walk stands *after* the group
+    0,0,v1,2026-11-23T18:55:31.000000Z,e23788a8                the opening row: format version, where the walk stands
+    64,64,64n,2026-11-23T18:55:31.123456Z,f706041e             a group row: where the walk stands *after* the group
     `------------- body -------------'  `checksum'
 
-The idea: a checksum is the CRC-32 of the row's body *continued* from the checksum of the row before (the opening row
-continues the header row). So it proves the row and, by induction, every row above it: a lost, repeated, reordered or
-edited row breaks the chain at that row. CRC-32 finds every single-bit error and every burst of up to 32 bits.
+The idea: a checksum is the CRC-32 of the row's body and a newline, *continued* from the checksum of the row before (the
+opening row continues the header row). So it proves the row and, by induction, every row above it: a lost, repeated,
+reordered or edited row breaks the chain at that row. The newline is in it because a continued CRC does not see where
+one piece ends and the next begins. CRC-32 finds every single-bit error and every burst of up to 32 bits.
 """
 
 import re
@@ -28,7 +29,7 @@ FORMAT_INTERVAL: Final = "v1-interval"
 """The same, for a segment whose rows were answered before they were synced (`--durability interval`)."""
 
 HEADER: Final = b"sequence,position,steps,time,checksum\n"
-_HEADER_CHECKSUM: Final = crc32(HEADER[:-1])
+_HEADER_CHECKSUM: Final = crc32(HEADER)
 
 _BODY = re.compile(rb"(0|[1-9][0-9]{0,19}),(0|[1-9][0-9]{0,19}),([0-9a-z-]+),(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)")
 
@@ -80,7 +81,7 @@ def encode_group(place: Place, runs: list[Run], time_s: float, previous_checksum
 def _seal(place: Place, what: str, time_s: float, previous_checksum: int) -> tuple[bytes, int]:
     time = datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     body = f"{place.sequence},{place.position},{what},{time}".encode("ascii")
-    checksum = crc32(body, previous_checksum)
+    checksum = crc32(body + b"\n", previous_checksum)
     return b"%b,%08x\n" % (body, checksum), checksum
 
 
@@ -91,7 +92,7 @@ def check(line: bytes, previous_checksum: int) -> int:
     way and decodes only the last.
     """
     body, comma, written = line.rpartition(b",")
-    checksum = crc32(body, previous_checksum)
+    checksum = crc32(body + b"\n", previous_checksum)
     if not comma or b"%08x" % checksum != written:
         message = "its checksum does not match"
         raise InvalidRowError(message)
