@@ -1,47 +1,32 @@
 """The command line: what it prints, and how it ends."""
 
-import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from pexservice import __version__
 from pexservice.config import parse_duration_s, parse_size_bytes
-from support.service import serving
-
-
-def pexservice(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "pexservice", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=os.environ | environment,
-    )
+from support.process import run, serving
 
 
 @pytest.fixture
 def history(tmp_path: Path) -> Path:
     """Return a data directory with the history of a short walk: 58..63."""
     (tmp_path / "fibo.csv").write_text("58,11,55,89,144")
-    with serving(tmp_path) as service:
+    with serving(tmp_path) as service, service.connect() as client:
         for path in ("/next", "/next", "/previous", "/reset", "/next"):
-            service.ask(path, "POST")
+            assert client.ask("POST", path).status == 200
     return tmp_path
 
 
 def test_the_history_is_exported(history: Path) -> None:
     """Export writes one row a step, plain, with values, or in the form of the original."""
-    plain = pexservice("journal", "export", "--data-dir", str(history)).stdout
+    plain = run("journal", "export", "--data-dir", str(history)).stdout
     assert plain == ("sequence,step,position\n59,next,12\n60,next,13\n61,previous,12\n62,reset,0\n63,next,1\n")
-    values = pexservice("journal", "export", "--values", "--data-dir", str(history)).stdout
+    values = run("journal", "export", "--values", "--data-dir", str(history)).stdout
     assert values.splitlines()[:3] == ["sequence,step,position,value", "59,next,12,144", "60,next,13,233"]
-    original = pexservice("journal", "export", "--original", "--data-dir", str(history)).stdout
+    original = run("journal", "export", "--original", "--data-dir", str(history)).stdout
     assert original.splitlines() == [
         "59,12,89,144,233",
         "60,13,144,233,377",
@@ -54,21 +39,22 @@ def test_the_history_is_exported(history: Path) -> None:
 def test_the_history_is_verified_and_shown(history: Path) -> None:
     """Verify proves all of it, and show ends with the last group."""
     assert "1 segments, 5 groups: whole. Sequence 63, position 1." in (
-        pexservice("journal", "verify", "--data-dir", str(history)).stdout
+        run("journal", "verify", "--data-dir", str(history)).stdout
     )
-    assert pexservice("journal", "show", "--data-dir", str(history)).stdout.endswith("sequence 63  position 1  1n\n")
+    assert run("journal", "show", "--data-dir", str(history)).stdout.endswith("sequence 63  position 1  1n\n")
 
 
 def test_import_begins_a_walk_once(tmp_path: Path) -> None:
     """Import takes over a file of the original into an empty directory, and never into one with a walk."""
     file, data = tmp_path / "fibo.csv", tmp_path / "data"
     file.write_text("58,11,55,89,144")
-    assert pexservice("import", str(file), "--data-dir", str(data)).returncode == 0
-    again = pexservice("import", str(file), "--data-dir", str(data))
+    assert run("import", str(file), "--data-dir", str(data)).returncode == 0
+    again = run("import", str(file), "--data-dir", str(data))
     assert again.returncode == 73
     assert "already has a walk, at position 11 after 58 steps" in again.stderr
-    with serving(data) as service:
-        assert service.ask("/current") == (200, 58, "89")
+    with serving(data) as service, service.connect() as client:
+        answer = client.ask("GET", "/current")
+        assert (answer.status, answer.sequence, answer.position, answer.body) == (200, 58, 11, b"89\n")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +76,7 @@ def test_errors_have_a_status_and_say_what_to_do(
 ) -> None:
     """Each kind of failure ends with its own exit status and a message, and never with a traceback."""
     monkeypatch.chdir(tmp_path)
-    ended = pexservice(*arguments)
+    ended = run(*arguments)
     assert ended.returncode == status
     assert message in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -100,7 +86,7 @@ def test_an_address_in_use_ends_with_69(tmp_path: Path) -> None:
     """The data directory of the one that could not listen is left without a journal."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        ended = pexservice("serve", "--data-dir", str(tmp_path), PEXSERVICE_PORT=port)
+        ended = run("serve", "--data-dir", str(tmp_path), PEXSERVICE_PORT=port)
     assert ended.returncode == 69
     assert "Another process listens there" in ended.stderr
     assert not list(tmp_path.glob("journal-*"))
@@ -108,9 +94,9 @@ def test_an_address_in_use_ends_with_69(tmp_path: Path) -> None:
 
 def test_status_shows_one_screen(tmp_path: Path) -> None:
     """Position, sequence and health of a running service."""
-    with serving(tmp_path) as service:
-        service.ask("/next", "POST")
-        shown = pexservice("status", PEXSERVICE_URL=f"http://127.0.0.1:{service.port}")
+    with serving(tmp_path) as service, service.connect() as client:
+        assert client.ask("POST", "/next").status == 200
+        shown = run("status", PEXSERVICE_URL=f"http://127.0.0.1:{service.port}")
     assert shown.returncode == 0
     lines = dict(line.split(":", 1) for line in shown.stdout.splitlines())
     assert (lines["health"].strip(), lines["position"].strip(), lines["sequence"].strip()) == ("ok", "1", "1")
@@ -118,8 +104,8 @@ def test_status_shows_one_screen(tmp_path: Path) -> None:
 
 def test_version_and_help() -> None:
     """The version is that of the package, and help names every option's variable."""
-    assert pexservice("version").stdout == f"pexservice {__version__}\n"
-    assert "PEXSERVICE_SYNC_INTERVAL" in pexservice("serve", "--help").stdout
+    assert run("version").stdout == f"pexservice {__version__}\n"
+    assert "PEXSERVICE_SYNC_INTERVAL" in run("serve", "--help").stdout
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("75s", 75), ("500ms", 0.5), ("1.5m", 90), ("2h", 7200), ("3", 3)])

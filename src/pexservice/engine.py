@@ -160,16 +160,13 @@ class Engine(Generic[A]):
                 if valued > valued_max:
                     count = index
                     break
-        if count == len(self._tickets):
-            steps, self._steps = bytes(self._steps), bytearray()
-            tickets, self._tickets = self._tickets, []
-        else:
-            steps, tickets = bytes(self._steps[:count]), self._tickets[:count]
-            del self._steps[:count], self._tickets[:count]
+        steps, tickets = bytes(self._steps[:count]), self._tickets[:count]
+        del self._steps[:count], self._tickets[:count]
         return steps, tickets
 
     async def _commit(self, store: Store, steps: bytes, tickets: list[tuple[A, Caller[A]]]) -> None:
         self._in_flight = len(tickets)
+        valued = self._valued if not self._tickets else _valued(tickets)
         began = perf_counter()
         try:
             committing = store.commit(steps)
@@ -179,14 +176,14 @@ class Engine(Generic[A]):
         except NotApplied as error:
             self.refusal = error
             log.error("steps are refused", reason=error.code, error=str(error))
-            self._settle(tickets)
+            self._settle(valued)
             self._refuse_all(tickets, error)
             return
         self._metrics.count_group(steps, perf_counter() - began)
         if start != expected:  # Another process committed in between.
             answers, end = self._render(start, steps, tickets)
         self._publish(end)
-        self._settle(tickets)
+        self._settle(valued)
         for (asked, caller), answer in zip(tickets, answers, strict=True):
             caller.deliver(asked, answer)
 
@@ -205,13 +202,13 @@ class Engine(Generic[A]):
         self._durable.adopt(self._tentative)
         self._answer_bytes = digits_max(place.position + GROUP_STEPS_MAX) + _HEAD_BYTES
 
-    def _settle(self, tickets: list[tuple[A, Caller[A]]]) -> None:
+    def _settle(self, valued: int) -> None:
         self._in_flight = 0
-        self._valued -= sum(asked.carries_value for asked, _ in tickets)
+        self._valued -= valued
 
     def _refuse_all(self, tickets: list[tuple[A, Caller[A]]], error: NotApplied) -> None:
         waiting, self._tickets, self._steps = self._tickets, [], bytearray()
-        self._settle(waiting)
+        self._settle(self._valued)
         for asked, caller in tickets + waiting:
             caller.refuse(asked, error)
 
@@ -220,3 +217,7 @@ class Engine(Generic[A]):
         self.refusal = await store.heal()
         if self.refusal is None:
             log.info("steps are taken again", after=refusal.code)
+
+
+def _valued(tickets: list[tuple[A, Caller[A]]]) -> int:
+    return sum(asked.carries_value for asked, _ in tickets)

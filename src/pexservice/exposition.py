@@ -53,7 +53,7 @@ class Exposition(Collector):
         place = self._place()
         yield _counter("pex_steps", "Steps committed since the start, by kind.", "step", metrics.steps)
         yield _counter("pex_refused", "Requests turned away with 503, by reason.", "reason", metrics.refused)
-        answers = {status.decode(): count for status, count in metrics.answers.items()}
+        answers = {str(status): count for status, count in enumerate(metrics.answers) if count}
         yield _counter("pex_answers", "Answers, by status.", "status", answers)
         yield _counter(
             "pex_connections_total",

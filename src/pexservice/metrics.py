@@ -46,8 +46,8 @@ class Metrics:
     commit_seconds: Histogram = field(default_factory=lambda: Histogram(_SYNC_BOUNDS_S))
     """From handing a group to the store until it was durable."""
     group_steps: Histogram = field(default_factory=lambda: Histogram(_GROUP_BOUNDS_STEPS))
-    answers: dict[bytes, int] = field(default_factory=lambda: defaultdict(int))
-    """Answers by status code."""
+    answers: list[int] = field(default_factory=lambda: [0] * 600)
+    """Answers, by status code."""
     connections_accepted: int = 0
     connections_evicted: int = 0
     connections_refused: int = 0

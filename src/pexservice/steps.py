@@ -13,7 +13,7 @@ On disk a group is written run-length encoded, `3n1p1r`: three next, one previou
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Final, NewType
@@ -103,8 +103,11 @@ def decode(text: str) -> list[Run]:
     return group
 
 
-def positions(start: int, steps: bytes) -> Iterator[int]:
-    """Yield the position after each step of a group that began at `start`."""
+def positions(start: int, steps: bytes) -> Sequence[int]:
+    """Return the position after each step of a group that began at `start`."""
+    if steps.count(NEXT) == len(steps):  # PERF: as in `runs`.
+        return range(start + 1, start + 1 + len(steps))
+    after = []
     position = start
     for step in steps:
         if step == NEXT:
@@ -113,4 +116,5 @@ def positions(start: int, steps: bytes) -> Iterator[int]:
             position = 0
         elif position:
             position -= 1
-        yield position
+        after.append(position)
+    return after

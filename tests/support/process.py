@@ -30,10 +30,10 @@ def environment(**more: str) -> dict[str, str]:
     return inherited | {"PYTHONPATH": str(_TESTS)} | more
 
 
-def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, wrapper: Sequence[str] = (), **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command of `pexservice` that ends by itself; `more` are environment variables."""
     return subprocess.run(
-        command("pexservice", *arguments),
+        [*wrapper, *command("pexservice", *arguments)],
         env=environment(**more),
         capture_output=True,
         text=True,

@@ -146,7 +146,7 @@ def _replay(
 
 
 def _after(position: int, step: Step) -> int:
-    return next(positions(position, bytes([step])))
+    return positions(position, bytes([step]))[0]
 
 
 def _filled(position: int, used: Used, available: list[int]) -> Iterable[tuple[int, Used]]:

@@ -23,7 +23,7 @@ BEGIN = Place(40, 3)
 def after(place: Place, operation: Operation) -> Place:
     if operation.step is None:
         return place
-    return Place(place.sequence + 1, next(positions(place.position, bytes([operation.step]))))
+    return Place(place.sequence + 1, positions(place.position, bytes([operation.step]))[0])
 
 
 def simulated(rng: Random, count: int, *, overlap_s: float = 5.0) -> tuple[list[Operation], Place]:

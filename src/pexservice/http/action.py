@@ -11,37 +11,33 @@ from dataclasses import dataclass
 from pexservice.http.answer import Head, walk_fields
 from pexservice.http.request import Request
 from pexservice.steps import Step
-from pexservice.store import Place
 
-Body = Callable[[Place, str], str]
-"""Makes the body of an answer from the place and the digits of the value."""
+Body = Callable[[int, int, str], str]
+"""Makes the body of an answer from the sequence, the position, and the digits of the value."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepAction:
-    """Take a step, and answer with the value after it, or without a `body`, with the place alone."""
+    """Take a step, and answer with the value after it, or without a `body`, with the place alone.
+
+    PERF: plain attributes, no properties; three of them are read for each step, 60 ns apiece as properties.
+    """
 
     request: Request
     step: Step
     head: Head
     body: Body | None
-
-    @property
-    def closes(self) -> bool:
-        """Whether the connection ends with the answer."""
-        return not self.request.keep_alive
-
-    @property
-    def carries_value(self) -> bool:
-        """As `engine.Asked`."""
-        return self.body is not None
+    status: int
+    closes: bool
+    """Whether the connection ends with the answer."""
+    carries_value: bool
+    """As `engine.Asked`."""
 
     def render(self, sequence: int, position: int, digits: Callable[[int], str]) -> bytes:
         """As `engine.Asked`."""
-        place = Place(sequence, position)
         if self.body is None:
-            return self.head.bare(walk_fields(place))
-        return self.head.with_body(self.body(place, digits(position)), walk_fields(place))
+            return self.head.bare(walk_fields(sequence, position))
+        return self.head.with_walk(sequence, position, self.body(sequence, position, digits(position)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +52,11 @@ class ReplyAction:
 Action = StepAction | ReplyAction
 
 
-def number(_place: Place, digits: str) -> str:
+def number(_sequence: int, _position: int, digits: str) -> str:
     """Write the original's wire format: the bare number and a newline."""
     return digits + "\n"
 
 
-def document(place: Place, digits: str) -> str:
+def document(sequence: int, position: int, digits: str) -> str:
     """Write all about the value. It is a string: JavaScript loses integers past 2^53."""
-    return f'{{"sequence":{place.sequence},"position":{place.position},"digits":{len(digits)},"value":"{digits}"}}'
+    return f'{{"sequence":{sequence},"position":{position},"digits":{len(digits)},"value":"{digits}"}}'

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from typing import cast
 
 from pexservice.engine import Engine
@@ -47,7 +48,9 @@ class Connection(asyncio.Protocol):
     """A client's connection, as the event loop drives it."""
 
     __slots__ = (
+        "_active_s",
         "_asked_last",
+        "_is_active",
         "_is_clogged",
         "_is_ending",
         "_is_reading",
@@ -58,13 +61,14 @@ class Connection(asyncio.Protocol):
         "_progress_s",
         "_queue",
         "_reader",
+        "_recall",
+        "_send",
         "_served",
         "_shared",
         "_swept_unsent_bytes",
         "_transport",
         "_unanswered",
         "_unsent_bytes",
-        "active_s",
     )
 
     def __init__(
@@ -79,8 +83,10 @@ class Connection(asyncio.Protocol):
         self._on_lost = on_lost
         # This connection.
         self._transport = cast("asyncio.Transport", None)
+        self._recall = shared.memo.get
         self._reader: Reader | None = None
         self._is_reading = True
+        self._is_active = True
         self._is_clogged = False
         self._is_ending = False
         self._is_trailing = False
@@ -88,7 +94,7 @@ class Connection(asyncio.Protocol):
         self._unsent_bytes = 0
         self._swept_unsent_bytes = 0
         self._progress_s = 0.0
-        self.active_s = shared.clock.now_s
+        self._active_s = shared.clock.now_s
         # The requests under way.
         self._queue: deque[Action] = deque()
         self._unanswered = 0
@@ -100,6 +106,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
+        self._send = self._transport.write
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES_MAX)
         self._on_made(self)
 
@@ -108,13 +115,12 @@ class Connection(asyncio.Protocol):
         if self._asked_last:
             self._is_trailing = True
             return
-        shared = self._shared
-        self.active_s = shared.clock.now_s
-        actions = shared.memo.get(data) if self._reader is None or self._reader.at_boundary else None
+        actions = self._recall(data) if self._reader is None else None
         if actions is None:
             actions = self._read(data)
             if not actions:
                 return
+        self._is_active = True
         if actions[-1].closes:
             self._asked_last = True
         if len(actions) == 1 and not self._queue and self._may_carry_out(actions[0]):
@@ -142,7 +148,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         """End. Steps under way are taken or not; nobody is left to hear of it."""
-        self._is_ending = True
+        self._is_ending = self._asked_last = True
         self._shared.metrics.unsent_bytes -= self._unsent_bytes
         self._unsent_bytes = 0
         self._queue.clear()
@@ -153,7 +159,11 @@ class Connection(asyncio.Protocol):
     def deliver(self, asked: StepAction, answer: bytes) -> None:
         """As `engine.Caller`."""
         self._unanswered -= 1
-        self._write(answer, closes=asked.closes)
+        if self._asked_last or self._shared.draining or len(answer) > WRITE_BUFFER_BYTES_MAX:
+            self._write(answer, closes=asked.closes)
+        else:  # PERF: the common case of the same, 0.2 us less.
+            self._send(answer)
+            self._shared.metrics.answers[asked.status] += 1
         if self._queue:
             self._pump()
 
@@ -171,7 +181,7 @@ class Connection(asyncio.Protocol):
             not self._unanswered
             and not self._queue
             and not self._is_ending
-            and (self._reader is None or self._reader.at_boundary)
+            and self._reader is None
             and not self._transport.get_write_buffer_size()
         )
 
@@ -187,28 +197,36 @@ class Connection(asyncio.Protocol):
         self._asked_last = True
         self._transport.abort()
 
+    @property
+    def active_s(self) -> float:
+        """When there last was traffic, to the sweep after it; infinite until there is one."""
+        return inf if self._is_active else self._active_s
+
     def sweep(self) -> None:
         """Close the connection if it is past a deadline."""
         now_s = self._shared.clock.now_s
-        quiet_s = now_s - self.active_s
+        if self._is_active or self._unanswered or self._queue:
+            self._is_active = False
+            self._active_s = now_s
         self._account()
         if self._unsent_bytes:
-            if not self._swept_unsent_bytes or self._unsent_bytes < self._swept_unsent_bytes:
-                self._progress_s = now_s
-            elif now_s - self._progress_s >= REQUEST_TIMEOUT_S:
-                self.abort()
+            self._sweep_unsent(now_s)
         elif self._is_ending:
-            if quiet_s >= LINGER_S:
+            if now_s - self._active_s >= LINGER_S:
                 self.close()
-        elif self._unanswered or self._queue:
-            pass
-        elif self._reader is not None and not self._reader.at_boundary:
-            if now_s - self._partial_since_s >= REQUEST_TIMEOUT_S:
+        elif self._reader is not None:
+            if now_s - self._partial_since_s >= REQUEST_TIMEOUT_S and not self._unanswered and not self._queue:
                 error = BadRequest(408, f"The request did not arrive in full within {REQUEST_TIMEOUT_S} s.")
                 self._write(bad_request(self._shared.clock, error), closes=True)
-        elif quiet_s >= (self._shared.keep_alive_s if self._served else REQUEST_TIMEOUT_S):
+        elif now_s - self._active_s >= (self._shared.keep_alive_s if self._served else REQUEST_TIMEOUT_S):
             self.close()
         self._swept_unsent_bytes = self._unsent_bytes
+
+    def _sweep_unsent(self, now_s: float) -> None:
+        if not self._swept_unsent_bytes or self._unsent_bytes < self._swept_unsent_bytes:
+            self._progress_s = now_s
+        elif now_s - self._progress_s >= REQUEST_TIMEOUT_S:
+            self.abort()
 
     # How it is done.
 
@@ -222,6 +240,8 @@ class Connection(asyncio.Protocol):
         events = reader.feed(data)
         if events or was_at_boundary or was_in_body != reader.in_body:
             self._partial_since_s = shared.clock.now_s
+        if not reader.at_boundary:  # Else, without events, it was an empty line, which puts off no deadline.
+            self._is_active = True
         actions: list[Action] = []
         for event in events:
             if isinstance(event, Request):
@@ -230,6 +250,8 @@ class Connection(asyncio.Protocol):
                 actions.append(ReplyAction(None, lambda: CONTINUE, closes=False))
             else:
                 actions.append(ReplyAction(None, partial(bad_request, shared.clock, event), closes=True))
+        if reader.at_boundary:
+            self._reader = None
         is_whole = was_at_boundary and reader.at_boundary and bool(events)
         if is_whole and all(isinstance(event, Request) and not event.has_body for event in events):
             shared.memo.remember(data, actions)
@@ -252,13 +274,17 @@ class Connection(asyncio.Protocol):
             else:
                 self._write(action.reply(), closes=action.closes)
         except NotApplied as error:
-            shared.metrics.refused[error.code] += 1
-            assert action.request is not None
-            answer = not_applied(shared.clock, action.request, error)
-            if self._unanswered:
-                self._queue.appendleft(ReplyAction(action.request, lambda: answer, action.closes))
-            else:
-                self._write(answer, closes=action.closes)
+            self._turn_away(action, error)
+
+    def _turn_away(self, action: Action, error: NotApplied) -> None:
+        shared = self._shared
+        shared.metrics.refused[error.code] += 1
+        assert action.request is not None
+        answer = not_applied(shared.clock, action.request, error)
+        if self._unanswered:
+            self._queue.appendleft(ReplyAction(action.request, lambda: answer, action.closes))
+        else:
+            self._write(answer, closes=action.closes)
 
     def _pump(self) -> None:
         """Carry out what may be, from the head of the queue."""
@@ -283,9 +309,9 @@ class Connection(asyncio.Protocol):
         shared = self._shared
         if not closes and (shared.draining or self._asked_last) and self._is_last(answer):
             answer, closes = closing(answer), True
-        self.active_s = shared.clock.now_s
+        self._is_active = True
         self._transport.write(answer)
-        shared.metrics.answers[answer[9:12]] += 1
+        shared.metrics.answers[int(answer[9:12])] += 1
         if len(answer) > WRITE_BUFFER_BYTES_MAX:
             self._account()
         if closes:

@@ -115,10 +115,23 @@ class Routes:
             return self._problem(request, 403, "A page of another site does not step.")
         if negotiation.wants_minimal(request):
             head = self._head(request, 204, _MINIMAL | {"Cache-Control": "no-store"})
-            return StepAction(request, _STEPS[request.path], head, None)
+            return self._step_action(request, head, None)
         form = negotiation.preferred(request, list(_BODIES))
         head = self._head(request, 200, {"Content-Type": form, "Cache-Control": "no-store", "Vary": _VARY})
-        return StepAction(request, _STEPS[request.path], head, _BODIES[form])
+        return self._step_action(request, head, _BODIES[form])
+
+    @staticmethod
+    def _step_action(request: Request, head: Head, body: Body | None) -> StepAction:
+        is_last = not request.keep_alive
+        return StepAction(
+            request,
+            _STEPS[request.path],
+            head,
+            body,
+            200 if body else 204,
+            closes=is_last,
+            carries_value=body is not None,
+        )
 
     def _current(self, request: Request) -> Reply:
         form = negotiation.preferred(request, list(_BODIES))
@@ -132,12 +145,12 @@ class Routes:
             place = self._walk.place
             variant = "minimal" if is_minimal else form.rpartition("/")[2]
             etag = f'"{place.sequence}-{place.position}-{variant}"'
-            lines = f"{walk_fields(place)}ETag: {etag}\r\n"
+            lines = f"{walk_fields(place.sequence, place.position)}ETag: {etag}\r\n"
             if negotiation.has_current(request, etag):
                 return unchanged.bare(lines)
             if is_minimal:
                 return minimal.bare(lines)
-            body = _BODIES[form](place, self._walk.digits())
+            body = _BODIES[form](place.sequence, place.position, self._walk.digits())
             return full.with_body(body, lines, omit_body=request.method == "HEAD")
 
         return reply
@@ -155,7 +168,7 @@ class Routes:
                 .replace("{position}", str(place.position))
                 .replace("{sequence}", str(place.sequence))
             )
-            return head.with_body(body, walk_fields(place), omit_body=request.method == "HEAD")
+            return head.with_body(body, walk_fields(place.sequence, place.position), omit_body=request.method == "HEAD")
 
         return reply
 
