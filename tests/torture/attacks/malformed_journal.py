@@ -1,0 +1,137 @@
+"""Fuzzed journal: whatever the bytes of a segment, nothing is ever read from it that was not written to it.
+
+The idea: a segment is built, and changed. What comes of it may be its first rows, as they were written, with a torn
+tail behind them that one write cut short can explain; or no segment, if not even its opening row was whole; or an
+error that names file, line and offset. Anything else would be a walk that went wrong without a word.
+"""
+
+import re
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from pexservice.errors import DamagedData
+from pexservice.journal.record import HEADER, encode_group, encode_opening
+from pexservice.journal.segment import Segment, read, segment_name
+from pexservice.steps import NEXT, PREVIOUS, RESET, fold, runs
+from pexservice.store import Place
+from torture.attack import Attack, Bench, Violation, require
+from torture.mutation import Mutator
+
+INPUTS_A_ROUND: Final = 10_000
+INPUTS_A_SEGMENT: Final = 250
+GROUPS_MAX: Final = 8
+TOKENS: Final = [bytes(1), bytes(16), bytes(512), b"\n", b"\r\n", b",", b"0", b"n", b"p", b"r", HEADER]
+_MESSAGE = re.compile(r"(\S+) is damaged at line (\d+), byte offset (\d+): .+")
+
+
+@dataclass(frozen=True)
+class Written:
+    """A segment as it was written: its lines, and where the walk stood after each, the opening row first."""
+
+    name: str
+    lines: list[bytes]
+    places: list[Place]
+    is_interval: bool
+
+    @property
+    def data(self) -> bytes:
+        """All its bytes."""
+        return b"".join(self.lines)
+
+
+def run(bench: Bench) -> int:
+    """Read 10,000 changed segments."""
+    with bench.in_process():
+        for _ in range(INPUTS_A_ROUND // INPUTS_A_SEGMENT):
+            written, foreign = write(bench.rng, time_s=1.5), write(bench.rng, time_s=2.5)
+            require(_rows(written, written.data) == len(written.lines) - 2, "a segment was not read as it was written")
+            mutator = Mutator(bench.rng, [written.data], [*TOKENS, *foreign.lines[1:], *written.lines])
+            for _ in range(INPUTS_A_SEGMENT):
+                data = mutator.make()
+                try:
+                    mutator.learn(data, judge(written, data))
+                except Violation:
+                    (bench.directory / written.name).write_bytes(data)
+                    raise
+    return INPUTS_A_ROUND
+
+
+def write(rng: Random, *, time_s: float) -> Written:
+    """Build a segment of some random groups, a few of them long."""
+    place, is_interval = Place(rng.randrange(1000), rng.randrange(5)), rng.random() < 0.25
+    opening, checksum = encode_opening(place, interval=is_interval, time_s=time_s)
+    name, lines, places = segment_name(place.sequence), opening.splitlines(keepends=True), [place]
+    for _ in range(rng.randint(0, GROUPS_MAX)):
+        steps = bytes(rng.choices((NEXT, PREVIOUS, RESET), (6, 3, 1), k=rng.choice((1, 3, 40, 600))))
+        place = Place(place.sequence + len(steps), fold(runs(steps))(place.position))
+        row, checksum = encode_group(place, runs(steps), time_s, checksum)
+        lines.append(row)
+        places.append(place)
+    return Written(name, lines, places, is_interval)
+
+
+def judge(written: Written, data: bytes) -> str | int:
+    """Read a changed segment; return what came of it: the reason of an error, or the number of rows, -1 for none."""
+    try:
+        return _rows(written, data)
+    except DamagedData as damage:
+        matched = _MESSAGE.match(str(damage))
+        require(matched is not None, f"an error does not say where: {damage}")
+        assert matched is not None
+        name, line, offset = matched[1], int(matched[2]), int(matched[3])
+        before = data[:offset]
+        is_line = before.count(b"\n") == line - 1 and (not before or before.endswith(b"\n"))
+        require(name == written.name and is_line, f"there is no such line in {data!r}: {damage}")
+        require(written.data.startswith(before), f"the damage in {data!r} is before the place that is named: {damage}")
+        return str(damage).partition(": ")[2]
+    except Violation:
+        raise
+    except Exception as error:
+        raise Violation(f"{data!r} raised {error!r}") from error
+
+
+def _rows(written: Written, data: bytes) -> int:
+    """Read a segment and return how many rows it has, -1 if it is none. Raises Violation, DamagedData."""
+    segment = read(written.name, data)
+    if segment is None:
+        head = b"".join(written.lines[:2])
+        require(not data.startswith(head), f"the opening row is whole in {data!r}, but it was taken for torn")
+        rest = data.removeprefix(HEADER)
+        require(_may_be_torn(rest, is_interval=False), f"{data!r} was taken for torn, which no cut write explains")
+        return -1
+    _require_true(written, segment, data)
+    return len(segment.rows)
+
+
+def _require_true(written: Written, segment: Segment, data: bytes) -> None:
+    count = len(segment.rows)
+    kept = written.lines[: count + 2]
+    require([row + b"\n" for row in segment.rows] == kept[2:], f"{data!r} gave rows that were not written: {segment}")
+    require(data.startswith(b"".join(kept)), f"rows that are not at the beginning of {data!r} were read: {segment}")
+    places = [segment.opening.place, *(group.place for group in segment.groups())]
+    require(places == written.places[: count + 1], f"{data!r} leads elsewhere: {places}")
+    require(segment.place == places[-1], f"{data!r} ends elsewhere: {segment.place}")
+    require(segment.opening.interval == written.is_interval, f"{data!r} changed its durability")
+    rest = data[segment.valid_bytes :]
+    require(segment.valid_bytes == sum(map(len, kept)), f"{data!r} is miscounted: {segment}")
+    require(len(rest) == segment.torn_bytes, f"the torn tail of {data!r} is miscounted: {segment}")
+    require(
+        _may_be_torn(rest, is_interval=written.is_interval),
+        f"rows were left behind, and no cut write explains the {rest!r} behind them",
+    )
+
+
+def _may_be_torn(rest: bytes, *, is_interval: bool) -> bool:
+    """Tell whether a power cut can leave this of what was written and not synced: one row, or any under `interval`.
+
+    A cut takes sectors away, as NULs or as the end of the file. It changes no byte, so it leaves no whole line behind
+    the last good one but one with NULs in it.
+    """
+    lines = rest.split(b"\n")
+    if len(lines) == 1:
+        return True
+    return b"\0" in lines[0] and (is_interval or not b"".join(lines[1:]).strip(b"\0"))
+
+
+FUZZED_JOURNAL: Final = Attack("fuzzed journal", run, rounds=20, rounds_short=1, sabotage="skip-checksum")

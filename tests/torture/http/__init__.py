@@ -1,0 +1,1 @@
+"""Judges of HTTP that share nothing with the product but its limits."""
