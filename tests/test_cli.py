@@ -1,5 +1,6 @@
 """The command line: what it prints, and how it ends."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from pexservice import __version__
 from pexservice.config import parse_duration_s, parse_size_bytes
+from pexservice.journal.segment import segment_name
 from support.process import run, serving
 
 
@@ -42,6 +44,22 @@ def test_the_history_is_verified_and_shown(history: Path) -> None:
         run("journal", "verify", "--data-dir", str(history)).stdout
     )
     assert run("journal", "show", "--data-dir", str(history)).stdout.endswith("sequence 63  position 1  1n\n")
+
+
+@pytest.mark.parametrize("command", [["journal", "verify"], ["serve", "--port", "0"]])
+def test_a_segment_that_is_no_file_is_an_error(tmp_path: Path, command: list[str]) -> None:
+    """A named pipe under a segment's name is refused with 74; nobody waits for it to be written to."""
+    os.mkfifo(tmp_path / segment_name(0))
+    ended = run(*command, "--data-dir", str(tmp_path))
+    assert (ended.returncode, "not a regular file" in ended.stderr) == (74, True)
+
+
+def test_verify_finds_what_is_beyond_the_history(history: Path) -> None:
+    """An empty segment that starts after more steps than there are stops verify as it stops a start: with 65."""
+    (history / segment_name(99)).touch()
+    for command in (["journal", "verify"], ["serve", "--port", "0"]):
+        ended = run(*command, "--data-dir", str(history))
+        assert (ended.returncode, "does not start after step 63" in ended.stderr) == (65, True)
 
 
 def test_import_begins_a_walk_once(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Taking over the data file of the original service."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,17 @@ def test_a_consistent_file_gives_its_place(text: str, place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "58,11,55,89", "58,11,55,90,144", "58,12,55,89,144", "a,b,c,d,e", "-1,0,0,0,1", "1,1,0,1,1\n2,1,0,1,1"]
+    "text",
+    [
+        "",
+        "58,11,55,89",
+        "58,11,55,90,144",
+        "58,12,55,89,144",
+        "a,b,c,d,e",
+        "-1,0,0,0,1",
+        "1,1,0,1,1\n2,1,0,1,1",
+        f"{2**63 + 1},11,55,89,144",
+    ],
 )
 def test_anything_else_is_refused(text: str) -> None:
     """A file that is not one, or contradicts itself, is refused with a message that names it."""
@@ -41,6 +52,9 @@ def test_a_file_must_be_there_and_short(tmp_path: Path) -> None:
     """A missing file cannot be read, and a long one is not of the original."""
     with pytest.raises(CannotCreate, match="cannot read"):
         read(tmp_path / "fibo.csv")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CannotCreate, match="not a regular file"):
+        read(tmp_path / "pipe")
     (tmp_path / "fibo.csv").write_text("58,11,55,89,144" + " " * 5000)
     with pytest.raises(DamagedData):
         read(tmp_path / "fibo.csv")

@@ -10,12 +10,15 @@ from typing import Final
 
 from pexservice.errors import CannotCreate, DamagedData, NotPermitted
 from pexservice.fibonacci import fibonacci_modulo
+from pexservice.storage.linux import read_regular
 from pexservice.store import Place
 
 FILE_NAME: Final = "fibo.csv"
 _FIELDS = re.compile(r"\s{0,16}([0-9]{1,20}),([0-9]{1,20}),([0-9]{1,20}),([0-9]{1,20}),([0-9]{1,20})\s{0,16}", re.ASCII)
 _FILE_BYTES_MAX: Final = 4096
 _WRAP: Final = 1 << 64
+_COUNT_MAX: Final = 1 << 63
+"""Half of what the journal can hold, so that no number of steps leads beyond that."""
 
 
 def parse(text: str, name: str) -> Place:
@@ -32,6 +35,9 @@ def parse(text: str, name: str) -> Place:
         )
         raise DamagedData(message)
     hits, position, _, current, _ = map(int, matched.groups())
+    if max(hits, position) > _COUNT_MAX:
+        message = f"{name} says {hits} hits at position {position}, but no walk comes so far. Nothing was imported."
+        raise DamagedData(message)
     if (position, current) == (1, 0):
         position = 0
     expected = fibonacci_modulo(position, _WRAP)
@@ -47,8 +53,7 @@ def parse(text: str, name: str) -> Place:
 def read(path: Path) -> Place:
     """Read a file of the original. Raises DamagedData, NotPermitted, CannotCreate if there is none."""
     try:
-        with path.open("rb") as file:
-            data = file.read(_FILE_BYTES_MAX + 1)
+        data = read_regular(path, bytes_max=_FILE_BYTES_MAX + 1)
     except PermissionError as error:
         message = f"may not read {path}: {error.strerror}. Give this user the right to."
         raise NotPermitted(message) from error

@@ -7,7 +7,7 @@ import pytest
 from pexservice.errors import DamagedData
 from pexservice.journal.record import HEADER, encode_group, encode_opening
 from pexservice.journal.segment import Segment, read, segment_name
-from pexservice.steps import Run, Step, fold, runs
+from pexservice.steps import NEXT, Run, fold, runs
 from pexservice.store import Place
 
 NAME = segment_name(7)
@@ -109,6 +109,9 @@ def test_any_flipped_bit_is_damage() -> None:
         pytest.param([*LINES, b"815,2,1n,2026-01-01T00:00:00.000000Z,00000000\n"], id="foreign row"),
         pytest.param([*LINES, b"\n"], id="empty line"),
         pytest.param([b"58,11,55,89,144\n"], id="foreign file"),
+        pytest.param([b"<!doctype html>"], id="foreign file without a line"),
+        pytest.param([*LINES[:4], LINES[4][:-1] + b"\0", LINES[5]], id="row joined to the next by a NUL"),
+        pytest.param([LINES[0], LINES[1][:-1] + b"\0", LINES[2]], id="opening row joined to the next by a NUL"),
         pytest.param([LINES[0], LINES[1].replace(b"7,", b"8,", 1), *LINES[2:]], id="opening row edited"),
     ],
 )
@@ -147,8 +150,19 @@ def test_a_hole_in_an_interval_segment_is_torn() -> None:
 def test_wrong_arithmetic_is_found() -> None:
     """A row whose checksum is right but whose steps do not lead to its place is damage."""
     opening, checksum = encode_opening(Place(7, 3), interval=False, time_s=1.5)
-    row, _ = encode_group(Place(9, 3), [Run(2, Step(ord("n")))], 2.5, checksum)
-    segment = read(NAME, opening + row)
+    wrong, checksum = encode_group(Place(9, 3), [Run(2, NEXT)], 2.5, checksum)
+    right, _ = encode_group(Place(10, 4), [Run(1, NEXT)], 3.5, checksum)
+    with pytest.raises(DamagedData, match=r"line 3, byte offset \d+: its steps do not lead there"):
+        read(NAME, opening + wrong)
+    segment = read(NAME, opening + wrong + right)  # A start proves the sums of all rows, and the steps of the last.
     assert segment is not None
     with pytest.raises(DamagedData, match=r"line 3, byte offset \d+: its steps do not lead there"):
         list(segment.groups())
+
+
+def test_numbers_that_no_walk_comes_to_are_damage() -> None:
+    """A row whose numbers do not fit into 64 bits is damage, whatever its checksum."""
+    opening, checksum = encode_opening(Place(7, 2**64 - 1), interval=False, time_s=1.5)
+    row, _ = encode_group(Place(8, 2**64), [Run(1, NEXT)], 2.5, checksum)
+    with pytest.raises(DamagedData, match="beyond"):
+        read(NAME, opening + row)

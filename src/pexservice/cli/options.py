@@ -39,7 +39,7 @@ def option(flag: str, **attributes: Any) -> Callable[[_Command], _Command]:
 
 data_dir = option(
     "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, file_okay=False, readable=False),  # That is for 77.
     default=Path("data"),
     help="Directory of the journal.",
 )

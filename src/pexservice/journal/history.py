@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pexservice.errors import JournalFailed
-from pexservice.journal.recovery import cannot_read, read_segment, sequences
-from pexservice.journal.segment import Segment, damage, segment_name
+from pexservice.journal.record import HEADER
+from pexservice.journal.recovery import cannot_read, read_segment, sequences, unconnected
+from pexservice.journal.segment import Segment, damage, segment_name, sequence_of
 from pexservice.storage import Disk
 from pexservice.store import Place
 
@@ -44,10 +45,12 @@ def segments(disk: Disk, files: list[SegmentFile]) -> Iterator[Segment]:
                 continue  # The running service let go of its oldest segments in the meantime.
             raise
         if segment is None:
+            if end is not None and sequence_of(file.name) != end.sequence:
+                raise unconnected(file.name, end)
             continue
         begin = segment.opening.place
         if end is not None and begin != end:
             reason = f"it begins at {begin}, but the segment before it ends at {end}"
-            raise damage(file.name, 2, 0, reason)
+            raise damage(file.name, 2, len(HEADER), reason)
         end = segment.place
         yield segment

@@ -29,7 +29,10 @@ FORMAT_INTERVAL: Final = "v1-interval"
 """The same, for a segment whose rows were answered before they were synced (`--durability interval`)."""
 
 HEADER: Final = b"sequence,position,steps,time,checksum\n"
-_HEADER_CHECKSUM: Final = crc32(HEADER)
+PLACE_MAX: Final = 2**64 - 1
+"""No walk comes so far, step by step; an import begins at most half way."""
+
+HEADER_CHECKSUM: Final = crc32(HEADER)
 
 _BODY = re.compile(rb"(0|[1-9][0-9]{0,19}),(0|[1-9][0-9]{0,19}),([0-9a-z-]+),(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)")
 
@@ -69,7 +72,7 @@ class UnknownFormatError(InvalidRowError):
 
 def encode_opening(place: Place, *, interval: bool, time_s: float) -> tuple[bytes, int]:
     """Return the first two lines of a segment and the checksum to continue from. `time_s` is Unix time."""
-    row, checksum = _seal(place, FORMAT_INTERVAL if interval else FORMAT, time_s, _HEADER_CHECKSUM)
+    row, checksum = _seal(place, FORMAT_INTERVAL if interval else FORMAT, time_s, HEADER_CHECKSUM)
     return HEADER + row, checksum
 
 
@@ -101,7 +104,7 @@ def check(line: bytes, previous_checksum: int) -> int:
 
 def decode_opening(line: bytes) -> Opening:
     """Read an opening row, given without its newline. Raises InvalidRowError, UnknownFormatError."""
-    checksum = check(line, _HEADER_CHECKSUM)
+    checksum = check(line, HEADER_CHECKSUM)
     place, what, time = _fields(line)
     if what not in {FORMAT, FORMAT_INTERVAL}:
         message = f"its format version {what!r} is not known to this program"
@@ -124,4 +127,8 @@ def _fields(line: bytes) -> tuple[Place, str, str]:
         message = "it is not a row of the journal"
         raise InvalidRowError(message)
     sequence, position, what, time = matched.groups()
-    return Place(int(sequence), int(position)), what.decode("ascii"), time.decode("ascii")
+    place = Place(int(sequence), int(position))
+    if max(place.sequence, place.position) > PLACE_MAX:
+        message = f"its numbers are beyond {PLACE_MAX}"
+        raise InvalidRowError(message)
+    return place, what.decode("ascii"), time.decode("ascii")

@@ -62,12 +62,7 @@ def recover(disk: Disk) -> Recovered:
     for sequence, name in zip(unused, torn, strict=True):
         log.warning("a segment was torn before it was used, leaving it behind", segment=name)
         if sequence != place.sequence:
-            message = (
-                f"{name} starts after step {sequence}, but the history before it ends at step {place.sequence}: "
-                "segments are missing or damaged. Nothing was changed. Restore the data directory from a backup, or "
-                "see 'Damaged journal' in docs/operations.md."
-            )
-            raise DamagedData(message)
+            raise unconnected(name, place)
     if newest and newest.torn_bytes:
         torn.append(newest.name)
         log.warning(
@@ -77,6 +72,15 @@ def recover(disk: Disk) -> Recovered:
             bytes=newest.torn_bytes,
         )
     return Recovered(place, newest is not None, torn)
+
+
+def unconnected(name: str, end: Place) -> DamagedData:
+    """Return the error for an unused segment that does not start where the history before it ends."""
+    return DamagedData(
+        f"{name} does not start after step {end.sequence}, where the history before it ends: segments are missing or "
+        "damaged. Nothing was changed. Restore the data directory from a backup, or see 'Damaged journal' in "
+        "docs/operations.md."
+    )
 
 
 def cannot_read(what: str, error: OSError) -> Fatal:

@@ -25,6 +25,7 @@ from typing import Final
 from pexservice.errors import DamagedData
 from pexservice.journal.record import (
     HEADER,
+    HEADER_CHECKSUM,
     Group,
     InvalidRowError,
     Opening,
@@ -110,7 +111,8 @@ def read(name: str, data: bytes) -> Segment | None:
     if not _is_torn(rest, checksum, interval=opening.interval):
         raise damage(name, valid + 1, valid_bytes, reason)
     try:
-        place = decode_group(rows[-1]).place if rows else opening.place
+        before = decode_group(rows[-2]).place if len(rows) > 1 else opening.place
+        place = _decode_following(rows[-1], before).place if rows else opening.place
     except InvalidRowError as error:
         raise damage(name, valid, valid_bytes - len(rows[-1]) - 1, str(error)) from error
     return Segment(name, opening, rows, place, valid_bytes, len(rest))
@@ -126,7 +128,7 @@ def _decode_following(row: bytes, before: Place) -> Group:
 
 def _read_opening(name: str, data: bytes) -> Opening | None:
     if not data.startswith(HEADER):
-        if _is_torn(data, 0, interval=False):
+        if HEADER.startswith(data.rstrip(b"\0")):
             return None
         raise damage(name, 1, 0, "it is not the header row of a journal")
     rest = data[len(HEADER) :]
@@ -136,7 +138,7 @@ def _read_opening(name: str, data: bytes) -> Opening | None:
     except UnknownFormatError as error:
         raise damage(name, 2, len(HEADER), str(error)) from error
     except InvalidRowError as error:
-        if _is_torn(rest, 0, interval=False):
+        if _is_torn(rest, HEADER_CHECKSUM, interval=False):
             return None
         raise damage(name, 2, len(HEADER), str(error)) from error
     if not newline:
@@ -151,8 +153,12 @@ def _read_opening(name: str, data: bytes) -> Opening | None:
 def _is_torn(rest: bytes, checksum: int, *, interval: bool) -> bool:
     """Tell whether what follows the last valid row, whose checksum is given, is a torn tail or nothing."""
     line, newline, after = rest.partition(b"\n")
+    if newline and interval:
+        return b"\0" in line
     if newline:
-        return b"\0" in line and (interval or not after.strip(b"\0"))
+        # A whole row, a NUL in the place of its newline, and more behind it: two writes, so the first was synced.
+        is_one_write = not _is_row(line.partition(b"\0")[0], checksum)
+        return b"\0" in line and is_one_write and not after.strip(b"\0")
     return not rest or rest.endswith(b"\0") or not _is_row(rest[:-1], checksum)
 
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Self
 
 import structlog
 
-from pexservice.errors import JournalFailed, JournalFull, NotApplied
+from pexservice.errors import JournalFailed, JournalFull, NotApplied, NotPermitted
 from pexservice.journal.record import encode_group, encode_opening
 from pexservice.journal.recovery import Recovered, sequences
 from pexservice.journal.segment import new_name, segment_name, torn_name
@@ -209,7 +209,9 @@ class Journal:
             log.warning("could not remove an old segment", error=str(error))
 
 
-def _failure(verb: str, name: str, error: OSError) -> JournalFull | JournalFailed:
+def _failure(verb: str, name: str, error: OSError) -> JournalFull | JournalFailed | NotPermitted:
+    if isinstance(error, PermissionError):
+        return NotPermitted(f"may not {verb} {name}: {error.strerror}. Give this user the right to.")
     if error.errno in _NO_ROOM:
         return JournalFull(f"cannot {verb} {name}: {error.strerror}")
     return JournalFailed(f"cannot {verb} {name}: {error.strerror}. Check the disk and the kernel's log.")

@@ -4,8 +4,10 @@ Every name is resolved relative to one open directory descriptor, so the directo
 while the service runs without a file landing elsewhere.
 """
 
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
@@ -91,8 +93,7 @@ class LinuxDisk:
 
     def read(self, name: str) -> bytes:
         """As `Disk.read`."""
-        with os.fdopen(os.open(name, os.O_RDONLY, dir_fd=self._fd), "rb") as file:
-            return file.read()
+        return read_regular(name, dir_fd=self._fd)
 
     def create(self, name: str) -> LinuxFile:
         """As `Disk.create`."""
@@ -139,6 +140,15 @@ class LinuxDisk:
         with suppress(OSError):  # The number is a courtesy to whoever is turned away; a full disk must not stop us.
             os.ftruncate(lock, 0)
             os.write(lock, b"%d\n" % os.getpid())
+
+
+def read_regular(name: str | Path, *, bytes_max: int = -1, dir_fd: int | None = None) -> bytes:
+    """Return the beginning, or the whole, of a regular file. Raises OSError, also for any other kind of file."""
+    # Without O_NONBLOCK a named pipe would wait for somebody to write to it.
+    with os.fdopen(os.open(name, os.O_RDONLY | os.O_NONBLOCK, dir_fd=dir_fd), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        return file.read(bytes_max)
 
 
 def _sync_directory(path: Path) -> None:
