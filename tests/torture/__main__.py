@@ -32,7 +32,7 @@ def main(*, is_short: bool, seed: int | None, only: tuple[str, ...], jobs: int, 
     attacks = [attack for attack in ATTACKS if not only or any(word in attack.name for word in only)]
     commit = _commit()
     form = "short" if is_short else "full"
-    keep.mkdir(parents=True, exist_ok=True)
+    (keep / "findings").mkdir(parents=True, exist_ok=True)
     record = keep / f"{commit}-{seed}-{form}.jsonl"
     todo = list(campaign.tasks(attacks, seed, is_short=is_short))
     console.print(f"seed {seed}, commit {commit}, {form} form: {len(attacks)} attacks, {len(todo)} rounds")

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 import traceback
@@ -136,7 +137,7 @@ def run_task(task: Task, kept: Path) -> Outcome:
         finally:
             signal.alarm(0)
             if violation and sabotage is None:
-                shutil.copytree(directory, kept / task.key.replace("/", "-"), symlinks=True, dirs_exist_ok=True)
+                subprocess.run(["cp", "-a", directory, kept / task.key.replace("/", "-")], check=False)
             shutil.rmtree(directory, ignore_errors=True)
     seconds = round(time.monotonic() - began_s, 1)
     return Outcome(task.key, attack.name, sabotage is not None, cycles, seconds, violation, unsupported, failure)
