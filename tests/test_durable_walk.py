@@ -187,3 +187,16 @@ def test_each_group_is_synced_once_and_before_its_answers(tmp_path: Path) -> Non
     calls = [kind for line in trace.read_text().splitlines() for form, kind in kinds.items() if re.search(form, line)]
     first = calls.index("row")
     assert calls[first : first + 80] == ["row", "sync", "done", "answer"] * 20
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed; make test-deps brings it")
+def test_the_names_of_the_data_directory_are_durable(tmp_path: Path) -> None:
+    """A start syncs the directories above its own, new or not: one that was killed may have made them in vain."""
+    data_dir = tmp_path / "a" / "b"
+    for _ in range(2):
+        trace = tmp_path / "trace"
+        strace = ["strace", "-D", "-f", "-y", "-o", str(trace), "-e", "trace=fsync"]
+        with serving(data_dir, wrapper=strace) as service:
+            service.stop()
+        synced = re.findall(r"fsync\(\d+<(.*)>\) += 0", trace.read_text())
+        assert {str(tmp_path / "a"), str(tmp_path)} <= set(synced)

@@ -69,6 +69,9 @@ class Service:
         )
         self._reading = threading.Thread(target=self._read_log)
         self._reading.start()
+
+    def await_start(self) -> None:
+        """Return once it listens, or has ended because it could not start."""
         assert self._started.wait(HANG_S), self.lines
 
     def _read_log(self) -> None:
@@ -162,6 +165,7 @@ def started(program: Sequence[str], *, user: int | None = None, **variables: str
     """Run a whole command that serves until the end of the block. It must log in JSON."""
     service = Service(program, variables, user)
     try:
+        service.await_start()
         yield service
     finally:
         service.clean_up()

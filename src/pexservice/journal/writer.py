@@ -98,12 +98,18 @@ class Journal:
             self._unsynced = True
         else:
             await self._outcome(synced)
-        if not file.is_linked():
+        if not self._is_linked(file):
             message = f"the segment {self._name} was removed while it was in use. Restore the data directory."
             raise JournalFailed(message)
         self.place, self._checksum = written.end, written.checksum
         self.segment_bytes += written.row_bytes
         return written.start
+
+    def _is_linked(self, file: File) -> bool:
+        try:
+            return file.is_linked()
+        except OSError as error:
+            raise _failure("look at", self._name, error) from error
 
     async def heal(self) -> NotApplied | None:
         """As `Store.heal`: try to begin a new segment. Raises JournalFailed."""
@@ -160,7 +166,7 @@ class Journal:
             # A segment that was never used may fail to sync for want of space without harm: it is thrown away.
             raise _failure("begin the segment", name, error) from error
         self._name, self._file, self._checksum, self.segment_bytes = name, file, checksum, len(opening)
-        self._forget_old_segments()
+        await self._forget_old_segments()
 
     def _keep_old(self, name: str) -> None:
         try:
@@ -192,7 +198,7 @@ class Journal:
             )
             raise JournalFailed(message) from error
 
-    def _forget_old_segments(self) -> None:
+    async def _forget_old_segments(self) -> None:
         if not self._history_bytes_max:
             return
         try:
@@ -203,6 +209,8 @@ class Journal:
                 if excess <= 0:
                     break
                 self._disk.remove(name)
+                # One by one: else a power cut could take a newer one, leave an older one, and so a gap.
+                await self._outcome(self._disk.sync_names())
                 excess -= sizes[name]
                 log.info("history over its limit, oldest segment removed", segment=name)
         except OSError as error:

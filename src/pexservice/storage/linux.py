@@ -18,6 +18,8 @@ from pexservice.storage.syncer import Syncer
 _FILE_MODE = 0o640
 _DIRECTORY_MODE = 0o750
 _LOCK_NAME = "lock"
+_NOT_OURS_TO_SYNC = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EINVAL}
+"""What a directory says that this user did not make: it may not be read, or its file system keeps nothing."""
 
 
 class LinuxFile:
@@ -66,9 +68,8 @@ class LinuxDisk:
         Raises CannotCreate, NotPermitted, DirectoryOwned.
         """
         try:
-            if not path.is_dir():
-                path.mkdir(_DIRECTORY_MODE, parents=True, exist_ok=True)
-                _sync_directory(path.parent)
+            path.mkdir(_DIRECTORY_MODE, parents=True, exist_ok=True)
+            _sync_ancestors(path.absolute())
             disk = cls(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY), syncer)
             disk._take_lock()
         except OSError as error:
@@ -93,7 +94,7 @@ class LinuxDisk:
 
     def read(self, name: str) -> bytes:
         """As `Disk.read`."""
-        return read_regular(name, dir_fd=self._fd)
+        return read_regular(name, dir_fd=self._fd, from_disk=self._lock is not None)
 
     def create(self, name: str) -> LinuxFile:
         """As `Disk.create`."""
@@ -142,21 +143,38 @@ class LinuxDisk:
             os.write(lock, b"%d\n" % os.getpid())
 
 
-def read_regular(name: str | Path, *, bytes_max: int = -1, dir_fd: int | None = None) -> bytes:
-    """Return the beginning, or the whole, of a regular file. Raises OSError, also for any other kind of file."""
+def read_regular(name: str | Path, *, bytes_max: int = -1, dir_fd: int | None = None, from_disk: bool = False) -> bytes:
+    """Return the beginning, or the whole, of a regular file. Raises OSError, also for any other kind of file.
+
+    With `from_disk`, what a write left in the page cache when its sync failed is not taken for what is on the disk.
+    """
     # Without O_NONBLOCK a named pipe would wait for somebody to write to it.
     with os.fdopen(os.open(name, os.O_RDONLY | os.O_NONBLOCK, dir_fd=dir_fd), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
+        if from_disk:
+            os.fdatasync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         return file.read(bytes_max)
 
 
-def _sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+def _sync_ancestors(path: Path) -> None:
+    """Make the names of a directory and of those above it durable, up to the mount point.
+
+    Whoever made them: it may have been a start that was killed before it came to this.
+    """
+    for parent in path.parents:
+        try:
+            fd = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            if error.errno not in _NOT_OURS_TO_SYNC:
+                raise
+        if parent.is_mount():
+            return
 
 
 def _cannot(path: Path, verb: str, error: OSError) -> Fatal:
