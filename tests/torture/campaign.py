@@ -6,6 +6,7 @@ what is missing there.
 """
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -22,6 +23,8 @@ from pathlib import Path
 from random import Random
 from types import FrameType
 from typing import Final
+
+import structlog
 
 from torture.attack import Attack, Bench, Unsupported, Violation
 from torture.catalogue import ATTACKS
@@ -99,13 +102,18 @@ def _read(record: Path) -> list[Outcome]:
 
 def _run_all(left: list[Task], kept: Path, workers: int) -> Iterator[Outcome]:
     with ExitStack() as stack:
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), _be_quiet)
         stack.callback(pool.shutdown, cancel_futures=True)
         running: set[Future[Outcome]] = {pool.submit(run_task, task, kept) for task in left}
         while running:
             finished, running = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 yield future.result()
+
+
+def _be_quiet() -> None:
+    """Keep what the product logs, when it is called in this process, off the table."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 def run_task(task: Task, kept: Path) -> Outcome:

@@ -1,0 +1,1 @@
+"""Disks that lose what was not synced, and disks that fail. Each is a process that outlives the service."""

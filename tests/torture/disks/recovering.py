@@ -1,0 +1,55 @@
+"""What a start makes of a data directory after a disaster, and that it serves from there."""
+
+from itertools import chain
+from pathlib import Path
+
+from pexservice.errors import Fatal
+from pexservice.journal.history import segment_files, segments
+from pexservice.journal.recovery import recover
+from pexservice.storage.linux import LinuxDisk
+from pexservice.store import Place
+from torture.attack import Bench, Violation, require
+from torture.load import place_of
+
+
+def recovered_place(data_dir: Path) -> Place:
+    """Return where a start would go on, asked of its code in this process: milliseconds instead of a second.
+
+    Raises Violation where a start would be refused, and where the history, proved row by row, does not lead there.
+    """
+    if not data_dir.exists():
+        return Place(0, 0)
+    disk = LinuxDisk.inspect(data_dir)
+    try:
+        place = recover(disk).place
+    except Fatal as error:
+        raise Violation(f"a start would be refused with {error.exit_status}: {error}") from error
+    else:
+        end = _end_of_history(disk)
+        require(place == end, f"a start would find {place}, but the history ends at {end}")
+        return place
+    finally:
+        disk.close()
+
+
+def _end_of_history(disk: LinuxDisk) -> Place:
+    """Return where the last row leads, as `pexservice journal verify` would."""
+    try:
+        found = list(segments(disk, segment_files(disk)))
+        groups = chain.from_iterable(segment.groups() for segment in found)
+        places = [segment.opening.place for segment in found] + [group.place for group in groups]
+    except Fatal as error:
+        raise Violation(f"`journal verify` would end with {error.exit_status}: {error}") from error
+    return max(places, key=lambda place: place.sequence, default=Place(0, 0))
+
+
+def prove_by_start(bench: Bench, data_dir: Path, place: Place) -> None:
+    """Start the service, which must be at this place, take a step, and stop it."""
+    with bench.serving(data_dir) as service:
+        found = place_of(service)
+        require(found == place, f"it started at {found}, not at {place}: {service.log}")
+        with service.connect() as client:
+            sequence = client.ask("POST", "/next").sequence
+        require(sequence == place.sequence + 1, f"the step after {place} was answered with sequence {sequence}")
+        status = service.stop()
+        require(status == 0, f"it stopped with {status}: {service.log}")
