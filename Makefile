@@ -5,6 +5,7 @@
 #   make check    everything else that CI checks: formatting, lint, types, layering
 #   make torture  attack the service for an hour or two, as root; resume with SEED=n
 #   make torture-short  the same in some minutes, as CI does
+#   make bench    measure beside peers for half an hour, into docs/benchmarks.md; BENCH=--quick for two minutes
 #   make test-deps  install the Debian packages that tests and attacks use (as root)
 #   make format   format the code
 #   make lock     compute the lock files anew (needs a package index)
@@ -14,7 +15,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check torture torture-short format lock clean test-deps
+.PHONY: run test check torture torture-short bench bench-deps format lock clean test-deps
 
 run: $(VENV)/.run
 	@exec $(BIN)/pexservice serve --data-dir data
@@ -34,29 +35,34 @@ torture: $(VENV)/.dev
 torture-short: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m torture --short $(if $(SEED),--seed $(SEED)) $(TORTURE)
 
+bench: $(VENV)/.bench bench-deps
+	$(BIN)/python -m benchmarks $(BENCH)
+
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Debian packages that some tests and attacks use; without them those skip and say so.
-PACKAGES := apache2-utils e2fsprogs faketime fuse3 mount strace wrk
-test-deps:
+# Debian packages. What uses one that is missing is left out, and says so.
+test-deps: PACKAGES := apache2-utils e2fsprogs faketime fuse3 mount strace wrk
+bench-deps: PACKAGES := apache2-utils gcc golang-github-gorilla-mux-dev golang-go libc6-dev nginx-light redis-server wrk
+test-deps bench-deps:
 	@if dpkg-query -W $(PACKAGES) >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES); \
+	  apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends $(PACKAGES); \
 	else \
-	  echo "test-deps: not root on Debian or Ubuntu; for all tests and attacks install: $(PACKAGES)"; \
+	  echo "$@: not root on Debian or Ubuntu; what needs one of these is left out: $(PACKAGES)"; \
 	fi
 
 lock: $(VENV)/.dev
 	$(BIN)/pip install --quiet pip-tools
-	for name in run dev; do \
+	for name in run dev bench; do \
 	  $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-header --no-emit-index-url \
 	    --no-emit-find-links --no-emit-trusted-host --output-file requirements/$$name.txt requirements/$$name.in; \
 	done
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .torture dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .torture .bench dist
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -75,4 +81,8 @@ $(VENV)/.run: $(VENV)/.python requirements/run.txt pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@

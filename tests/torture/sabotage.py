@@ -5,6 +5,7 @@ safeguard that it probes, and must then find a violation.
 """
 
 import asyncio
+import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -14,8 +15,10 @@ from typing import Any, Final
 from unittest.mock import patch
 from zlib import crc32
 
-from pexservice.http import request, routes
+from pexservice import engine, limits, service
+from pexservice.http import connection, request, routes, server
 from pexservice.http.answer import Clock
+from pexservice.http.connection import Connection
 from pexservice.http.server import Server
 from pexservice.journal import record, segment, writer
 from pexservice.journal.record import HEADER
@@ -34,6 +37,27 @@ def no_sync() -> Patches:
         return done
 
     return [patch.object(Syncer, "sync", sync)]
+
+
+def trust_failed_sync() -> Patches:
+    """A failed sync is reported as success: what the disk refused is answered."""
+    begin = Syncer.sync
+
+    def sync(self: Syncer, fd: int, *, is_directory: bool = False) -> asyncio.Future[None]:
+        synced = begin(self, fd, is_directory=is_directory)
+
+        async def trust() -> None:
+            with suppress(OSError):
+                await synced
+
+        return asyncio.ensure_future(trust())
+
+    return [patch.object(Syncer, "sync", sync)]
+
+
+def ignore_removal() -> Patches:
+    """A segment that was removed is written to as before."""
+    return [patch.object(LinuxFile, "is_linked", lambda _self: True)]
 
 
 def late_write() -> Patches:
@@ -109,9 +133,14 @@ def skip_checksum() -> Patches:
     """Rows of the journal are believed without proof."""
 
     def check(line: bytes, previous_checksum: int) -> int:
-        return crc32(line.rpartition(b",")[0], previous_checksum)
+        return crc32(line.rpartition(b",")[0] + b"\n", previous_checksum)
 
     return [patch.object(record, "check", check), patch.object(segment, "check", check)]
+
+
+def no_lock() -> Patches:
+    """Any number of services may own a data directory."""
+    return [patch.object(fcntl, "flock", lambda _fd, _operation: None)]
 
 
 def undeclared_form() -> Patches:
@@ -120,8 +149,55 @@ def undeclared_form() -> Patches:
     return [patch.dict(routes._BODIES, forms)]
 
 
+def leak_unsent() -> Patches:
+    """What a client had not taken of its answers is still counted when the client is gone."""
+
+    def connection_lost(self: Connection, _error: Exception | None) -> None:
+        self._is_ending = True
+        self._queue.clear()
+        self._on_lost(self)
+
+    return [patch.object(Connection, "connection_lost", connection_lost)]
+
+
+def no_deadlines() -> Patches:
+    """A connection has all the time of the world."""
+    return [patch.object(Connection, "sweep", lambda _self: None)]
+
+
+def costly_connections() -> Patches:
+    """Every connection that is open takes time from the others."""
+    sweep = Connection.sweep
+
+    def sweep_slowly(self: Connection) -> None:
+        time.sleep(0.0002)
+        sweep(self)
+
+    return [patch.object(Connection, "sweep", sweep_slowly)]
+
+
+def no_bounds() -> Patches:
+    """Any number of bytes may wait for clients that do not read."""
+    return [
+        patch.object(engine, "UNSENT_BYTES_MAX", limits.GIB),
+        patch.object(connection, "WRITE_BUFFER_BYTES_MAX", limits.GIB),
+    ]
+
+
+def no_reserve() -> Patches:
+    """Connections may take all descriptors."""
+    return [patch.object(service, "RESERVED_DESCRIPTORS", 0)]
+
+
+def spin() -> Patches:
+    """Deadlines are looked at without a pause."""
+    return [patch.object(server, "SWEEP_PERIOD_S", 0)]
+
+
 SABOTAGES: Final[dict[str, Callable[[], Patches]]] = {
     "no-sync": no_sync,
+    "trust-failed-sync": trust_failed_sync,
+    "ignore-removal": ignore_removal,
     "late-write": late_write,
     "trust-short-write": trust_short_write,
     "wall-clock": wall_clock,
@@ -130,7 +206,14 @@ SABOTAGES: Final[dict[str, Callable[[], Patches]]] = {
     "lenient-host": lenient_host,
     "lenient-framing": lenient_framing,
     "skip-checksum": skip_checksum,
+    "no-lock": no_lock,
     "undeclared-form": undeclared_form,
+    "leak-unsent": leak_unsent,
+    "no-deadlines": no_deadlines,
+    "costly-connections": costly_connections,
+    "no-bounds": no_bounds,
+    "no-reserve": no_reserve,
+    "spin": spin,
 }
 
 

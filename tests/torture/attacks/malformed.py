@@ -99,4 +99,4 @@ def _press_pending(service: Service) -> int:
     return 3
 
 
-MALFORMED: Final = Attack("malformed", run, rounds=SHARES, rounds_short=1, sabotage="lenient-host")
+ATTACK: Final = Attack("malformed", run, rounds=SHARES, rounds_short=1, sabotage="lenient-host")

@@ -131,4 +131,4 @@ def _judge_meaning(desk: Desk, data: bytes, pieces: list[bytes]) -> None:
     require(first[0] == in_pieces[0], f"{data!r} steps {first[0]!r}, and in pieces {pieces!r}, {in_pieces[0]!r}")
 
 
-FUZZED_REQUESTS: Final = Attack("fuzzed requests", run, rounds=100, rounds_short=1, sabotage="lenient-host")
+ATTACK: Final = Attack("fuzzed requests", run, rounds=100, rounds_short=1, sabotage="lenient-host")

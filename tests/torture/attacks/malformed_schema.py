@@ -86,4 +86,4 @@ def _sequence(service: Service) -> int:
         return client.ask("GET", "/current").sequence
 
 
-SCHEMA: Final = Attack("schemathesis", run, rounds=20, rounds_short=1, sabotage="undeclared-form")
+ATTACK: Final = Attack("schemathesis", run, rounds=20, rounds_short=1, sabotage="undeclared-form")

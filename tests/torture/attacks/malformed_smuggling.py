@@ -34,4 +34,4 @@ def run(bench: Bench) -> int:
         return judge.exchanges
 
 
-SMUGGLING: Final = Attack("smuggled requests", run, rounds=20, rounds_short=1, sabotage="lenient-framing")
+ATTACK: Final = Attack("smuggled requests", run, rounds=20, rounds_short=1, sabotage="lenient-framing")

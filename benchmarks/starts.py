@@ -1,0 +1,111 @@
+"""How long a start takes, from the birth of the process to the first answer to /next, whole.
+
+The idea: a start reads only the newest segment, so the time must not grow with the history. Histories are written by
+the journal's own code, in segments of the real size of which the newest is full: the worst that a start can meet. Each
+start gets a copy made of hard links, which costs nothing and is sound, since no segment is ever written to again.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from benchmarks import processes
+from benchmarks.asking import ask
+from benchmarks.effort import Effort
+from benchmarks.figures import Start
+from benchmarks.peers.running import free_port, module_variables, write_original
+from benchmarks.placement import Placement
+from pexservice.journal.record import encode_group, encode_opening
+from pexservice.journal.segment import segment_name
+from pexservice.limits import SEGMENT_BYTES_MAX
+from pexservice.steps import NEXT, PREVIOUS, Run
+from pexservice.store import Place
+
+NAME: Final = "starts"
+"""By which it is called for, as a load is by its name."""
+HISTORY_POSITION: Final = 1_000_000
+"""Where the walk with a history stands: the farthest that the target covers, so both together are the worst case."""
+_GROUP_STEPS: Final = 64
+_BEGAN_S: Final = 1_750_000_000.0
+"""The time in the first row, Unix time. Any would do."""
+_GROUP_S: Final = 0.0005
+_START_S: Final = 60
+
+
+def count(effort: Effort) -> int:
+    """Return how many figures `measure` will give."""
+    return effort.starts * (len(effort.history_groups) + len(effort.start_positions))
+
+
+def measure(effort: Effort, placement: Placement, data: Path) -> Iterator[Start]:
+    """Start the service at each position, then with each length of history, in interleaved rounds.
+
+    Raises processes.Failed, OSError.
+    """
+    for _ in range(effort.starts):
+        for position in effort.start_positions:
+            with tempfile.TemporaryDirectory(dir=data) as directory:
+                if position:
+                    write_original(Path(directory), position)
+                yield Start(False, 0, position, _seconds_to_answer(Path(directory), placement))
+    with tempfile.TemporaryDirectory(dir=data) as root:
+        histories = {groups: Path(root) / str(groups) for groups in effort.history_groups}
+        for groups, history in histories.items():
+            history.mkdir()
+            write_history(history, groups)
+        for index in range(effort.starts):
+            for groups, history in histories.items():
+                copy = Path(root) / f"{groups}-{index}"
+                shutil.copytree(history, copy, copy_function=os.link)
+                yield Start(True, groups, HISTORY_POSITION, _seconds_to_answer(copy, placement))
+                shutil.rmtree(copy)
+
+
+def write_history(directory: Path, groups: int) -> None:
+    """Write a journal of so many groups of 64 steps, up and down in turn. Without any, a file of the original."""
+    if not groups:
+        write_original(directory, HISTORY_POSITION)
+        return
+    turns = ([Run(_GROUP_STEPS, NEXT)], [Run(_GROUP_STEPS, PREVIOUS)])
+    positions = (HISTORY_POSITION, HISTORY_POSITION - _GROUP_STEPS)
+    written = 0
+    sizes = _segments(groups)
+    for size in sizes:
+        place = Place(written * _GROUP_STEPS, positions[(groups - written) % 2])
+        opening, checksum = encode_opening(place, interval=False, time_s=_BEGAN_S + written * _GROUP_S)
+        with (directory / segment_name(place.sequence)).open("wb") as file:
+            file.write(opening)
+            for number in range(written + 1, written + size + 1):
+                left = groups - number
+                place = Place(number * _GROUP_STEPS, positions[left % 2])
+                row, checksum = encode_group(place, turns[left % 2], _BEGAN_S + number * _GROUP_S, checksum)
+                file.write(row)
+        written += size
+
+
+def _segments(groups: int) -> list[int]:
+    """Return how many rows each segment has, so that the newest is full, or the only one."""
+    row, _ = encode_group(Place(groups * _GROUP_STEPS, HISTORY_POSITION), [Run(_GROUP_STEPS, NEXT)], _BEGAN_S, 0)
+    full = SEGMENT_BYTES_MAX // len(row)
+    return [*([groups % full] if groups % full else []), *[full] * (groups // full)]
+
+
+def _seconds_to_answer(directory: Path, placement: Placement) -> float:
+    port = free_port()
+    serve = [sys.executable, "-m", "pexservice", "serve", "--port", str(port), "--data-dir", str(directory)]
+    log = directory / "log"
+    began_s = time.perf_counter()
+    with processes.serving(placement.server(serve), log, module_variables()):
+        try:
+            answer = ask(port, "/next", patience_s=_START_S)
+        except OSError as error:
+            raise processes.Failed(f"no first answer: {error}. It says: {processes.last_words(log)}") from error
+        taken_s = time.perf_counter() - began_s
+    if not answer.startswith(b"HTTP/1.1 200"):
+        raise processes.Failed(f"the first answer was {answer[:80]!r}")
+    return taken_s
