@@ -50,6 +50,11 @@ UNANSWERED_STEPS_MAX: Final = 256
 """Pipelined steps of one connection that wait at a time; the rest of its requests wait unread."""
 WRITE_BUFFER_BYTES_MAX: Final = 16 * KIB
 """Unsent bytes of one connection beyond which it is not read. Times 10,000 connections, 160 MiB."""
+READ_BYTES_MAX: Final = 4 * KIB
+"""Read from a connection at a time, so also what waits of it, as bytes, while its client does not take answers."""
+READ_AHEAD_MAX: Final = 4
+"""Requests of a connection that are parsed before the first of them is carried out. Parsed, one takes 1 KiB, however
+short it was."""
 CONNECTIONS_MAX: Final = 10_000
 RESERVED_DESCRIPTORS: Final = 32
 """Descriptors kept back from connections, for the journal, the listener, the log and the event loop."""

@@ -11,6 +11,7 @@ import signal
 import socket
 import time
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -72,8 +73,10 @@ class _Service:
 
         await _first(working, stopping, self._opened, timeout_s=RECOVERY_PATIENCE_S)
         if not working.done():
-            await self._server.start(listener)
+            self._server.start(listener)
             log.info("listening", where=_address(listener))
+            # Not before, which would delay the first answers; nor at the first scrape, when descriptors may be short.
+            self._importing = asyncio.create_task(asyncio.to_thread(import_module, "pexservice.exposition"))
             await _first(working, stopping)
         if not working.done():
             draining = asyncio.create_task(self._drain())

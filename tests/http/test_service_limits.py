@@ -44,6 +44,7 @@ def test_steps_beyond_the_queue_are_turned_away(tmp_path: Path) -> None:
             assert not answer.closes
         assert client.ask("GET", "/current").sequence == len(taken)
         assert client.ask("POST", "/next").sequence == len(taken) + 1
+        assert gauge(client, 'pex_answers_total{status="503"}') == len(refused)
 
 
 def test_the_connection_idle_longest_makes_room(tmp_path: Path) -> None:

@@ -7,28 +7,36 @@ requests under way than it may have, nothing more is read from it.
 """
 
 import asyncio
+import socket
+import struct
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from math import inf
-from typing import cast
+from typing import Final, cast
 
 from pexservice.engine import Engine
 from pexservice.errors import BadRequest, NotApplied
 from pexservice.http.action import Action, ReplyAction, StepAction
 from pexservice.http.answer import CONTINUE, Clock, bad_request, closing, not_applied
 from pexservice.http.memo import Memo
-from pexservice.http.reader import Reader, WantsContinue
+from pexservice.http.reader import Event, Reader, WantsContinue
 from pexservice.http.request import Request
 from pexservice.http.routes import Routes
 from pexservice.limits import (
     LINGER_S,
+    READ_AHEAD_MAX,
+    READ_BYTES_MAX,
     REQUEST_TIMEOUT_S,
     UNANSWERED_STEPS_MAX,
     WRITE_BUFFER_BYTES_MAX,
 )
 from pexservice.metrics import Metrics
+
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
+"""The value of SO_LINGER (socket(7)) that makes a close a reset."""
 
 
 @dataclass(slots=True)
@@ -41,10 +49,11 @@ class Shared:
     metrics: Metrics
     keep_alive_s: float
     memo: Memo = field(default_factory=Memo)
+    buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES_MAX)))
     draining: bool = False
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """A client's connection, as the event loop drives it."""
 
     __slots__ = (
@@ -110,11 +119,16 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES_MAX)
         self._on_made(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, _size_hint: int) -> memoryview:
+        """Have bytes read into one buffer for all connections: they are used up before the next read."""
+        return self._shared.buffer
+
+    def buffer_updated(self, size_bytes: int) -> None:
         """Carry out, or queue, what the bytes ask for."""
         if self._asked_last:
             self._is_trailing = True
             return
+        data = self._shared.buffer[:size_bytes].tobytes()
         actions = self._recall(data) if self._reader is None else None
         if actions is None:
             actions = self._read(data)
@@ -143,6 +157,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on with a client that has caught up."""
         self._is_clogged = False
+        self._progress_s = self._shared.clock.now_s
         self._account()
         self._pump()
 
@@ -170,7 +185,10 @@ class Connection(asyncio.Protocol):
     def refuse(self, asked: StepAction, error: NotApplied) -> None:
         """As `engine.Caller`."""
         self._shared.metrics.refused[error.code] += 1
-        self.deliver(asked, not_applied(self._shared.clock, asked.request, error))
+        self._unanswered -= 1
+        self._write(not_applied(self._shared.clock, asked.request, error), closes=asked.closes)
+        if self._queue:
+            self._pump()
 
     # What the server calls.
 
@@ -192,9 +210,10 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close at once, with a reset: else the kernel would go on holding what the client does not take."""
         self._is_ending = True
         self._asked_last = True
+        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self._transport.abort()
 
     @property
@@ -237,11 +256,10 @@ class Connection(asyncio.Protocol):
         if reader is None:
             reader = self._reader = Reader()
         was_at_boundary, was_in_body = reader.at_boundary, reader.in_body
-        events = reader.feed(data)
+        reader.feed(data)
+        events: list[Event] = list(islice(iter(reader.next, None), READ_AHEAD_MAX))
         if events or was_at_boundary or was_in_body != reader.in_body:
             self._partial_since_s = shared.clock.now_s
-        if not reader.at_boundary:  # Else, without events, it was an empty line, which puts off no deadline.
-            self._is_active = True
         actions: list[Action] = []
         for event in events:
             if isinstance(event, Request):
@@ -256,6 +274,13 @@ class Connection(asyncio.Protocol):
         if is_whole and all(isinstance(event, Request) and not event.has_body for event in events):
             shared.memo.remember(data, actions)
         return actions
+
+    def _read_on(self) -> None:
+        """Once nothing waits of what was read ahead, read ahead again in what has come."""
+        if not self._queue and self._reader is not None and not self._reader.finished:
+            self._queue.extend(self._read(b""))
+            if self._queue and self._queue[-1].closes:
+                self._asked_last = True
 
     def _may_carry_out(self, action: Action) -> bool:
         if self._is_clogged or self._is_ending:
@@ -290,7 +315,9 @@ class Connection(asyncio.Protocol):
         """Carry out what may be, from the head of the queue."""
         queue = self._queue
         while queue and self._may_carry_out(queue[0]):
-            self._carry_out(queue.popleft())
+            action = queue.popleft()
+            self._read_on()  # Before, so that an answer knows whether it is the last.
+            self._carry_out(action)
         self._throttle()
 
     def _throttle(self) -> None:

@@ -1,8 +1,9 @@
 """Cuts the bytes of one connection into requests. No sockets.
 
-The idea: bytes go in as they come, whole requests come out, however the bytes were cut. A head is handed on only when
-its empty line is there, and a body is read and discarded within its limit, so whoever gets a request from here holds
-one that arrived complete. The first error ends the reading: after it nobody knows where the next request begins.
+The idea: bytes go in as they come, whole requests come out one by one, however the bytes were cut. A head is handed on
+only when its empty line is there, and a body is read and discarded within its limit, so whoever gets a request from
+here holds one that arrived complete. The first error ends the reading: after it nobody knows where the next request
+begins.
 """
 
 import re
@@ -50,38 +51,38 @@ class Reader:
         """Whether a head was read and its body is awaited."""
         return self._request is not None
 
-    def feed(self, data: bytes) -> list[Event]:
-        """Take bytes in and return what they complete, in order. A BadRequest is the last event there ever is."""
-        events: list[Event] = []
+    def feed(self, data: bytes) -> None:
+        """Take bytes in."""
         self._buffer += data
+
+    def next(self) -> Event | None:
+        """Return the next thing that the bytes so far complete, if any. A BadRequest is the last there ever is."""
+        if self.finished:
+            return None
         try:
-            while not self.finished and self._advance(events):
-                pass
+            return self._advance()
         except BadRequest as error:
             self.finished = self._failed = True
-            events.append(error)
-        return events
+            return error
 
-    def _advance(self, events: list[Event]) -> bool:
-        """Read one head or one body. Return whether there may be more to read in what has come."""
+    def _advance(self) -> Request | WantsContinue | None:
         if self._request is None:
             head = self._take_head()
             if head is None:
-                return False
+                return None
             self._request = parse_head(head)
             if self._request.has_body:
                 size = self._request.body_bytes
                 self._body = _ChunkedBody() if size is None else _SizedBody(size)
                 if self._request.expects_continue and not self._buffer:
-                    events.append(WantsContinue())
+                    return WantsContinue()
         if self._body is not None:
             if not self._body.take(self._buffer):
-                return False
+                return None
             self._body = None
-        events.append(self._request)
-        self.finished = not self._request.keep_alive
-        self._request = None
-        return True
+        request, self._request = self._request, None
+        self.finished = not request.keep_alive
+        return request
 
     def _take_head(self) -> bytes | None:
         buffer = self._buffer

@@ -19,6 +19,9 @@ from pexservice.limits import BACKLOG, DRAIN_IDLE_S, SWEEP_PERIOD_S
 
 log = structlog.get_logger()
 
+_ACCEPTS = 4
+"""How many connections are accepted in one go, before it is seen to that there is room for them: few beside
+RESERVED_DESCRIPTORS."""
 _VICTIMS = 64
 """How many idle connections are looked up in one go when places run out."""
 
@@ -85,7 +88,9 @@ class Server:
         self._victims: deque[Connection] = deque()
         self._victims_at_s = 0.0
         self._refusal_logged_at_s = 0.0
-        self._listener: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
+        self._is_paused = False
+        self._adopting: set[asyncio.Task[object]] = set()
         self._sweeping: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Future[None] | None = None
 
@@ -94,21 +99,51 @@ class Server:
         """How many connections there are."""
         return len(self._connections)
 
-    async def start(self, listener: socket.socket) -> None:
+    def start(self, listener: socket.socket) -> None:
         """Begin to accept."""
-        loop = asyncio.get_running_loop()
-        create = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
-        self._listener = await create(
-            lambda: Connection(self._shared, self._on_made, self._on_lost), sock=listener, backlog=BACKLOG
-        )
+        listener.setblocking(False)
+        self._listener = listener
+        self._go_on_accepting()
         self._sweep()
+
+    def _accept(self) -> None:
+        """Take connections that wait; without a descriptor for one, let them wait until the next sweep.
+
+        libuv, left to itself, would turn them away, or spin.
+        """
+        assert self._listener is not None
+        loop = asyncio.get_running_loop()
+        try:
+            for _ in range(_ACCEPTS):
+                client, _ = self._listener.accept()
+                adopting = loop.create_task(loop.connect_accepted_socket(self._connection, client))
+                self._adopting.add(adopting)
+                adopting.add_done_callback(self._adopting.discard)
+        except (BlockingIOError, ConnectionAbortedError):
+            pass
+        except OSError as error:
+            log.warning("cannot accept connections, they wait", error=error.strerror)
+            loop.remove_reader(self._listener)
+            self._is_paused = True
+
+    def _connection(self) -> Connection:
+        return Connection(self._shared, self._on_made, self._on_lost)
+
+    def _go_on_accepting(self) -> None:
+        assert self._listener is not None
+        self._is_paused = False
+        asyncio.get_running_loop().add_reader(self._listener, self._accept)
 
     async def drain(self, timeout_s: float) -> None:
         """Stop accepting, answer what was accepted, and close every connection, within the timeout."""
         loop = asyncio.get_running_loop()
         self._shared.draining = True
         if self._listener is not None:
+            loop.remove_reader(self._listener)
             self._listener.close()
+            self._is_paused = False
+        if self._adopting:
+            await asyncio.wait(self._adopting)
         if self._connections:
             self._emptied = loop.create_future()
             closing_idle = loop.call_later(DRAIN_IDLE_S, self._close_idle)
@@ -160,4 +195,6 @@ class Server:
         self._shared.clock.tick()
         for connection in list(self._connections):
             connection.sweep()
+        if self._is_paused:
+            self._go_on_accepting()
         self._sweeping = asyncio.get_running_loop().call_later(SWEEP_PERIOD_S, self._sweep)

@@ -25,7 +25,7 @@ from pexservice.store import Place
 
 log = structlog.get_logger()
 
-_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE}
 
 
 class _Written(NamedTuple):
@@ -78,6 +78,9 @@ class Journal:
         """As `Store.commit`. Raises JournalFull, JournalFailed."""
         if self.segment_bytes >= SEGMENT_BYTES_MAX and not self._full:
             return self._rotate_and_commit(steps)
+        return self._append_and_sync(steps)
+
+    def _append_and_sync(self, steps: bytes) -> Awaitable[Place]:
         file = self._file
         if self._full or file is None:
             raise JournalFull
@@ -90,8 +93,9 @@ class Journal:
         return self._finish(file, synced, _Written(start, end, len(row), checksum))
 
     async def _rotate_and_commit(self, steps: bytes) -> Place:
-        await self._rotate()
-        return await self.commit(steps)
+        with suppress(JournalFull):  # Put off: the segment may as well grow until there is room for the next.
+            await self._rotate()
+        return await self._append_and_sync(steps)
 
     async def _finish(self, file: File, synced: Awaitable[None] | None, written: "_Written") -> Place:
         if synced is None:
@@ -136,12 +140,12 @@ class Journal:
             self._file = None
 
     async def _rotate(self) -> None:
-        await self.close()
-        try:
-            await self._begin_segment(keep_old=False)
-        except JournalFull:
-            self._full = True
-            raise
+        """Go on in a new segment; without room for one, stay in the old. Raises JournalFull, JournalFailed."""
+        await self.flush()
+        old = self._file
+        await self._begin_segment(keep_old=False)
+        if old is not None:
+            old.close()
 
     async def _begin_segment(self, *, keep_old: bool) -> None:
         """Begin a segment at `place`. An unused one of that name is replaced, and kept aside with `keep_old`."""
@@ -158,12 +162,13 @@ class Journal:
                 if keep_old:
                     self._keep_old(name)
                 self._disk.rename(temporary, name)
-                await self._disk.sync_names()
+                # From here on the old segment must not grow: a start would read the new one.
+                await self._outcome(self._disk.sync_names())
             except BaseException:
                 file.close()
                 raise
         except OSError as error:
-            # A segment that was never used may fail to sync for want of space without harm: it is thrown away.
+            # Without its name, a segment may fail to sync for want of space without harm: it is thrown away.
             raise _failure("begin the segment", name, error) from error
         self._name, self._file, self._checksum, self.segment_bytes = name, file, checksum, len(opening)
         await self._forget_old_segments()

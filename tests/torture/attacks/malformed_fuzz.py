@@ -97,10 +97,14 @@ def disagree(stream: Stream, events: list[Event]) -> str | None:
 
 def _read(data: bytes, pieces: Iterable[bytes]) -> list[Event]:
     reader = Reader()
+    events: list[Event] = []
     try:
-        return [event for piece in pieces for event in reader.feed(piece)]
+        for piece in pieces:
+            reader.feed(piece)
+            events += iter(reader.next, None)
     except Exception as error:
         raise Violation(f"{data!r} raised {error!r}") from error
+    return events
 
 
 def _outcome(events: list[Event]) -> list[Request | None]:

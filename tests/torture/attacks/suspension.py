@@ -8,7 +8,7 @@ import signal
 import time
 from typing import Final
 
-from pexservice.limits import KEEP_ALIVE_S
+from pexservice.limits import KEEP_ALIVE_S, SWEEP_PERIOD_S
 from pexservice.store import Place
 from support.client import Client, message
 from torture.attack import Attack, Bench, Violation, require
@@ -19,6 +19,8 @@ from torture.load import Load, place_of
 _FIRST_S: Final = 12.0
 """More than the deadline of a new connection, so that already the first round asks the question."""
 _LONGEST_S: Final = 60.0
+_NOTED_S: Final = 2 * SWEEP_PERIOD_S + 0.5
+"""By then the service has looked at the connections, and seen that nothing comes from some of them."""
 _MARGIN_S: Final = 10.0
 """For the rest of a round, so that no deadline of a running service is met in it."""
 
@@ -35,6 +37,7 @@ def run(bench: Bench) -> int:
         half.send(message("GET", "/livez")[:-2])
         with Load(service, bench.rng, clients=6) as load:
             load.wait(20)
+            time.sleep(_NOTED_S)
             service.send_signal(signal.SIGSTOP)
             asleep_s = time.monotonic()
             late = service.connect()

@@ -13,6 +13,7 @@ from pexservice.http.action import StepAction
 from pexservice.http.answer import Clock
 from pexservice.http.connection import Connection, Shared
 from pexservice.http.routes import Routes
+from pexservice.limits import READ_BYTES_MAX
 from pexservice.metrics import Metrics
 from pexservice.steps import Step
 from pexservice.store import Place
@@ -93,6 +94,9 @@ class Desk:
         connection.connection_made(transport)
         self._engine.steps.clear()
         for piece in pieces:
-            connection.data_received(piece)
-            self._engine.answer()
+            for begin in range(0, len(piece), READ_BYTES_MAX):
+                part = piece[begin : begin + READ_BYTES_MAX]
+                connection.get_buffer(len(part))[: len(part)] = part
+                connection.buffer_updated(len(part))
+                self._engine.answer()
         return bytes(self._engine.steps), transport.sent, transport.is_ended
