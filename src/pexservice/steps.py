@@ -71,8 +71,8 @@ class Run:
 
 def runs(steps: bytes) -> list[Run]:
     """Cut a group, one byte a step, into its runs."""
-    if steps.count(NEXT) == len(steps):  # PERF: the common group, 0.2 us instead of 3 us for 64 steps.
-        return [Run(len(steps), NEXT)] if steps else []
+    if steps.count(steps[:1]) == len(steps):  # PERF: all alike, the common group: 0.3 us instead of 3 us for 64 steps.
+        return [Run(len(steps), Step(steps[0]))] if steps else []
     return [Run(sum(1 for _ in same), Step(step)) for step, same in groupby(steps)]
 
 

@@ -16,6 +16,7 @@ one piece ends and the next begins. CRC-32 finds every single-bit error and ever
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
@@ -82,10 +83,15 @@ def encode_group(place: Place, runs: list[Run], time_s: float, previous_checksum
 
 
 def _seal(place: Place, what: str, time_s: float, previous_checksum: int) -> tuple[bytes, int]:
-    time = datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    body = f"{place.sequence},{place.position},{what},{time}".encode("ascii")
+    second, microsecond = divmod(int(time_s * 1_000_000), 1_000_000)
+    body = f"{place.sequence},{place.position},{what},{_date(second)}.{microsecond:06}Z".encode("ascii")
     checksum = crc32(body + b"\n", previous_checksum)
     return b"%b,%08x\n" % (body, checksum), checksum
+
+
+@lru_cache(maxsize=1)  # PERF: 0.1 us for 3 us, but for the first group of a second.
+def _date(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def check(line: bytes, previous_checksum: int) -> int:
