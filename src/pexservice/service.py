@@ -24,6 +24,7 @@ from pexservice.errors import Draining, JournalFailed, NotApplied
 from pexservice.http.action import StepAction
 from pexservice.http.answer import Clock
 from pexservice.http.connection import Shared
+from pexservice.http.memo import Memo
 from pexservice.http.routes import Routes
 from pexservice.http.server import Server, bind
 from pexservice.journal.recovery import Recovered, recover
@@ -57,7 +58,7 @@ class _Service:
         self._engine: Engine[StepAction] = Engine(self._metrics, pending_steps_max=settings.pending_steps_max)
         clock = Clock()
         routes = Routes(self._engine, clock, unready=self._unready, metrics=self._metrics_text)
-        self._shared = Shared(self._engine, routes, clock, self._metrics, settings.keep_alive_s)
+        self._shared = Shared(self._engine, Memo(routes.action), clock, self._metrics, settings.keep_alive_s)
         self._server = Server(self._shared, connections_max=_connections_max(settings.connections_max))
         self._syncer = Syncer()
         self._opened: asyncio.Future[Journal] = asyncio.get_running_loop().create_future()

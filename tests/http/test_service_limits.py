@@ -68,9 +68,8 @@ def test_a_newcomer_is_refused_when_nobody_is_idle(tmp_path: Path) -> None:
         for client in busy:
             client.send(NEXT + HALF_HEADER)
             assert client.read().status == 200
-        newcomer = stack.enter_context(service.connect())
         with pytest.raises(ConnectionError):
-            newcomer.ask("POST", "/next")
+            stack.enter_context(service.connect()).ask("POST", "/next")
         service.logged("connection refused, none is idle")
         for client in busy:
             client.send(NEXT[len(HALF_HEADER) :])

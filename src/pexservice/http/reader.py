@@ -7,6 +7,7 @@ begins.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,7 +33,9 @@ Event = Request | WantsContinue | BadRequest
 class Reader:
     """The reading side of a connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, parse: Callable[[bytes], Request] = parse_head) -> None:
+        """`parse` judges a head, as `parse_head` does."""
+        self._parse = parse
         self._buffer = bytearray()
         self._searched = 0
         self._body: _SizedBody | _ChunkedBody | None = None
@@ -70,7 +73,7 @@ class Reader:
             head = self._take_head()
             if head is None:
                 return None
-            self._request = parse_head(head)
+            self._request = self._parse(head)
             if self._request.has_body:
                 size = self._request.body_bytes
                 self._body = _ChunkedBody() if size is None else _SizedBody(size)

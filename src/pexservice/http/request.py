@@ -33,7 +33,7 @@ _METHODS_LLHTTP_SHOULD_SEE: Final = {b"GET", b"HEAD", b"POST", b"PUT", b"DELETE"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request whose head is valid. `body_bytes` is None when the body is chunked."""
+    """One request whose head, as read, is valid. `body_bytes` is None when the body is chunked."""
 
     method: str
     path: str
@@ -42,6 +42,7 @@ class Request:
     expects_continue: bool
     body_bytes: int | None
     fields: tuple[tuple[bytes, bytes], ...]
+    head: bytes
 
     @property
     def has_body(self) -> bool:
@@ -107,6 +108,7 @@ def parse_head(head: bytes) -> Request:
         expects_continue=bool(expects),
         body_bytes=_body_bytes(values(b"transfer-encoding"), values(b"content-length"), is_http_10=is_http_10),
         fields=tuple(fields),
+        head=head,
     )
 
 

@@ -12,6 +12,7 @@ from pexservice.engine import Caller, Engine
 from pexservice.http.action import StepAction
 from pexservice.http.answer import Clock
 from pexservice.http.connection import Connection, Shared
+from pexservice.http.memo import Memo
 from pexservice.http.routes import Routes
 from pexservice.limits import READ_BYTES_MAX
 from pexservice.metrics import Metrics
@@ -85,7 +86,7 @@ class Desk:
         self._engine = _Engine()
         routes = Routes(_Walk(), CLOCK, unready=lambda: None, metrics=lambda: "")
         engine = cast("Engine[StepAction]", self._engine)
-        self._shared = Shared(engine, routes, CLOCK, Metrics(), keep_alive_s=75)
+        self._shared = Shared(engine, Memo(routes.action), CLOCK, Metrics(), keep_alive_s=75)
 
     def exchange(self, *pieces: bytes) -> tuple[bytes, bytes, bool]:
         """Receive bytes on a new connection; return the steps taken, the bytes sent, and whether it was ended."""
