@@ -9,6 +9,7 @@ import pytest
 from pexservice import engine as engine_module
 from pexservice.engine import Engine
 from pexservice.errors import AnswersUnsent, JournalFailed, JournalFull, NotApplied, QueueFull
+from pexservice.fibonacci import Pair
 from pexservice.limits import GROUP_ANSWER_BYTES_MAX, GROUP_STEPS_MAX, UNSENT_BYTES_MAX
 from pexservice.metrics import Metrics
 from pexservice.steps import NEXT, PREVIOUS
@@ -217,3 +218,35 @@ def test_a_failed_store_leaves_its_group_unanswered() -> None:
 
     asyncio.run(scenario())
     assert caller.told == []
+
+
+def test_one_caller_s_defect_is_not_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    """A caller that raises when it is told is logged without what it said, and the others of its group are told."""
+
+    class Broken(Caller):
+        def deliver(self, asked: Asked, answer: bytes) -> None:
+            raise KeyError(answer)
+
+    async def scenario(engine: Engine[Asked], _store: MemoryStore, caller: Caller) -> None:
+        for each in (caller, Broken(), caller):
+            engine.submit(NEXT, Asked(), each)
+        await engine.drained()
+
+    assert play(scenario, MemoryStore()).told == [b"1 1 1", b"3 3 2"]
+    logged = capsys.readouterr().out
+    assert "KeyError at test_engine.py" in logged
+    assert "2 2 1" not in logged
+
+
+def test_reads_between_steps_without_values_are_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that carries no value leaves the pair of the last read alone: the next read is one move away."""
+
+    async def scenario(engine: Engine[Asked], _store: MemoryStore, caller: Caller) -> None:
+        assert engine.digits() == str(Pair.at(10_000).value)
+        monkeypatch.setattr(Pair, "at", None)  # A computation from scratch would fail.
+        for _ in range(3):
+            engine.submit(NEXT, Asked(carries_value=False), caller)
+            await engine.drained()
+            engine.digits()
+
+    play(scenario, MemoryStore(Place(0, 10_000)))

@@ -16,7 +16,7 @@ from typing import Generic, Protocol, TypeVar
 
 import structlog
 
-from pexservice.errors import AnswersUnsent, NotApplied, QueueFull, Recovering
+from pexservice.errors import AnswersUnsent, NotApplied, QueueFull, Recovering, defect
 from pexservice.fibonacci import Walker, digits_max
 from pexservice.limits import (
     GROUP_ANSWER_BYTES_MAX,
@@ -185,7 +185,10 @@ class Engine(Generic[A]):
         self._publish(end)
         self._settle(valued)
         for (asked, caller), answer in zip(tickets, answers, strict=True):
-            caller.deliver(asked, answer)
+            try:
+                caller.deliver(asked, answer)
+            except Exception as error:  # noqa: BLE001 - a defect that one caller meets must not be all callers' end.
+                log.error("an answer could not be delivered", defect=defect(error))
 
     def _render(self, start: Place, steps: bytes, tickets: list[tuple[A, Caller[A]]]) -> tuple[list[bytes], Place]:
         """Return the answers to a group that began at `start`, and where it ends."""
@@ -199,7 +202,8 @@ class Engine(Generic[A]):
 
     def _publish(self, place: Place) -> None:
         self._place = place
-        self._durable.adopt(self._tentative)
+        if self._tentative.pair.position == place.position:  # Else no value was rendered there.
+            self._durable.adopt(self._tentative)
         self._answer_bytes = digits_max(place.position + GROUP_STEPS_MAX) + _HEAD_BYTES
 
     def _settle(self, valued: int) -> None:

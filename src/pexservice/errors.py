@@ -11,6 +11,7 @@ Three families, told apart by who can act on them:
 Every message says what happened, to what, and what to do about it.
 """
 
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -19,7 +20,7 @@ class PexError(Exception):
 
 
 class Fatal(PexError):
-    """The process cannot start or go on; it ends with `exit_status`."""
+    """The process cannot start or go on; it ends with `exit_status`, which is 70 for what nobody foresaw."""
 
     exit_status: ClassVar[int] = 70
 
@@ -96,11 +97,17 @@ class AnswersUnsent(NotApplied):
 
 
 class JournalFull(NotApplied):
-    """Raised when the disk has no room for the row of a group. The journal was cut back to its last durable byte."""
+    """Raised when there is no space for the row of a group, or no space or no descriptor for a new segment.
+
+    The journal was cut back to its last durable byte.
+    """
 
     code = "journal-full"
-    title = "No space left for the journal"
-    detail = "The disk has no room for another step. None was taken; steps resume by themselves when space returns."
+    title = "No room for the journal"
+    detail = (
+        "The journal has no disk space, or no file descriptor, for another step. None was taken; steps resume by "
+        "themselves when there is room."
+    )
     retry_after_s = 5
 
 
@@ -127,3 +134,12 @@ class BadRequest(PexError):
         super().__init__(detail)
         self.status = status
         self.detail = detail
+
+
+def defect(error: BaseException) -> str:
+    """Tell of an error that nobody foresaw: its kind and where it was raised, and nothing that a client sent."""
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = f" at {Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where is not None else ""
+    return f"{type(error).__name__}{place}"

@@ -4,13 +4,30 @@ Never hand request bytes to a log call: what a client sends must not be able to 
 """
 
 import logging
+import os
 import sys
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 
 from pexservice.config import LogFormat
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+class _Stderr:
+    """Standard error, as a place that may fail: a full disk, a reader that is gone.
+
+    A line that cannot be written is lost. It must not stop a service that can serve, and there is nobody to tell.
+    """
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), text.encode())
+
+    def flush(self) -> None:
+        """Do nothing: every line is written at once."""
 
 
 def configure(log_format: LogFormat, level: str) -> None:
@@ -20,14 +37,12 @@ def configure(log_format: LogFormat, level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if log_format == "json":
-        processors += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        processors.append(structlog.processors.JSONRenderer())
     else:
-        is_terminal = sys.stderr.isatty()
-        plain = structlog.dev.plain_traceback
-        processors.append(structlog.dev.ConsoleRenderer(colors=is_terminal, exception_formatter=plain))
+        processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Stderr())),
         cache_logger_on_first_use=True,
     )

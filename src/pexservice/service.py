@@ -9,10 +9,14 @@ import os
 import resource
 import signal
 import socket
+import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 import uvloop
@@ -20,7 +24,7 @@ import uvloop
 from pexservice import original
 from pexservice.config import Settings
 from pexservice.engine import Engine
-from pexservice.errors import Draining, JournalFailed, NotApplied
+from pexservice.errors import Draining, JournalFailed, NotApplied, defect
 from pexservice.http.action import StepAction
 from pexservice.http.answer import Clock
 from pexservice.http.connection import Shared
@@ -29,7 +33,7 @@ from pexservice.http.routes import Routes
 from pexservice.http.server import Server, bind
 from pexservice.journal.recovery import Recovered, recover
 from pexservice.journal.writer import Journal
-from pexservice.limits import RECOVERY_PATIENCE_S, RESERVED_DESCRIPTORS
+from pexservice.limits import DRAIN_IDLE_S, RECOVERY_PATIENCE_S, RESERVED_DESCRIPTORS
 from pexservice.metrics import Metrics
 from pexservice.storage.linux import LinuxDisk
 from pexservice.storage.syncer import Syncer
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
     from pexservice.exposition import Exposition
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 
 def serve(settings: Settings) -> None:
@@ -73,12 +78,13 @@ class _Service:
         working = asyncio.create_task(self._work(disk))
 
         await _first(working, stopping, self._opened, timeout_s=RECOVERY_PATIENCE_S)
-        if not working.done():
+        if not working.done() and not stopping.done():
             self._server.start(listener)
             log.info("listening", where=_address(listener))
             # Not before, which would delay the first answers; nor at the first scrape, when descriptors may be short.
-            self._importing = asyncio.create_task(asyncio.to_thread(import_module, "pexservice.exposition"))
+            importing = _in_daemon(partial(import_module, "pexservice.exposition"))
             await _first(working, stopping)
+            importing.cancel()
         if not working.done():
             draining = asyncio.create_task(self._drain())
             await _first(working, draining)
@@ -93,7 +99,7 @@ class _Service:
         settings = self._settings
         is_interval = settings.durability == "interval"
         began_s = time.perf_counter()
-        recovered = await asyncio.to_thread(self._recover, disk)
+        recovered = await _in_daemon(partial(self._recover, disk))
         journal = await Journal.open(
             disk, recovered, interval=is_interval, history_bytes_max=settings.history_bytes_max
         )
@@ -134,8 +140,9 @@ class _Service:
         log.info("draining", connections=self._server.connections, timeout_s=timeout_s)
         began_s = time.monotonic()
         await self._server.drain(timeout_s)
+        left_s = max(DRAIN_IDLE_S, timeout_s - (time.monotonic() - began_s))
         try:
-            await asyncio.wait_for(self._engine.drained(), max(0, timeout_s - (time.monotonic() - began_s)))
+            await asyncio.wait_for(self._engine.drained(), left_s)
         except TimeoutError as error:
             message = f"the disk did not answer within {timeout_s:g} s: {self._engine.waiting} steps are unanswered."
             raise JournalFailed(message) from error
@@ -147,7 +154,7 @@ class _Service:
 
     def _metrics_text(self) -> str:
         if self._exposition is None:
-            # PERF: imported at the first scrape, not at the start: 40 ms of the time to the first answer.
+            # PERF: 40 ms, which must not delay the first answer: a thread has it imported in the meantime.
             from pexservice.exposition import Exposition  # noqa: PLC0415
 
             self._exposition = Exposition(
@@ -161,6 +168,29 @@ class _Service:
                 sync_method=self._syncer.method,
             )
         return self._exposition.text()
+
+
+def _in_daemon(function: Callable[[], T]) -> asyncio.Future[T]:
+    """Run a function in a thread that does not keep the process from ending. It must change nothing."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(settle_with: Callable[[Any], None], outcome: object) -> None:
+        if not done.done():
+            settle_with(outcome)
+
+    def run() -> None:
+        try:
+            outcome = function()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is for whoever awaits it.
+            report = partial(settle, done.set_exception, error)
+        else:
+            report = partial(settle, done.set_result, outcome)
+        with suppress(RuntimeError):  # The loop is closed: nobody waits any more.
+            loop.call_soon_threadsafe(report)
+
+    threading.Thread(target=run, daemon=True).start()
+    return done
 
 
 async def _first(*futures: asyncio.Future[Any], timeout_s: float | None = None) -> None:
@@ -206,4 +236,5 @@ def _connections_max(wanted: int) -> int:
 
 
 def _log_unexpected(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    log.error("unexpected error", what=context["message"], exc_info=context.get("exception"))
+    error = context.get("exception")
+    log.error("unexpected error", what=context["message"], defect=defect(error) if error else None)

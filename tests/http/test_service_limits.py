@@ -76,6 +76,31 @@ def test_a_newcomer_is_refused_when_nobody_is_idle(tmp_path: Path) -> None:
         assert sorted(client.read().sequence for client in busy) == [3, 4]
 
 
+def test_all_idle_connections_make_room(tmp_path: Path) -> None:
+    """However many newcomers there are at once, none is refused while a connection is idle."""
+    count = 150
+    with serving(tmp_path, "--max-connections", str(count)) as service, ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(service.connect())
+        time.sleep(2 * SWEEP_PERIOD_S)  # By then the service has seen that they are idle.
+        newcomers = [stack.enter_context(service.connect()) for _ in range(count)]
+        assert [newcomer.ask("GET", "/livez").status for newcomer in newcomers] == [200] * count
+        assert "connection refused" not in service.log
+
+
+def test_a_client_that_reads_steadily_is_not_cut_off(tmp_path: Path) -> None:
+    """A client that takes 50 kB/s of big answers makes progress, whatever the kernel holds for it."""
+    position = 100_000
+    (tmp_path / "fibo.csv").write_text(f"0,{position},0,{fibonacci_modulo(position, 2**64)},0")
+    with serving(tmp_path) as service, service.connect() as client:
+        client.send(CURRENT * 400)
+        began_s, received = time.monotonic(), 0
+        while time.monotonic() - began_s < REQUEST_TIMEOUT_S + 4 * SWEEP_PERIOD_S:
+            received += len(client.socket.recv(5_000))
+            time.sleep(0.1)
+        assert received > 50_000
+
+
 def test_slow_clients_are_gone_at_their_deadlines(tmp_path: Path) -> None:
     """A silent connection, half a header and half a body each end after 10 s, an idle one after --keep-alive."""
     cases: list[tuple[bytes, list[int], float]] = [

@@ -9,7 +9,7 @@ from pexservice import limits
 from pexservice.cli import options
 from pexservice.cli.options import DURATION, SIZE, option
 from pexservice.config import Settings
-from pexservice.errors import Fatal
+from pexservice.errors import Fatal, defect
 
 
 @click.command()
@@ -91,3 +91,6 @@ def serve(log_format: Any, log_level: str, **given: Any) -> None:
     except Fatal as error:
         service.log.critical(str(error), exit_status=error.exit_status)
         raise click.exceptions.Exit(error.exit_status) from error
+    except Exception as error:
+        service.log.critical("unexpected error, a defect of this program", defect=defect(error))
+        raise click.exceptions.Exit(Fatal.exit_status) from error

@@ -7,8 +7,11 @@ requests under way than it may have, nothing more is read from it.
 """
 
 import asyncio
+import fcntl
 import socket
 import struct
+import sys
+import termios
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -72,10 +75,10 @@ class Connection(asyncio.BufferedProtocol):
         "_send",
         "_served",
         "_shared",
-        "_swept_unsent_bytes",
         "_transport",
         "_unanswered",
         "_unsent_bytes",
+        "_untaken_bytes",
     )
 
     def __init__(
@@ -99,7 +102,7 @@ class Connection(asyncio.BufferedProtocol):
         self._is_trailing = False
         self._served = False
         self._unsent_bytes = 0
-        self._swept_unsent_bytes = 0
+        self._untaken_bytes = 0
         self._progress_s = 0.0
         self._active_s = shared.clock.now_s
         # The requests under way.
@@ -196,6 +199,13 @@ class Connection(asyncio.BufferedProtocol):
             and not self._transport.get_write_buffer_size()
         )
 
+    def take_no_more(self) -> None:
+        """End with the answers to what was asked so far, or with the request of which a part has come."""
+        if self._unanswered or self._queue:
+            self._asked_last = True
+        elif self._reader is None:
+            self.close()
+
     def close(self) -> None:
         """Close, once what is written is sent."""
         self._is_ending = True
@@ -220,6 +230,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._is_active or self._unanswered or self._queue:
             self._is_active = False
             self._active_s = now_s
+        if self._unanswered or self._queue:
+            self._partial_since_s = now_s  # What it sends next may have to wait for these.
         self._account()
         if self._unsent_bytes:
             self._sweep_unsent(now_s)
@@ -227,15 +239,19 @@ class Connection(asyncio.BufferedProtocol):
             if now_s - self._active_s >= LINGER_S:
                 self.close()
         elif self._reader is not None:
-            if now_s - self._partial_since_s >= REQUEST_TIMEOUT_S and not self._unanswered and not self._queue:
+            if now_s - self._partial_since_s >= REQUEST_TIMEOUT_S:
                 error = BadRequest(408, f"The request did not arrive in full within {REQUEST_TIMEOUT_S} s.")
                 self._write(bad_request(self._shared.clock, error), closes=True)
         elif now_s - self._active_s >= (self._shared.keep_alive_s if self._served else REQUEST_TIMEOUT_S):
             self.close()
-        self._swept_unsent_bytes = self._unsent_bytes
+        else:
+            self._untaken_bytes = 0
 
     def _sweep_unsent(self, now_s: float) -> None:
-        if not self._swept_unsent_bytes or self._unsent_bytes < self._swept_unsent_bytes:
+        """Close the connection if its client takes nothing, neither from here nor from what the kernel holds for it."""
+        held = fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+        before, self._untaken_bytes = self._untaken_bytes, self._unsent_bytes + int.from_bytes(held, sys.byteorder)
+        if not before or self._untaken_bytes < before:
             self._progress_s = now_s
         elif now_s - self._progress_s >= REQUEST_TIMEOUT_S:
             self.abort()

@@ -86,7 +86,7 @@ class Server:
         self._connections_max = connections_max
         self._connections: set[Connection] = set()
         self._victims: deque[Connection] = deque()
-        self._victims_at_s = 0.0
+        self._exhausted_at_s = 0.0
         self._refusal_logged_at_s = 0.0
         self._listener: socket.socket | None = None
         self._is_paused = False
@@ -146,20 +146,20 @@ class Server:
             await asyncio.wait(self._adopting)
         if self._connections:
             self._emptied = loop.create_future()
-            closing_idle = loop.call_later(DRAIN_IDLE_S, self._close_idle)
+            ending = loop.call_later(DRAIN_IDLE_S, self._take_no_more)
             try:
                 await asyncio.wait_for(self._emptied, timeout_s)
             except TimeoutError:
                 log.warning("drain timeout, closing the rest", connections=len(self._connections))
-            closing_idle.cancel()
+            ending.cancel()
         for connection in list(self._connections):
             connection.abort()
         if self._sweeping is not None:
             self._sweeping.cancel()
 
-    def _close_idle(self) -> None:
-        for connection in [each for each in self._connections if each.is_idle]:
-            connection.close()
+    def _take_no_more(self) -> None:
+        for connection in list(self._connections):
+            connection.take_no_more()
 
     def _on_made(self, connection: Connection) -> None:
         self._shared.metrics.connections_accepted += 1
@@ -174,10 +174,11 @@ class Server:
 
     def _make_room(self, newcomer: Connection) -> None:
         now_s = self._shared.clock.now_s
-        if not self._victims and self._victims_at_s != now_s:
-            self._victims_at_s = now_s
+        if not self._victims and self._exhausted_at_s != now_s:
             idle = [each for each in self._connections if each.is_idle and each is not newcomer]
             self._victims.extend(sorted(idle, key=lambda each: each.active_s)[:_VICTIMS])
+            if len(idle) <= _VICTIMS:  # Those were all: it is no use to look again before the next sweep.
+                self._exhausted_at_s = now_s
         while self._victims:
             victim = self._victims.popleft()
             if victim in self._connections and victim.is_idle:
@@ -192,9 +193,9 @@ class Server:
         newcomer.abort()
 
     def _sweep(self) -> None:
+        self._sweeping = asyncio.get_running_loop().call_later(SWEEP_PERIOD_S, self._sweep)
         self._shared.clock.tick()
         for connection in list(self._connections):
             connection.sweep()
         if self._is_paused:
             self._go_on_accepting()
-        self._sweeping = asyncio.get_running_loop().call_later(SWEEP_PERIOD_S, self._sweep)
