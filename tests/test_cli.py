@@ -54,12 +54,14 @@ def test_a_segment_that_is_no_file_is_an_error(tmp_path: Path, command: list[str
     assert (ended.returncode, "not a regular file" in ended.stderr) == (74, True)
 
 
-def test_verify_finds_what_is_beyond_the_history(history: Path) -> None:
-    """An empty segment that starts after more steps than there are stops verify as it stops a start: with 65."""
-    (history / segment_name(99)).touch()
+@pytest.mark.parametrize("sequence", [58, 63, 99])
+def test_an_empty_segment_is_damage(history: Path, sequence: int) -> None:
+    """Where answered steps were, where the next would be, and beyond: it stops verify as it stops a start, with 65."""
+    (history / segment_name(sequence)).write_bytes(b"")
     for command in (["journal", "verify"], ["serve", "--port", "0"]):
         ended = run(*command, "--data-dir", str(history))
-        assert (ended.returncode, "does not start after step 63" in ended.stderr) == (65, True)
+        is_named = f"{segment_name(sequence)} is damaged at line 1, byte offset 0" in ended.stderr
+        assert (ended.returncode, is_named) == (65, True)
 
 
 def test_import_begins_a_walk_once(tmp_path: Path) -> None:

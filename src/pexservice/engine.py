@@ -106,7 +106,7 @@ class Engine(Generic[A]):
         Raises QueueFull, AnswersUnsent, or what the store is in want of: then the step was not taken.
         """
         if self.refusal is not None:
-            raise self.refusal
+            raise self.refusal.with_traceback(None)  # Else it would grow with every step that it refuses.
         if len(self._tickets) >= self._pending_steps_max:
             raise QueueFull
         if asked.carries_value:

@@ -31,9 +31,9 @@ class Store(Protocol):
     def commit(self, steps: bytes) -> Awaitable[Place]:
         """Make a group of one or more steps durable, all or nothing, and give the place where it began.
 
-        The work begins with the call; the engine does its own before it awaits the outcome. Call or await raises
-        NotApplied when the group was not taken and the store is as before, and Fatal when that cannot be known: then
-        nothing of the group may be answered, and the process must end.
+        The work begins with the call, or with the await where something else must come first; the engine does its own
+        in between. Call or await raises NotApplied when the group was not taken and the store is as before, and Fatal
+        when that cannot be known: then nothing of the group may be answered, and the process must end.
         """
         ...
 

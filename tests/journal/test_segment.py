@@ -6,7 +6,7 @@ import pytest
 
 from pexservice.errors import DamagedData
 from pexservice.journal.record import HEADER, encode_group, encode_opening
-from pexservice.journal.segment import Segment, read, segment_name
+from pexservice.journal.segment import read, segment_name
 from pexservice.steps import NEXT, Run, fold, runs
 from pexservice.store import Place
 
@@ -35,7 +35,6 @@ BEFORE_LAST = len(WHOLE) - len(LINES[-1])
 def rows_of(data: bytes) -> int:
     """Return how many groups a segment that is not damaged holds."""
     segment = read(NAME, data)
-    assert isinstance(segment, Segment)
     assert len(list(segment.groups())) == len(segment.rows)
     return len(segment.rows)
 
@@ -43,21 +42,27 @@ def rows_of(data: bytes) -> int:
 def test_a_whole_segment_is_clean() -> None:
     """All rows count, and the last one tells the place."""
     segment = read(NAME, WHOLE)
-    assert segment is not None
     assert segment.place == Place(7 + 3 + 4 + 1 + 800, 2)
     assert (len(segment.rows), segment.valid_bytes, segment.torn_bytes) == (4, len(WHOLE), 0)
 
 
 @pytest.mark.parametrize("nuls", [0, 1, 511, 5000])
-def test_a_cut_at_any_byte_leaves_a_torn_tail(nuls: int) -> None:
-    """Whole rows before the cut count; what is left of the next, and NULs after it, is a torn tail or no segment."""
-    ends = [sum(map(len, LINES[: count + 1])) for count in range(1, len(LINES))]
-    for cut in range(len(WHOLE) + 1):
-        data = WHOLE[:cut] + bytes(nuls)
-        if cut < ends[0]:
-            assert read(NAME, data) is None
-        else:
-            assert rows_of(data) == sum(end <= cut for end in ends[1:])
+def test_a_cut_at_any_byte_of_the_rows_leaves_a_torn_tail(nuls: int) -> None:
+    """Whole rows before the cut count; what is left of the next, and NULs after it, is a torn tail."""
+    opening, *ends = [sum(map(len, LINES[: count + 1])) for count in range(1, len(LINES))]
+    for cut in range(opening, len(WHOLE) + 1):
+        assert rows_of(WHOLE[:cut] + bytes(nuls)) == sum(end <= cut for end in ends)
+
+
+@pytest.mark.parametrize("nuls", [0, 1, 511, 5000])
+@pytest.mark.parametrize("interval", [False, True])
+def test_a_cut_in_the_first_two_lines_is_damage(nuls: int, *, interval: bool) -> None:
+    """They were durable before the file got its name: a file without them, even an empty one, is no crash's work."""
+    opening = b"".join(build((), interval=interval))
+    for cut in range(len(opening)):
+        line, offset = (1, 0) if cut < len(HEADER) else (2, len(HEADER))
+        with pytest.raises(DamagedData, match=f"{NAME} is damaged at line {line}, byte offset {offset}:"):
+            read(NAME, opening[:cut] + bytes(nuls))
 
 
 @pytest.mark.parametrize("row", [1, 2])
@@ -121,9 +126,10 @@ def test_complete_lines_that_do_not_fit_are_damage(lines: list[bytes]) -> None:
         read(NAME, b"".join(lines))
 
 
-def test_a_lost_last_row_cannot_be_told() -> None:
-    """A segment without its last row looks like one before that row was written."""
-    assert rows_of(b"".join(LINES[:-1])) == len(GROUPS) - 1
+@pytest.mark.parametrize("lost", range(1, len(GROUPS) + 1))
+def test_lost_last_rows_cannot_be_told(lost: int) -> None:
+    """A segment without its last rows looks like one before they were written."""
+    assert rows_of(b"".join(LINES[:-lost])) == len(GROUPS) - lost
 
 
 def test_a_segment_of_another_name_is_damage() -> None:
@@ -155,7 +161,6 @@ def test_wrong_arithmetic_is_found() -> None:
     with pytest.raises(DamagedData, match=r"line 3, byte offset \d+: its steps do not lead there"):
         read(NAME, opening + wrong)
     segment = read(NAME, opening + wrong + right)  # A start proves the sums of all rows, and the steps of the last.
-    assert segment is not None
     with pytest.raises(DamagedData, match=r"line 3, byte offset \d+: its steps do not lead there"):
         list(segment.groups())
 

@@ -2,12 +2,16 @@
 
 import asyncio
 import errno
+from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import NoReturn
 
 import pytest
+from structlog.testing import capture_logs
 
 from pexservice.errors import DamagedData, DirectoryOwned, JournalFailed, JournalFull
+from pexservice.journal import writer
 from pexservice.journal.history import segment_files, segments
 from pexservice.journal.recovery import recover
 from pexservice.journal.segment import segment_name
@@ -28,6 +32,10 @@ def _disk() -> SimulatedDisk:
     return SimulatedDisk(Random(1))
 
 
+def _without_descriptors(name: str) -> NoReturn:
+    raise OSError(errno.EMFILE, "Too many open files")
+
+
 @pytest.mark.parametrize("room", [0, 1, 30])
 def test_a_full_disk_takes_no_step_and_is_left_by_a_new_segment(room: int) -> None:
     """A row that does not fit is cut back, and once there is space the walk goes on where it stood."""
@@ -41,8 +49,11 @@ def test_a_full_disk_takes_no_step_and_is_left_by_a_new_segment(room: int) -> No
             await journal.commit(b"nnn")
         assert disk.read(segment_name(0)) == before
         assert isinstance(await journal.heal(), JournalFull)
-        with pytest.raises(JournalFull):
+        with pytest.raises(JournalFull, match="after step 3"):
             await journal.commit(b"n")
+        disk.faults.free_bytes = 30
+        assert isinstance(await journal.heal(), JournalFull)
+        assert disk.names() == [segment_name(0)]  # Nothing is left of the attempts.
         disk.faults.free_bytes = None
         assert await journal.heal() is None
         assert await journal.commit(b"n") == Place(3, 3)
@@ -66,6 +77,54 @@ def test_a_full_disk_does_not_stop_the_start() -> None:
         disk.faults.free_bytes = None
         assert await journal.heal() is None
         assert await journal.commit(b"n") == Place(3, 3)
+
+    asyncio.run(scenario())
+
+
+def test_what_is_lacking_is_told() -> None:
+    """No descriptor is as bad as no space, and the log and the client are told which, of which file, and when not."""
+
+    async def scenario() -> None:
+        disk = _disk()
+        with pytest.MonkeyPatch.context() as patch, capture_logs() as logs:
+            patch.setattr(disk, "create", _without_descriptors)
+            journal = await Journal.open(disk, recover(disk))
+            refusal = await journal.heal()
+        lacking = f"cannot begin the segment {segment_name(0)}: Too many open files"
+        assert [entry["error"] for entry in logs] == [lacking]
+        assert str(refusal) == lacking
+        assert "disk space, or no file descriptor" in JournalFull.detail
+
+    asyncio.run(scenario())
+
+
+def test_a_rotation_is_put_off_without_room_and_tried_again_after_some_growth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The segment grows on, and an attempt is not made with every group."""
+    monkeypatch.setattr(writer, "SEGMENT_BYTES_MAX", 64 * 200)
+
+    async def scenario() -> None:
+        disk = _disk()
+        journal = await _opened(disk)
+        attempts = []
+
+        def create(name: str) -> NoReturn:
+            attempts.append(journal.segment_bytes)
+            _without_descriptors(name)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(disk, "create", create)
+            while len(attempts) < 5:
+                await journal.commit(b"n")
+        assert attempts[0] >= 64 * 200
+        assert all(later - earlier >= 200 for earlier, later in pairwise(attempts))
+        while journal.segment_bytes > 64 * 200:
+            await journal.commit(b"n")
+        assert len(list(segments(disk, segment_files(disk)))) == 2
+        while journal.segment_bytes < 64 * 200:
+            await journal.commit(b"n")
+        await journal.commit(b"n")
+        assert len(list(segments(disk, segment_files(disk)))) == 3  # Later ones are as long as ever.
+        assert recover(disk.powered_off()).place == journal.place
 
     asyncio.run(scenario())
 
@@ -111,17 +170,20 @@ def test_a_removed_segment_ends_the_journal() -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("data", [b"", b"sequence,pos", bytes(100)])
-def test_a_newer_segment_must_begin_where_the_history_ends(data: bytes) -> None:
-    """A segment that was torn before it was used is passed over if it fits, and else tells that history is missing."""
+@pytest.mark.parametrize("data", [b"", b"sequence,pos", bytes(100)], ids=["emptied", "cut", "zeros"])
+@pytest.mark.parametrize("sequence", [0, 3, 4])
+def test_a_newest_segment_that_was_emptied_is_damage(data: bytes, sequence: int) -> None:
+    """It was whole before it got its name, and may have held answered steps: no start and no verify passes it over."""
 
     async def scenario() -> None:
         disk = _disk()
         await _opened(disk)
-        files = {name: disk.read(name) for name in disk.names()}
-        assert recover(SimulatedDisk(Random(1), files | {segment_name(3): data})).place == Place(3, 3)
-        with pytest.raises(DamagedData, match="missing or damaged"):
-            recover(SimulatedDisk(Random(1), files | {segment_name(4): data}))
+        files = {name: disk.read(name) for name in disk.names()} | {segment_name(sequence): data}
+        damaged = SimulatedDisk(Random(1), files)
+        with pytest.raises(DamagedData, match=f"{segment_name(sequence)} is damaged at line 1, byte offset 0"):
+            recover(damaged)
+        with pytest.raises(DamagedData, match=f"{segment_name(sequence)} is damaged at line 1, byte offset 0"):
+            list(segments(damaged, segment_files(damaged)))
 
     asyncio.run(scenario())
 
@@ -138,6 +200,31 @@ def test_a_torn_segment_is_kept_aside_when_its_name_is_taken() -> None:
         await journal.commit(b"n")
         assert disk.read(segment_name(0) + ".torn") == torn
         assert recover(disk.powered_off()).place == Place(1, 1)
+
+    asyncio.run(scenario())
+
+
+def test_a_torn_segment_is_kept_aside_after_a_full_disk() -> None:
+    """It is kept whenever its name is taken, at the start or once there is room; what takes its name is not."""
+
+    async def scenario() -> None:
+        disk = _disk()
+        await Journal.open(disk, recover(disk))
+        torn = disk.read(segment_name(0)) + b"1,1,1n,2026"
+        disk = SimulatedDisk(Random(1), {segment_name(0): torn})
+        disk.faults.free_bytes = 0
+        journal = await Journal.open(disk, recover(disk))
+        assert isinstance(await journal.heal(), JournalFull)
+        disk.faults.free_bytes = None
+        assert await journal.heal() is None
+        assert disk.read(segment_name(0) + ".torn") == torn
+        disk.faults.free_bytes = 5
+        with pytest.raises(JournalFull):
+            await journal.commit(b"n")
+        disk.faults.free_bytes = None
+        assert await journal.heal() is None
+        assert disk.read(segment_name(0) + ".torn") == torn
+        assert recover(disk.powered_off()).place == Place(0, 0)
 
     asyncio.run(scenario())
 

@@ -39,9 +39,9 @@ async def _begin(data_dir: Path, place: Place) -> None:
             "steps. Nothing was imported. Choose an empty directory with --data-dir."
         )
         raise CannotCreate(message)
-    journal = await Journal.open(disk, Recovered(place, has_history=False, torn=[]))
+    journal = await Journal.open(disk, Recovered(place, has_history=False))
     refusal = await journal.heal()
     if refusal is not None:
-        message = f"{data_dir} has no space for a journal: {refusal}. Nothing was imported."
+        message = f"{data_dir} has no room for a journal: {refusal}. Nothing was imported."
         raise CannotCreate(message)
     await journal.close()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pexservice.errors import JournalFailed
 from pexservice.journal.record import HEADER
-from pexservice.journal.recovery import cannot_read, read_segment, sequences, unconnected
-from pexservice.journal.segment import Segment, damage, segment_name, sequence_of
+from pexservice.journal.recovery import cannot_read, read_segment, sequences
+from pexservice.journal.segment import Segment, damage, segment_name
 from pexservice.storage import Disk
 from pexservice.store import Place
 
@@ -34,7 +34,7 @@ def segment_files(disk: Disk) -> list[SegmentFile]:
 def segments(disk: Disk, files: list[SegmentFile]) -> Iterator[Segment]:
     """Yield the segments in order, proving that each begins where the one before it ended.
 
-    A segment that was torn before it was used is passed over. Raises DamagedData, JournalFailed, NotPermitted.
+    Raises DamagedData, JournalFailed, NotPermitted.
     """
     end: Place | None = None
     for file in files:
@@ -44,10 +44,6 @@ def segments(disk: Disk, files: list[SegmentFile]) -> Iterator[Segment]:
             if end is None and isinstance(error.__cause__, FileNotFoundError):
                 continue  # The running service let go of its oldest segments in the meantime.
             raise
-        if segment is None:
-            if end is not None and sequence_of(file.name) != end.sequence:
-                raise unconnected(file.name, end)
-            continue
         begin = segment.opening.place
         if end is not None and begin != end:
             reason = f"it begins at {begin}, but the segment before it ends at {end}"

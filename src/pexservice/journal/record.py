@@ -67,10 +67,6 @@ class InvalidRowError(ValueError):
     """Raised when a complete line is not the row that its checksum, or the row before it, demands."""
 
 
-class UnknownFormatError(InvalidRowError):
-    """Raised when an opening row is whole but of a format version that this program does not know."""
-
-
 def encode_opening(place: Place, *, interval: bool, time_s: float) -> tuple[bytes, int]:
     """Return the first two lines of a segment and the checksum to continue from. `time_s` is Unix time."""
     row, checksum = _seal(place, FORMAT_INTERVAL if interval else FORMAT, time_s, HEADER_CHECKSUM)
@@ -109,12 +105,12 @@ def check(line: bytes, previous_checksum: int) -> int:
 
 
 def decode_opening(line: bytes) -> Opening:
-    """Read an opening row, given without its newline. Raises InvalidRowError, UnknownFormatError."""
+    """Read an opening row, given without its newline. Raises InvalidRowError."""
     checksum = check(line, HEADER_CHECKSUM)
     place, what, time = _fields(line)
     if what not in {FORMAT, FORMAT_INTERVAL}:
         message = f"its format version {what!r} is not known to this program"
-        raise UnknownFormatError(message)
+        raise InvalidRowError(message)
     return Opening(place, what == FORMAT_INTERVAL, time, checksum)
 
 

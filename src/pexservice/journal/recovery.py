@@ -1,7 +1,7 @@
 """Finding where the walk stopped.
 
-The idea: every segment begins by saying where the walk stands, so the newest one that was ever used tells all, and the
-time to read it is bounded by the size of a segment, not by the length of the history.
+The idea: every segment begins by saying where the walk stands, so the newest one tells all, and the time to read it is
+bounded by the size of a segment, not by the length of the history.
 """
 
 import errno
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from pexservice.errors import DamagedData, Fatal, JournalFailed, NotPermitted
+from pexservice.errors import Fatal, JournalFailed, NotPermitted
 from pexservice.journal.segment import Segment, read, segment_name, sequence_of
 from pexservice.storage import Disk
 from pexservice.store import Place
@@ -19,11 +19,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """Where the walk stopped, and the names of the segments that were found with a torn tail."""
+    """Where the walk stopped, and the name of the newest segment if it was found with a torn tail."""
 
     place: Place
     has_history: bool
-    torn: list[str]
+    torn: str | None = None
 
 
 def sequences(disk: Disk) -> list[int]:
@@ -32,7 +32,7 @@ def sequences(disk: Disk) -> list[int]:
     return sorted(sequence for sequence in found if sequence is not None)
 
 
-def read_segment(disk: Disk, name: str) -> Segment | None:
+def read_segment(disk: Disk, name: str) -> Segment:
     """Read and prove one segment, as `segment.read`. Raises also JournalFailed and NotPermitted."""
     try:
         data = disk.read(name)
@@ -42,45 +42,23 @@ def read_segment(disk: Disk, name: str) -> Segment | None:
 
 
 def recover(disk: Disk) -> Recovered:
-    """Read the newest segment with a valid opening row.
-
-    A newer one that was torn before its opening row was whole was never used: it must start where the walk stopped,
-    or a segment between is missing. Raises DamagedData, JournalFailed, NotPermitted. Changes nothing.
-    """
+    """Read the newest segment. Raises DamagedData, JournalFailed, NotPermitted. Changes nothing."""
     try:
         found = sequences(disk)
     except OSError as error:
         raise cannot_read("the data directory", error) from error
-    newest = None
-    unused: list[int] = []
-    while found and newest is None:
-        newest = read_segment(disk, segment_name(found[-1]))
-        if newest is None:
-            unused.append(found.pop())
-    place = newest.place if newest else Place(0, 0)
-    torn = [segment_name(sequence) for sequence in unused]
-    for sequence, name in zip(unused, torn, strict=True):
-        log.warning("a segment was torn before it was used, leaving it behind", segment=name)
-        if sequence != place.sequence:
-            raise unconnected(name, place)
-    if newest and newest.torn_bytes:
-        torn.append(newest.name)
-        log.warning(
-            "torn tail, never answered, leaving it behind",
-            segment=newest.name,
-            offset=newest.valid_bytes,
-            bytes=newest.torn_bytes,
-        )
-    return Recovered(place, newest is not None, torn)
-
-
-def unconnected(name: str, end: Place) -> DamagedData:
-    """Return the error for an unused segment that does not start where the history before it ends."""
-    return DamagedData(
-        f"{name} does not start after step {end.sequence}, where the history before it ends: segments are missing or "
-        "damaged. Nothing was changed. Restore the data directory from a backup, or see 'Damaged journal' in "
-        "docs/operations.md."
+    if not found:
+        return Recovered(Place(0, 0), has_history=False)
+    newest = read_segment(disk, segment_name(found[-1]))
+    if not newest.torn_bytes:
+        return Recovered(newest.place, has_history=True)
+    log.warning(
+        "torn tail, never answered, leaving it behind",
+        segment=newest.name,
+        offset=newest.valid_bytes,
+        bytes=newest.torn_bytes,
     )
+    return Recovered(newest.place, has_history=True, torn=newest.name)
 
 
 def cannot_read(what: str, error: OSError) -> Fatal:

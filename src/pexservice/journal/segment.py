@@ -2,7 +2,8 @@
 
 Our assumptions about disks. Between two syncs there is at most one write to a segment, the row of one group, at the
 end of the file. A power cut leaves of that write any of its 512-byte sectors, the others reading as NUL or not being
-there. What was synced stays. So after a crash the file is its durable rows, then possibly one *torn tail*:
+there. What was synced stays, and header and opening row were synced before the file got its name. So after a crash the
+file is its durable rows, then possibly one *torn tail*. Without a valid opening row it is damaged, even if it is empty.
 
     what follows the last valid row                         it is
     nothing                                                 clean
@@ -25,11 +26,9 @@ from typing import Final
 from pexservice.errors import DamagedData
 from pexservice.journal.record import (
     HEADER,
-    HEADER_CHECKSUM,
     Group,
     InvalidRowError,
     Opening,
-    UnknownFormatError,
     check,
     decode_group,
     decode_opening,
@@ -86,15 +85,9 @@ class Segment:
             before = group.place
 
 
-def read(name: str, data: bytes) -> Segment | None:
-    """Prove the rows of a segment by their checksums.
-
-    Returns None if the segment was torn before its opening row was whole: then it was never used.
-    Raises DamagedData, naming file, line and byte offset.
-    """
+def read(name: str, data: bytes) -> Segment:
+    """Prove the rows of a segment by their checksums. Raises DamagedData, naming file, line and byte offset."""
     opening = _read_opening(name, data)
-    if opening is None:
-        return None
     lines = data.split(b"\n")
     checksum, valid = opening.checksum, 2
     try:
@@ -126,25 +119,16 @@ def _decode_following(row: bytes, before: Place) -> Group:
     return group
 
 
-def _read_opening(name: str, data: bytes) -> Opening | None:
+def _read_opening(name: str, data: bytes) -> Opening:
     if not data.startswith(HEADER):
-        if HEADER.startswith(data.rstrip(b"\0")):
-            return None
         raise damage(name, 1, 0, "it is not the header row of a journal")
-    rest = data[len(HEADER) :]
-    line, newline, _ = rest.partition(b"\n")
-    try:
-        opening = decode_opening(line if newline else line[:-1])
-    except UnknownFormatError as error:
-        raise damage(name, 2, len(HEADER), str(error)) from error
-    except InvalidRowError as error:
-        if _is_torn(rest, HEADER_CHECKSUM, interval=False):
-            return None
-        raise damage(name, 2, len(HEADER), str(error)) from error
+    line, newline, _ = data[len(HEADER) :].partition(b"\n")
     if not newline:
-        if line.endswith(b"\0"):
-            return None
-        raise damage(name, 2, len(HEADER), "it is whole, but its newline was changed to another byte")
+        raise damage(name, 2, len(HEADER), "it has no newline")
+    try:
+        opening = decode_opening(line)
+    except InvalidRowError as error:
+        raise damage(name, 2, len(HEADER), str(error)) from error
     if opening.place.sequence != sequence_of(name):
         raise damage(name, 2, len(HEADER), f"its sequence {opening.place.sequence} is not the one in the file's name")
     return opening

@@ -40,9 +40,9 @@ class _Written(NamedTuple):
 class Journal:
     """The store of the service. It owns the segments of its directory."""
 
-    def __init__(self, disk: Disk, place: Place, *, interval: bool, history_bytes_max: int) -> None:
+    def __init__(self, disk: Disk, recovered: Recovered, *, interval: bool, history_bytes_max: int) -> None:
         """Use `open`."""
-        self.place = place
+        self.place = recovered.place
         self.segment_bytes = 0
         self._disk = disk
         self._interval = interval
@@ -50,6 +50,8 @@ class Journal:
         self._name = ""
         self._file: File | None = None
         self._checksum = 0
+        self._torn = recovered.torn
+        self._rotate_at_bytes = SEGMENT_BYTES_MAX
         self._full = False
         self._unsynced = False
         self._flushing = asyncio.Lock()
@@ -62,28 +64,29 @@ class Journal:
 
         Without `interval` a commit returns once its row is synced, with it once the row is written; then somebody
         must call `flush` now and again. When the history exceeds `history_bytes_max` the oldest segments go; 0 keeps
-        all. With a full disk the journal opens too, and takes steps once `heal` succeeds.
+        all. Without room for a segment the journal opens too, and takes steps once `heal` succeeds.
 
         Raises JournalFailed.
         """
-        journal = cls(disk, recovered.place, interval=interval, history_bytes_max=history_bytes_max)
+        journal = cls(disk, recovered, interval=interval, history_bytes_max=history_bytes_max)
         try:
-            await journal._begin_segment(keep_old=segment_name(recovered.place.sequence) in recovered.torn)
+            await journal._begin_segment()
         except JournalFull as error:
             journal._full = True
-            log.error("no space for a new segment: steps are refused until there is", error=error.detail)
+            log.error("no room for a new segment: steps are refused until there is", error=str(error))
         return journal
 
     def commit(self, steps: bytes) -> Awaitable[Place]:
         """As `Store.commit`. Raises JournalFull, JournalFailed."""
-        if self.segment_bytes >= SEGMENT_BYTES_MAX and not self._full:
+        if self.segment_bytes >= self._rotate_at_bytes and not self._full:
             return self._rotate_and_commit(steps)
         return self._append_and_sync(steps)
 
     def _append_and_sync(self, steps: bytes) -> Awaitable[Place]:
         file = self._file
         if self._full or file is None:
-            raise JournalFull
+            message = f"no row is written after step {self.place.sequence} before there is room for a new segment"
+            raise JournalFull(message)
         start = self.place
         group = runs(steps)
         end = Place(start.sequence + len(steps), fold(group)(start.position))
@@ -93,8 +96,10 @@ class Journal:
         return self._finish(file, synced, _Written(start, end, len(row), checksum))
 
     async def _rotate_and_commit(self, steps: bytes) -> Place:
-        with suppress(JournalFull):  # Put off: the segment may as well grow until there is room for the next.
+        try:
             await self._rotate()
+        except JournalFull:  # Put off: the segment may grow until there is room. An attempt costs as much as a group.
+            self._rotate_at_bytes = self.segment_bytes + SEGMENT_BYTES_MAX // 64
         return await self._append_and_sync(steps)
 
     async def _finish(self, file: File, synced: Awaitable[None] | None, written: "_Written") -> Place:
@@ -143,12 +148,12 @@ class Journal:
         """Go on in a new segment; without room for one, stay in the old. Raises JournalFull, JournalFailed."""
         await self.flush()
         old = self._file
-        await self._begin_segment(keep_old=False)
+        await self._begin_segment()
         if old is not None:
             old.close()
 
-    async def _begin_segment(self, *, keep_old: bool) -> None:
-        """Begin a segment at `place`. An unused one of that name is replaced, and kept aside with `keep_old`."""
+    async def _begin_segment(self) -> None:
+        """Begin a segment at `place`. One of that name has no rows; it is replaced, and kept aside if it was torn."""
         name = segment_name(self.place.sequence)
         temporary = new_name(name)
         opening, checksum = encode_opening(self.place, interval=self._interval, time_s=time.time())
@@ -159,18 +164,21 @@ class Journal:
             try:
                 file.append(opening)
                 await file.sync()
-                if keep_old:
+                if name == self._torn:
                     self._keep_old(name)
                 self._disk.rename(temporary, name)
                 # From here on the old segment must not grow: a start would read the new one.
                 await self._outcome(self._disk.sync_names())
             except BaseException:
                 file.close()
+                with suppress(OSError):  # It may have its name already; and the error that is under way tells more.
+                    self._disk.remove(temporary)
                 raise
         except OSError as error:
             # Without its name, a segment may fail to sync for want of space without harm: it is thrown away.
             raise _failure("begin the segment", name, error) from error
         self._name, self._file, self._checksum, self.segment_bytes = name, file, checksum, len(opening)
+        self._torn, self._rotate_at_bytes = None, SEGMENT_BYTES_MAX
         await self._forget_old_segments()
 
     def _keep_old(self, name: str) -> None:

@@ -69,7 +69,7 @@ class LinuxDisk:
         """
         try:
             path.mkdir(_DIRECTORY_MODE, parents=True, exist_ok=True)
-            _sync_ancestors(path.absolute())
+            _sync_ancestors(path.resolve())
             disk = cls(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY), syncer)
             disk._take_lock()
         except OSError as error:
@@ -159,13 +159,15 @@ def read_regular(name: str | Path, *, bytes_max: int = -1, dir_fd: int | None = 
 
 
 def _sync_ancestors(path: Path) -> None:
-    """Make the names of a directory and of those above it durable, up to the mount point.
+    """Make the names of a directory and of those above it durable, up to the mount point, which has none to lose.
 
     Whoever made them: it may have been a start that was killed before it came to this.
     """
-    for parent in path.parents:
+    for directory in (path, *path.parents):
+        if directory.is_mount():
+            return
         try:
-            fd = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
+            fd = os.open(directory.parent, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 os.fsync(fd)
             finally:
@@ -173,8 +175,6 @@ def _sync_ancestors(path: Path) -> None:
         except OSError as error:
             if error.errno not in _NOT_OURS_TO_SYNC:
                 raise
-        if parent.is_mount():
-            return
 
 
 def _cannot(path: Path, verb: str, error: OSError) -> Fatal:

@@ -31,6 +31,9 @@ SEGMENT: Final = {
     in_bytes.row_repeated: ({DAMAGED}, {BROKEN}, {BROKEN}),
     in_bytes.row_removed: ({DAMAGED}, {BROKEN}, {BROKEN}),
     in_bytes.row_edited: ({DAMAGED}, {BROKEN}, {BROKEN}),
+    in_bytes.opening_cut: ({DAMAGED}, {BROKEN}, {BROKEN}),
+    in_bytes.opening_cut_with_nuls: ({DAMAGED}, {BROKEN}, {BROKEN}),
+    in_bytes.zeroed: ({DAMAGED}, {BROKEN}, {BROKEN}),
     in_bytes.row_forged: ({AT_END, DAMAGED}, {BROKEN}, {BROKEN}),
     in_bytes.last_row_forged: ({DAMAGED}, {BROKEN}, {BROKEN}),
     in_bytes.foreign: ({DAMAGED}, {BROKEN}, {BROKEN}),
@@ -41,7 +44,6 @@ SEGMENT: Final = {
     # What a torn write leaves behind, and what cannot be told from it.
     in_bytes.cut: ({AT_KEPT}, {WHOLE}, {GAP}),
     in_bytes.cut_with_nuls: ({AT_KEPT}, {WHOLE}, {GAP}),
-    in_bytes.emptied: ({AT_KEPT}, {WHOLE}, {GAP}),
     in_bytes.last_row_removed: ({AT_KEPT}, {WHOLE}, {GAP}),
     in_bytes.last_row_nulled: ({AT_KEPT}, {WHOLE}, {GAP}),
     in_bytes.trailing_nuls: ({AT_END}, {WHOLE}, {WHOLE}),
@@ -53,7 +55,7 @@ DIRECTORY: Final = {
     in_directory.oldest_missing: ({AT_END}, {WHOLE}),
     in_directory.middle_missing: ({AT_END}, {BROKEN}),
     in_directory.newest_missing: ({AT_KEPT}, {WHOLE}),
-    in_directory.empty_beyond: ({DAMAGED}, {BROKEN}),
+    in_directory.unopened: ({DAMAGED}, {BROKEN}),
     in_directory.misnamed: ({DAMAGED}, {BROKEN}),
     # A start reads the newest segment alone, however much history there is; verify reads all.
     in_directory.another_walk: ({DAMAGED, AT_CLAIMED}, {BROKEN}),

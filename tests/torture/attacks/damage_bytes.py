@@ -12,19 +12,33 @@ from pexservice.journal.record import HEADER
 from torture.attacks.specimen import Damage, File, chained, forged
 
 
+def opening_cut(file: File, _rng: Random) -> Iterator[Damage]:
+    """Not even the opening row is whole, which was durable before the file got its name."""
+    for end in range(_opening_end(file)):
+        yield file.hurt(file.data[:end], end)
+
+
+def opening_cut_with_nuls(file: File, rng: Random) -> Iterator[Damage]:
+    for end in range(_opening_end(file)):
+        yield file.hurt(file.data[:end] + bytes(rng.choice([1, 511, 4096])), end)
+
+
+def zeroed(file: File, _rng: Random) -> Iterator[Damage]:
+    yield file.hurt(bytes(len(file.data)), 0)
+
+
 def cut(file: File, _rng: Random) -> Iterator[Damage]:
-    for end in range(len(file.data)):
+    for end in range(_opening_end(file), len(file.data)):
         yield file.hurt(file.data[:end], end)
 
 
 def cut_with_nuls(file: File, rng: Random) -> Iterator[Damage]:
-    for end in range(len(file.data)):
+    for end in range(_opening_end(file), len(file.data)):
         yield file.hurt(file.data[:end] + bytes(rng.choice([1, 511, 4096])), end)
 
 
-def emptied(file: File, _rng: Random) -> Iterator[Damage]:
-    yield file.hurt(b"", 0)
-    yield file.hurt(HEADER, len(HEADER))
+def _opening_end(file: File) -> int:
+    return file.lines[2].begin
 
 
 def last_row_removed(file: File, _rng: Random) -> Iterator[Damage]:

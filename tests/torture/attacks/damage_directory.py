@@ -32,11 +32,13 @@ def newest_missing(whole: Specimen, _rng: Random) -> Iterator[Damage]:
     yield Damage({whole.files[2].name: None}, whole.files[2].opening)
 
 
-def empty_beyond(whole: Specimen, _rng: Random) -> Iterator[Damage]:
-    """A segment without an opening row that starts after a step which was never taken."""
-    for sequence in (whole.end.sequence + 1, _BEYOND_64_BITS, _LARGEST):
-        for data in (b"", HEADER, bytes(100)):
-            yield Damage({segment_name(sequence): data}, whole.end, segment_name(sequence))
+def unopened(whole: Specimen, _rng: Random) -> Iterator[Damage]:
+    """A segment without an opening row, where the next one would start or beyond."""
+    for sequence in (whole.end.sequence, whole.end.sequence + 1, _BEYOND_64_BITS, _LARGEST):
+        name = segment_name(sequence)
+        yield Damage({name: HEADER}, whole.end, named(name))
+        for data in (b"", bytes(100)):
+            yield Damage({name: data}, whole.end, named(name, lines_before=0, offset=0))
 
 
 def misnamed(whole: Specimen, _rng: Random) -> Iterator[Damage]:
@@ -108,7 +110,8 @@ def new_is_directory(whole: Specimen, _rng: Random) -> Iterator[Damage]:
 def torn_is_directory(whole: Specimen, _rng: Random) -> Iterator[Damage]:
     """A torn segment, and a directory where it is to be kept aside."""
     newest = whole.files[-1]
-    yield Damage({newest.name: HEADER[:9], newest.name + ".torn": Path.mkdir}, newest.opening)
+    torn = newest.data[: newest.lines[2].begin + 9]
+    yield Damage({newest.name: torn, newest.name + ".torn": Path.mkdir}, newest.opening)
 
 
 def lock_is_no_file(whole: Specimen, _rng: Random) -> Iterator[Damage]:

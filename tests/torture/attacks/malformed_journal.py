@@ -1,8 +1,8 @@
 """Fuzzed journal: whatever the bytes of a segment, nothing is ever read from it that was not written to it.
 
 The idea: a segment is built, and changed. What comes of it may be its first rows, as they were written, with a torn
-tail behind them that one write cut short can explain; or no segment, if not even its opening row was whole; or an
-error that names file, line and offset. Anything else would be a walk that went wrong without a word.
+tail behind them that one write cut short can explain; or an error that names file, line and offset. Anything else would
+be a walk that went wrong without a word.
 """
 
 import re
@@ -72,7 +72,7 @@ def write(rng: Random, *, time_s: float) -> Written:
 
 
 def judge(written: Written, data: bytes) -> str | int:
-    """Read a changed segment; return what came of it: the reason of an error, or the number of rows, -1 for none."""
+    """Read a changed segment; return what came of it: the reason of an error, or the number of rows."""
     try:
         return _rows(written, data)
     except DamagedData as damage:
@@ -92,14 +92,8 @@ def judge(written: Written, data: bytes) -> str | int:
 
 
 def _rows(written: Written, data: bytes) -> int:
-    """Read a segment and return how many rows it has, -1 if it is none. Raises Violation, DamagedData."""
+    """Read a segment and return how many rows it has. Raises Violation, DamagedData."""
     segment = read(written.name, data)
-    if segment is None:
-        head = b"".join(written.lines[:2])
-        require(not data.startswith(head), f"the opening row is whole in {data!r}, but it was taken for torn")
-        rest = data.removeprefix(HEADER)
-        require(_may_be_torn(rest, is_interval=False), f"{data!r} was taken for torn, which no cut write explains")
-        return -1
     _require_true(written, segment, data)
     return len(segment.rows)
 
