@@ -3,9 +3,12 @@
 import subprocess
 import sys
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from random import SystemRandom
+from typing import Final
 
 import click
 from rich.console import Console
@@ -25,8 +28,12 @@ from torture.catalogue import ATTACKS
     "--jobs", type=click.IntRange(1), default=campaign.cpus(), help="Rounds at a time.  [default: processors]"
 )
 @click.option("--keep", type=click.Path(path_type=Path), default=Path(".torture"), help="Records and findings go here.")
-def main(*, is_short: bool, seed: int | None, only: tuple[str, ...], jobs: int, keep: Path) -> None:
-    """Attack the service. Ends with 1 if a promise was broken, or a negative control was not noticed."""
+@click.option("--strict", "is_strict", is_flag=True, help="An attack that was skipped fails the campaign.")
+def main(*, is_short: bool, seed: int | None, only: tuple[str, ...], jobs: int, keep: Path, is_strict: bool) -> None:
+    """Attack the service.
+
+    Ends with 1 if a promise was broken, a negative control was not noticed, or an attack did less than it must.
+    """
     console = Console(soft_wrap=True)
     seed = SystemRandom().randrange(1 << 32) if seed is None else seed
     attacks = [attack for attack in ATTACKS if not only or any(word in attack.name for word in only)]
@@ -55,43 +62,70 @@ def main(*, is_short: bool, seed: int | None, only: tuple[str, ...], jobs: int, 
         except KeyboardInterrupt:
             console.print(f"interrupted; go on with --seed {seed}")
             sys.exit(130)
-    table, is_clean = _table(attacks, outcomes)
+    rows = _rows(attacks, outcomes, is_short=is_short)
+    skipped = sum(row.is_skipped for row in rows)
+    table = "\n".join([*_HEAD, *(row.line for row in rows), *([f"\nAttacks skipped: {skipped}."] if skipped else [])])
     command = "make torture-short" if is_short else "make torture"
     console.print(f"\n{datetime.now(UTC):%Y-%m-%d}, commit {commit}, `{command} SEED={seed}`:\n\n{table}", markup=False)
-    sys.exit(0 if is_clean else 1)
+    sys.exit(any(row.is_bad or (row.is_skipped and is_strict) for row in rows))
 
 
-def _table(attacks: list[Attack], outcomes: list[Outcome]) -> tuple[str, bool]:
-    """Return the table in Markdown, and whether all is as it must be."""
+_HEAD: Final = ["| attack | cycles | violations | negative control | minutes |", "|---|--:|--:|---|--:|"]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What became of one attack."""
+
+    line: str
+    """Of the table, in Markdown."""
+    is_bad: bool
+    is_skipped: bool
+    """Whether this machine lacked something, for some rounds at least."""
+
+
+def _rows(attacks: list[Attack], outcomes: list[Outcome], *, is_short: bool) -> list[_Row]:
     by_attack: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         by_attack[outcome.attack].append(outcome)
-    lines = ["| attack | cycles | violations | negative control | minutes |", "|---|--:|--:|---|--:|"]
-    is_clean = True
-    for attack in attacks:
-        rounds = [outcome for outcome in by_attack[attack.name] if not outcome.is_control]
-        control = next(outcome for outcome in by_attack[attack.name] if outcome.is_control)
-        lacking = next((outcome.unsupported for outcome in [*rounds, control] if outcome.unsupported), "")
-        violations = sum(bool(outcome.violation) for outcome in rounds)
-        failed = sum(bool(outcome.error) for outcome in [*rounds, control])
-        caught = f"`{attack.sabotage}` " + ("caught" if control.violation else "NOT CAUGHT")
-        caught += f"; {failed} rounds failed themselves" if failed else ""
-        minutes = sum(outcome.seconds for outcome in [*rounds, control]) / 60
-        if lacking:
-            lines.append(f"| {attack.name} | - | - | skipped: {lacking} | - |")
-            continue
-        cycles = sum(outcome.cycles for outcome in rounds)
-        lines.append(f"| {attack.name} | {cycles:,} | {violations} | {caught} | {minutes:.1f} |")
-        is_clean &= not violations and not failed and bool(control.violation)
-    return "\n".join(lines), is_clean
+    return [_row(attack, by_attack[attack.name], is_short=is_short) for attack in attacks]
+
+
+def _row(attack: Attack, outcomes: list[Outcome], *, is_short: bool) -> _Row:
+    rounds = [outcome for outcome in outcomes if not outcome.is_control]
+    control = next(outcome for outcome in outcomes if outcome.is_control)
+    lacking = next((outcome.unsupported for outcome in outcomes if outcome.unsupported), "")
+    violations = sum(bool(outcome.violation) for outcome in rounds)
+    failed = sum(bool(outcome.error) for outcome in outcomes)
+    is_caught = bool(control.violation) and not control.error
+    cycles = sum(outcome.cycles for outcome in rounds)
+    demanded = 1 if is_short else max(1, attack.cycles)
+    is_lacking = cycles < demanded and not lacking
+    cells = [
+        attack.name,
+        f"{cycles:,}" + (f" of {demanded:,}" if is_lacking else ""),
+        str(violations),
+        "; ".join(
+            [
+                *([] if control.unsupported else [f"`{attack.sabotage}` {'caught' if is_caught else 'NOT CAUGHT'}"]),
+                *([f"{failed} rounds failed themselves"] if failed else []),
+                *([f"skipped: {lacking}"] if lacking else []),
+            ]
+        ),
+        f"{sum(outcome.seconds for outcome in outcomes) / 60:.1f}",
+    ]
+    is_bad = bool(violations or failed or is_lacking) or not (is_caught or control.unsupported)
+    return _Row(f"| {' | '.join(cells)} |", is_bad, bool(lacking))
 
 
 def _commit() -> str:
-    """Return the commit under attack; a change that is not committed shows as `-dirty`."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude=*"], capture_output=True, text=True, check=False
-    )
-    return described.stdout.strip() or "unknown"
+    """Return the commit under attack; a change that is not committed shows as `-dirty` and its hash."""
+    commit = _git("describe", "--always", "--dirty", "--exclude=*").decode().strip() or "unknown"
+    return f"{commit}-{sha256(_git('diff', 'HEAD')).hexdigest()[:7]}" if commit.endswith("-dirty") else commit
+
+
+def _git(*arguments: str) -> bytes:
+    return subprocess.run(["git", *arguments], capture_output=True, check=False).stdout
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ attack's negative control: there it must raise, or it proves nothing.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Literal
@@ -43,7 +43,10 @@ class Bench:
     """An empty directory of the round's own, on an ordinary file system; removed afterwards."""
     sabotage: str | None = None
     """Which safeguard is taken out, in a negative control."""
+    services: list[Service] = field(default_factory=list)
+    """All that were started."""
 
+    @contextmanager
     def serving(
         self,
         data_dir: Path,
@@ -51,12 +54,16 @@ class Bench:
         wrapper: Sequence[str] = (),
         user: int | None = None,
         small_segments: bool = False,
+        slow_sync: bool = False,
         **variables: str,
-    ) -> AbstractContextManager[Service]:
+    ) -> Iterator[Service]:
         """Run the service, as `support.process.serving`, with its safeguard taken out in a negative control."""
-        altered = [*([self.sabotage] if self.sabotage else []), *(["small-segments"] if small_segments else [])]
+        wanted = {self.sabotage: self.sabotage, "small-segments": small_segments, "slow-sync": slow_sync}
+        altered = [name for name, is_wanted in wanted.items() if name and is_wanted]
         program = command("torture.sabotaged", ",".join(altered)) if altered else command("pexservice")
-        return serving(data_dir, *arguments, program=program, wrapper=wrapper, user=user, **variables)
+        with serving(data_dir, *arguments, program=program, wrapper=wrapper, user=user, **variables) as service:
+            self.services.append(service)
+            yield service
 
     @contextmanager
     def in_process(self) -> Iterator[None]:
@@ -87,4 +94,9 @@ class Attack:
     """In the short campaign that CI runs; it does the first ones of them."""
     sabotage: str
     """The safeguard without which the attack must find a violation."""
+    noticed: str
+    """What that violation must say, as a regular expression: anything else, such as that the service did not start, is
+    not what the attack is there to notice."""
+    cycles: int = 0
+    """How many a full campaign promises; 0 for as many as there are."""
     pace: Pace = "busy"

@@ -8,6 +8,7 @@ what is missing there.
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -34,6 +35,8 @@ ROUND_S_MAX: Final = 900
 CONTROL_ROUNDS_MAX: Final = 5
 """A negative control must be caught within so many rounds."""
 WAITING_AT_A_TIME: Final = 10
+TRACEBACK: Final = "Traceback (most recent call last)"
+"""In a log: something was raised that nobody expected."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Outcome:
     unsupported: str = ""
     """What this machine lacks."""
     error: str = ""
-    """How the attack itself failed: it proved nothing."""
+    """How the attack itself failed, or that a control was noticed by something else: it proved nothing."""
 
 
 def tasks(attacks: Iterable[Attack], seed: int, *, is_short: bool) -> Iterator[tuple[Attack, Task]]:
@@ -95,9 +98,13 @@ def run(
 
 
 def _read(record: Path) -> list[Outcome]:
+    """Return what is recorded. A last line that was torn by a kill is cut off, so that its task is done again."""
     if not record.exists():
         return []
-    return [Outcome(**json.loads(line)) for line in record.read_text("utf-8").splitlines()]
+    data = record.read_bytes()
+    end = data.rfind(b"\n") + 1
+    os.truncate(record, end)
+    return [Outcome(**json.loads(line)) for line in data[:end].splitlines()]
 
 
 def _run_all(left: list[Task], kept: Path, workers: int) -> Iterator[Outcome]:
@@ -120,35 +127,46 @@ def run_task(task: Task, kept: Path) -> Outcome:
     """Do one task in a directory of its own."""
     attack = next(each for each in ATTACKS if each.name == task.attack)
     signal.signal(signal.SIGALRM, _on_alarm)
+    is_control = task.index is None
+    outcome = Outcome(task.key, attack.name, is_control)
     began_s = time.monotonic()
-    cycles, violation, unsupported, failure = 0, "", "", ""
-    rounds = [task.index] if task.index is not None else range(CONTROL_ROUNDS_MAX)
-    sabotage = attack.sabotage if task.index is None else None
-    for index in rounds:
+    for index in range(CONTROL_ROUNDS_MAX) if task.index is None else [task.index]:
         directory = Path(tempfile.mkdtemp(prefix="torture-"))
         rng = Random(f"{task.seed}/{attack.name}/{index}")
-        signal.alarm(ROUND_S_MAX)
-        try:
-            cycles += attack.run(Bench(rng, index, task.rounds, directory, sabotage))
-        except Violation as found:
-            violation = str(found)
+        bench = Bench(rng, index, task.rounds, directory, attack.sabotage if is_control else None)
+        found = _round(attack, bench)
+        outcome = replace(found, key=task.key, is_control=is_control, cycles=outcome.cycles + found.cycles)
+        if outcome.violation and not is_control:
+            subprocess.run(["cp", "-a", directory, kept / task.key.replace("/", "-")], check=False)
+        shutil.rmtree(directory, ignore_errors=True)
+        if outcome.violation or outcome.unsupported or outcome.error:
             break
-        except (ConnectionError, TimeoutError) as error:
-            violation = f"a client that did nothing wrong was cut off or left waiting: {error!r}"
-            break
-        except Unsupported as lacking:
-            unsupported = str(lacking)
-            break
-        except Exception:  # noqa: BLE001 - whatever it is, the other rounds are worth having.
-            failure = traceback.format_exc()
-            break
-        finally:
-            signal.alarm(0)
-            if violation and sabotage is None:
-                subprocess.run(["cp", "-a", directory, kept / task.key.replace("/", "-")], check=False)
-            shutil.rmtree(directory, ignore_errors=True)
-    seconds = round(time.monotonic() - began_s, 1)
-    return Outcome(task.key, attack.name, sabotage is not None, cycles, seconds, violation, unsupported, failure)
+    if is_control and outcome.violation and not re.search(attack.noticed, outcome.violation):
+        outcome = replace(outcome, error=f"not what it is there to notice, /{attack.noticed}/: {outcome.violation}")
+    return replace(outcome, seconds=round(time.monotonic() - began_s, 1))
+
+
+def _round(attack: Attack, bench: Bench) -> Outcome:
+    """Do one round, or one of a control, and say what it came to."""
+    outcome = Outcome("", attack.name, is_control=False)
+    signal.alarm(ROUND_S_MAX)
+    try:
+        outcome = replace(outcome, cycles=attack.run(bench))
+    except Violation as found:
+        outcome = replace(outcome, violation=str(found))
+    except (ConnectionError, TimeoutError) as error:
+        cut_off = f"a client that did nothing wrong was cut off or left waiting: {error!r}"
+        outcome = replace(outcome, violation=cut_off)
+    except Unsupported as lacking:
+        outcome = replace(outcome, unsupported=str(lacking))
+    except Exception:  # noqa: BLE001 - whatever it is, the other rounds are worth having.
+        outcome = replace(outcome, error=traceback.format_exc())
+    finally:
+        signal.alarm(0)
+    crashed = next((service.log for service in bench.services if TRACEBACK in service.log), "")
+    if crashed and bench.sabotage is not None:  # It fell over what was done to it: so would any attack have noticed.
+        return replace(outcome, error=f"the service crashed: {crashed}")
+    return replace(outcome, violation=outcome.violation or (crashed and f"the service crashed: {crashed}"))
 
 
 def _on_alarm(_number: int, _frame: FrameType | None) -> None:

@@ -80,8 +80,8 @@ def ask_all(clients: Sequence[Client], step: Step | None, *fields: str) -> list[
     """Ask from every client, and only then read the answers."""
     data = message("GET" if step is None else "POST", PATHS[step], *fields)
     operations = []
-    for number, client in enumerate(clients):
-        operations.append(Operation(step, time.monotonic(), connection=number))
+    for client in clients:
+        operations.append(Operation(step, time.monotonic()))
         client.send(data)
     for client, operation in zip(clients, operations, strict=True):
         record(operation, client.read())

@@ -1,6 +1,7 @@
 """What clients asked, when, and what they were told: the evidence that a round is judged by."""
 
 from dataclasses import dataclass
+from itertools import count
 from math import inf
 from typing import Final
 
@@ -12,6 +13,14 @@ PATHS: Final[dict[Step | None, str]] = {NEXT: "/next", PREVIOUS: "/previous", RE
 
 NO_ANSWER: Final = 0
 """The status of an operation that was never answered: it happened, or it did not."""
+
+
+_numbers = count()
+
+
+def new_connection() -> int:
+    """Return a number that no other connection has."""
+    return next(_numbers)
 
 
 @dataclass(slots=True)
@@ -26,8 +35,9 @@ class Operation:
     """What a 2xx answer told."""
     value: str | None = None
     """The digits in it, if there were any."""
-    connection: int = 0
-    """Which connection it was sent on. Those of one connection are in the order in which they were sent."""
+    connection: int | None = None
+    """Which connection it was sent on (`new_connection`), if it was one of several there without waiting for answers.
+    Those of one connection are listed in the order in which they were sent."""
     closes: bool = False
     """Whether the answer said that it is the connection's last."""
 

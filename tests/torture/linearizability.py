@@ -12,11 +12,15 @@ the question hard in general). What is left to prove, in O(N log N) for N operat
    knows of s. Those *deadlines* rise with s, so of one kind of step any that is early enough will do, and what is left
    over serves the later gaps as well: it suffices to count. The places that the walk may be at, each with the number of
    steps of each kind used up, are carried from gap to gap; where none is left, no order explains the answers.
+5. What one client sends on one connection without waiting for answers is answered in order, none left out, and done in
+   that order. So a step of unknown outcome fills only gaps above all that was answered before it on its connection;
+   once it may fill one it may fill all later ones, and counting still suffices. (Of several steps of unknown outcome on
+   one connection, the order among themselves is not judged: nobody was told of it.)
 """
 
-from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable
+from heapq import heappop, heappush
 from math import inf
 
 from pexservice.fibonacci import Walker
@@ -26,8 +30,11 @@ from torture.attack import Violation, require
 from torture.history import Operation
 
 NOT_APPLIED = 503
+WITH_VALUE = 200
 _KINDS = (NEXT, PREVIOUS, RESET)
 
+Unknown = tuple[float, int, Step]
+"""A step of unknown outcome: when it was invoked, the highest sequence that it must be above, and its kind."""
 Used = tuple[int, int, int]
 """How many steps of unknown outcome were used to fill gaps, of each kind."""
 
@@ -41,18 +48,43 @@ def check(history: Iterable[Operation], begin: Place, end: Place | None = None) 
     for operation in operations:
         is_known = operation.is_taken or operation.is_unknown or operation.status == NOT_APPLIED
         require(is_known, f"answered neither 2xx nor 'not applied': {operation}")
+        is_whole = (operation.value is not None) == (operation.status == WITH_VALUE)
+        require(is_whole, f"the value is not there, or there without need: {operation}")
+    beneath = _check_connections(operations, begin)
     taken = [operation for operation in operations if operation.is_taken]
     steps = _by_sequence(taken, begin, end)
     last = max([begin.sequence, *(_place(operation).sequence for operation in taken)]) if end is None else end.sequence
     _check_real_time(taken)
     _check_values(taken)
-    unknown = [operation for operation in operations if operation.is_unknown]
-    _replay(steps, _pins(taken, begin, end), _deadlines(taken), unknown, range(begin.sequence + 1, last + 1))
+    _replay(steps, _pins(taken, begin, end), _deadlines(taken), beneath, range(begin.sequence + 1, last + 1))
 
 
 def _place(operation: Operation) -> Place:
     assert operation.place is not None
     return operation.place
+
+
+def _check_connections(operations: list[Operation], begin: Place) -> list[Unknown]:
+    """Prove the order on each connection; return the steps of unknown outcome."""
+    shown: dict[int, int] = {}
+    unanswered: dict[int, Operation] = {}
+    unknown: list[Unknown] = []
+    for operation in operations:
+        connection = operation.connection
+        beneath = begin.sequence if connection is None else shown.get(connection, begin.sequence)
+        if operation.is_unknown:
+            if connection is not None:
+                unanswered.setdefault(connection, operation)
+            if operation.step is not None:
+                unknown.append((operation.invoked_s, beneath, operation.step))
+        elif connection is not None:
+            passed_over = unanswered.get(connection)
+            require(passed_over is None, f"answered before what was sent before it, {passed_over}: {operation}")
+            if operation.is_taken:
+                sequence = shown[connection] = _place(operation).sequence
+                allowed = beneath if operation.step is None else beneath + 1
+                require(sequence >= allowed, f"sequence {beneath} had been sent before on its connection: {operation}")
+    return unknown
 
 
 def _by_sequence(taken: list[Operation], begin: Place, end: Place | None) -> dict[int, Step]:
@@ -113,18 +145,14 @@ def _replay(
     steps: dict[int, Step],
     pins: dict[int, int],
     deadlines: list[tuple[int, float]],
-    unknown: list[Operation],
+    unknown: list[Unknown],
     sequences: range,
 ) -> None:
-    invoked_s: dict[Step, list[float]] = defaultdict(list)
-    for operation in unknown:
-        if operation.step is not None:
-            invoked_s[operation.step].append(operation.invoked_s)
-    for times in invoked_s.values():
-        times.sort()
     gaps = len(sequences) - len(steps)
-    candidates = sum(map(len, invoked_s.values()))
-    require(gaps <= candidates, f"{gaps} steps are in the walk that nobody was told of, and {candidates} were unknown")
+    require(gaps <= len(unknown), f"{gaps} steps are in the walk that nobody was told of, {len(unknown)} were unknown")
+    not_invoked = sorted(unknown, reverse=True)
+    not_passed: list[tuple[int, Step]] = []
+    available: Counter[Step] = Counter()
     walks: set[tuple[int, Used]] = {(pins[sequences.start - 1], (0, 0, 0))}
     upcoming = 0
     for sequence in sequences:
@@ -134,7 +162,11 @@ def _replay(
             while upcoming < len(deadlines) and deadlines[upcoming][0] < sequence:
                 upcoming += 1
             deadline_s = deadlines[upcoming][1] if upcoming < len(deadlines) else inf
-            available = [bisect_right(invoked_s[kind], deadline_s) for kind in _KINDS]
+            while not_invoked and not_invoked[-1][0] <= deadline_s:
+                _, beneath, kind = not_invoked.pop()
+                heappush(not_passed, (beneath, kind))
+            while not_passed and not_passed[0][0] < sequence:
+                available[heappop(not_passed)[1]] += 1
             walks = {walk for position, used in walks for walk in _filled(position, used, available)}
         if sequence in pins:
             walks = {walk for walk in walks if walk[0] == pins[sequence]}
@@ -149,9 +181,9 @@ def _after(position: int, step: Step) -> int:
     return positions(position, bytes([step]))[0]
 
 
-def _filled(position: int, used: Used, available: list[int]) -> Iterable[tuple[int, Used]]:
+def _filled(position: int, used: Used, available: Counter[Step]) -> Iterable[tuple[int, Used]]:
     for index, kind in enumerate(_KINDS):
-        if used[index] < available[index]:
+        if used[index] < available[kind]:
             more = list(used)
             more[index] += 1
             yield _after(position, kind), (more[0], more[1], more[2])

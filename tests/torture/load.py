@@ -2,13 +2,13 @@
 
 The idea: three kinds of clients behave as real ones do: one keeps its connection and waits for each answer, one sends
 several requests in one go, one makes a connection for each request. Whatever happens to the service, a request that
-was begun stays in the history, as answered or as unknown.
+was begun stays in the history, as answered or as unknown. While nothing is broken none may be unknown: which an attack
+tells by `require_answered`.
 """
 
 import threading
 import time
 from collections.abc import Callable
-from itertools import count
 from random import Random
 from types import TracebackType
 from typing import Final, Self
@@ -18,11 +18,13 @@ from pexservice.store import Place
 from support.client import Answer, Client, message
 from support.process import Service
 from torture.attack import require
-from torture.history import PATHS, Operation
+from torture.history import PATHS, Operation, new_connection
 from torture.linearizability import check
 
 WAIT_S: Final = 60
 """Beyond it, what a round waits for will not come."""
+_ANSWER_S_MAX: Final = 120
+"""Twice what the slowest disk and the longest suspension account for."""
 _BURST_MAX: Final = 5
 """Requests that a pipelining client sends in one go. Few, so that few are unknown after a crash."""
 _MIX: Final[list[Step | None]] = [NEXT] * 12 + [PREVIOUS] * 3 + [None] * 4 + [RESET]
@@ -60,8 +62,8 @@ class Load:
         self._stopping = threading.Event()
         self._answers = 0
         self._answered = threading.Condition()
-        self._garbled: list[str] = []
-        self._numbers = count()
+        self._wrong: list[str] = []
+        self._broken_off: list[OSError] = []
         styles = [self._keep_alive, self._pipelined, self._connection_each]
         self._threads = [
             threading.Thread(target=self._run, args=(styles[index % len(styles)], Random(rng.random())))
@@ -81,7 +83,7 @@ class Load:
             thread.join(WAIT_S)
             if kind is None:
                 require(not thread.is_alive(), f"a client still waits for its answer after {WAIT_S} s")
-                require(not self._garbled, "; ".join(self._garbled))
+                require(not self._wrong, "; ".join(self._wrong))
 
     def wait(self, answers: int) -> None:
         """Return once so many answers have come since the block began."""
@@ -89,33 +91,48 @@ class Load:
             is_met = self._answered.wait_for(lambda: self._answers >= answers, WAIT_S)
         require(is_met, f"{self._answers} of {answers} answers came in {WAIT_S} s")
 
+    def require_answered(self) -> None:
+        """Raise Violation unless all requests were answered up to the end of the block, or to their connection's."""
+        ended = {operation.connection for operation in self.history if operation.closes}
+        unknown = [each for each in self.history if each.is_unknown and each.connection not in ended]
+        require(not unknown, f"nothing was broken, and {len(unknown)} requests were not answered, first {unknown[:1]}")
+        require(not self._broken_off, f"nothing was broken, and connections were broken off: {self._broken_off[:3]}")
+
     def _run(self, style: Callable[[Random, int], None], rng: Random) -> None:
         """Ask in one style, on one connection after another, until there is none to be had."""
         while not self._stopping.is_set():
             try:
-                style(rng, next(self._numbers))
-            except ConnectionRefusedError:
+                style(rng, new_connection())
+            except TimeoutError:
+                self._wrong.append(f"a client was left waiting for {_ANSWER_S_MAX} s")
                 return
-            except OSError:  # The service broke the connection off: what was unanswered stays unknown.
-                continue
+            except OSError as error:  # The service broke the connection off: what was unanswered stays unknown.
+                self._broken_off.append(error)
+                if isinstance(error, ConnectionRefusedError):
+                    return
             except (AssertionError, ValueError) as error:
-                self._garbled.append(f"not an answer as it should be: {error}")
+                self._wrong.append(f"not an answer as it should be: {error}")
                 return
 
+    def _connect(self) -> Client:
+        client = self._service.connect()
+        client.socket.settimeout(_ANSWER_S_MAX)
+        return client
+
     def _keep_alive(self, rng: Random, number: int) -> None:
-        with self._service.connect() as client:
+        with self._connect() as client:
             while not self._stopping.is_set():
                 if self._exchange(client, rng, number, 1):
                     return
 
     def _pipelined(self, rng: Random, number: int) -> None:
-        with self._service.connect() as client:
+        with self._connect() as client:
             while not self._stopping.is_set():
                 if self._exchange(client, rng, number, rng.randint(2, _BURST_MAX)):
                     return
 
     def _connection_each(self, rng: Random, number: int) -> None:
-        with self._service.connect() as client:
+        with self._connect() as client:
             self._exchange(client, rng, number, 1, "Connection: close")
 
     def _exchange(self, client: Client, rng: Random, number: int, size: int, *fields: str) -> bool:

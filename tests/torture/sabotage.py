@@ -1,22 +1,22 @@
 """Safeguards, each taken out on purpose. Only tests and attacks use this; the product has no such option.
 
 The idea: an attack that finds nothing may be a weak attack. So each is also run against a service that lacks the very
-safeguard that it probes, and must then find a violation.
+safeguard that it probes, and must then find a violation. Where it can, a sabotage wraps the original and undoes one
+thing, so that it lacks that one thing alone whatever becomes of the original.
 """
 
 import asyncio
 import fcntl
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from email.utils import formatdate
 from typing import Any, Final
 from unittest.mock import patch
 from zlib import crc32
 
 from pexservice import engine, limits, service
 from pexservice.http import connection, request, routes, server
+from pexservice.http.action import Body
 from pexservice.http.answer import Clock
 from pexservice.http.connection import Connection
 from pexservice.http.server import Server
@@ -77,36 +77,53 @@ def late_write() -> Patches:
 
 def trust_short_write() -> Patches:
     """What write(2) did not take is taken for written."""
+    append = LinuxFile.append
 
-    def append(self: LinuxFile, data: bytes) -> None:
+    def trust(self: LinuxFile, data: bytes) -> None:
         with suppress(OSError):
-            os.write(self._fd, data)
+            append(self, data)
 
-    return [patch.object(LinuxFile, "append", append)]
+    return [patch.object(LinuxFile, "append", trust)]
 
 
 def wall_clock() -> Patches:
     """Deadlines go by the time of day."""
+    tick = Clock.tick
 
-    def tick(self: Clock) -> None:
+    def tick_by_it(self: Clock) -> None:
+        tick(self)
         self.now_s = time.time()
-        self.date = formatdate(usegmt=True)
 
-    return [patch.object(Clock, "tick", tick)]
+    return [patch.object(Clock, "tick", tick_by_it)]
 
 
 def no_drain() -> Patches:
     """A stop does not wait for what was accepted."""
+    drain = Server.drain
 
-    async def drain(_self: Server, _timeout_s: float) -> None:
-        return
+    async def drain_at_once(self: Server, _timeout_s: float) -> None:
+        await drain(self, 0)
 
-    return [patch.object(Server, "drain", drain)]
+    return [patch.object(Server, "drain", drain_at_once)]
 
 
 def small_segments() -> Patches:
     """No safeguard: segments of a few rows, so that rotations are many."""
     return [patch.object(writer, "SEGMENT_BYTES_MAX", 400)]
+
+
+def slow_sync() -> Patches:
+    """No safeguard: every sync takes 20 ms more, so that at 200 requests a second something is always under way."""
+    begin = Syncer.sync
+
+    def sync(self: Syncer, fd: int, *, is_directory: bool = False) -> asyncio.Future[None]:
+        async def delay() -> None:
+            await asyncio.sleep(0.02)
+            await begin(self, fd, is_directory=is_directory)
+
+        return asyncio.ensure_future(delay())
+
+    return [patch.object(Syncer, "sync", sync)]
 
 
 def lenient_host() -> Patches:
@@ -145,19 +162,22 @@ def no_lock() -> Patches:
 
 def undeclared_form() -> Patches:
     """A value is answered in another form than /openapi.json says."""
-    forms = {form: lambda _place, digits: f'"{digits}"\n' for form in routes._BODIES}
-    return [patch.dict(routes._BODIES, forms)]
+
+    def quoted(body: Body) -> Body:
+        return lambda *place_and_digits: f'"{body(*place_and_digits).strip()}"\n'
+
+    return [patch.dict(routes._BODIES, {form: quoted(body) for form, body in routes._BODIES.items()})]
 
 
 def leak_unsent() -> Patches:
     """What a client had not taken of its answers is still counted when the client is gone."""
+    lose = Connection.connection_lost
 
-    def connection_lost(self: Connection, _error: Exception | None) -> None:
-        self._is_ending = True
-        self._queue.clear()
-        self._on_lost(self)
+    def leak(self: Connection, error: Exception | None) -> None:
+        self._shared.metrics.unsent_bytes += self._unsent_bytes
+        lose(self, error)
 
-    return [patch.object(Connection, "connection_lost", connection_lost)]
+    return [patch.object(Connection, "connection_lost", leak)]
 
 
 def no_deadlines() -> Patches:
@@ -203,6 +223,7 @@ SABOTAGES: Final[dict[str, Callable[[], Patches]]] = {
     "wall-clock": wall_clock,
     "no-drain": no_drain,
     "small-segments": small_segments,
+    "slow-sync": slow_sync,
     "lenient-host": lenient_host,
     "lenient-framing": lenient_framing,
     "skip-checksum": skip_checksum,

@@ -13,7 +13,7 @@ from typing import Final
 from pexservice.store import Place
 from support.client import message
 from support.process import run as run_command
-from torture.attack import Attack, Bench, Unsupported, require
+from torture.attack import Attack, Bench, Unsupported, Violation, require
 from torture.history import Operation
 from torture.linearizability import check
 from torture.load import Load, place_of
@@ -46,13 +46,19 @@ def run(bench: Bench) -> int:
         idle.ask("GET", "/current")
         with service.connect() as partial, Load(service, bench.rng, clients=3) as load:
             partial.send(message("GET", "/current")[:-2])
-            for _ in range(_JUMPS):
-                offset.write_text(bench.rng.choice(_TIMES))
-                time.sleep(_SEEN_S)
-                load.wait(1)
-                dates.add(idle.ask("GET", "/current")["date"][5:16])
-            partial.send(b"\r\n")
-            require(partial.read().status == 200, "a request that was half sent when the clock jumped is answered")
+            try:
+                for _ in range(_JUMPS):
+                    offset.write_text(bench.rng.choice(_TIMES))
+                    time.sleep(_SEEN_S)
+                    load.wait(1)
+                    dates.add(idle.ask("GET", "/current")["date"][5:16])
+                partial.send(b"\r\n")
+                status = partial.read().status
+            except ConnectionError as error:
+                cut_off = f"a client was cut off when the clock jumped: {error}"
+                raise Violation(cut_off) from error
+            require(status == 200, f"a request that was half sent when the clock jumped was answered {status}")
+        load.require_answered()
         history += load.history
         require(len(dates) > 1, f"the service does not see the jumps: {dates}")
         service.stop(signal.SIGKILL)
@@ -65,4 +71,13 @@ def run(bench: Bench) -> int:
     return _JUMPS
 
 
-ATTACK: Final = Attack("jumps of the wall clock", run, rounds=5, rounds_short=1, sabotage="wall-clock", pace="waiting")
+ATTACK: Final = Attack(
+    "jumps of the wall clock",
+    run,
+    rounds=5,
+    rounds_short=1,
+    sabotage="wall-clock",
+    noticed="when the clock jumped",
+    cycles=20,
+    pace="waiting",
+)

@@ -103,4 +103,6 @@ def run(bench: Bench) -> int:
     return len(on_bytes) + len(sample)
 
 
-ATTACK: Final = Attack("journal damaged", run, rounds=64, rounds_short=1, sabotage="skip-checksum")
+ATTACK: Final = Attack(
+    "journal damaged", run, rounds=64, rounds_short=1, sabotage="skip-checksum", noticed="and not as it should"
+)

@@ -125,6 +125,7 @@ def _started_again(bench: Bench, data_dir: Path) -> list[Operation]:
             return []
         with Load(service, bench.rng) as load:
             load.wait(bench.rng.randrange(_ANSWERS_MAX))
+        load.require_answered()
         status = service.stop()
         require(status == 0, f"it stopped with {status}: {service.log}")
         return load.history
@@ -137,6 +138,8 @@ def _prove_healed(bench: Bench, device: Path, history: list[Operation]) -> None:
         prove_by_start(bench, path / "data", place)
 
 
-EIO: Final = Attack("EIO from the device", fail_device, rounds=50, rounds_short=1, sabotage="trust-failed-sync")
-READ_ONLY: Final = Attack("read-only remount", turn_read_only, rounds=5, rounds_short=1, sabotage="trust-failed-sync")
-REMOVED: Final = Attack("data directory removed", remove_directory, rounds=5, rounds_short=1, sabotage="ignore-removal")
+_LOST: Final = "^was answered and is lost"
+_UNNOTICED: Final = "^it goes on for .* without its disk"
+EIO: Final = Attack("EIO from the device", fail_device, 50, 1, "trust-failed-sync", f"{_LOST}|{_UNNOTICED}", 200)
+READ_ONLY: Final = Attack("read-only remount", turn_read_only, 5, 1, "trust-failed-sync", f"{_LOST}|{_UNNOTICED}", 50)
+REMOVED: Final = Attack("data directory removed", remove_directory, 5, 1, "ignore-removal", _UNNOTICED, 50)

@@ -45,6 +45,7 @@ def run_limited(bench: Bench) -> int:
                 _limit_file_size(service, resource.RLIM_INFINITY)
                 _await(lambda: _readiness(service) == 200, "steps are taken again without the limit")
                 time.sleep(bench.rng.uniform(0, 0.1))
+            load.require_answered()
             history += load.history
         service.stop(9)
     with bench.serving(data_dir) as service:
@@ -69,6 +70,7 @@ def run_small(bench: Bench) -> int:
                     place_of(service)
                     os.truncate(ballast, 0)
                     _await(lambda: _readiness(service) == 200, "steps are taken again when there is room")
+                load.require_answered()
                 history += load.history
             service.stop(9)
         with bench.serving(disk / "data") as service:
@@ -124,5 +126,6 @@ def _fill(ballast: Path, rng: Random) -> None:
             file.truncate(max(0, file.tell() - left))
 
 
-LIMITED: Final = Attack("short writes at a file size limit", run_limited, 10, 1, "trust-short-write")
-SMALL: Final = Attack("a full file system", run_small, 10, 1, "trust-short-write")
+_NOTICED: Final = "^not within .*: a step was refused"
+LIMITED: Final = Attack("short writes at a file size limit", run_limited, 10, 1, "trust-short-write", _NOTICED, 50)
+SMALL: Final = Attack("a full file system", run_small, 10, 1, "trust-short-write", _NOTICED, 50)

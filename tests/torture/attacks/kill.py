@@ -43,4 +43,6 @@ def run(bench: Bench) -> int:
     return _CYCLES
 
 
-ATTACK: Final = Attack("SIGKILL at a random instant", run, rounds=100, rounds_short=2, sabotage="late-write")
+ATTACK: Final = Attack(
+    "SIGKILL at a random instant", run, 100, 2, sabotage="late-write", noticed="^was answered and is lost", cycles=1_000
+)

@@ -99,4 +99,6 @@ def _press_pending(service: Service) -> int:
     return 3
 
 
-ATTACK: Final = Attack("malformed", run, rounds=SHARES, rounds_short=1, sabotage="lenient-host")
+ATTACK: Final = Attack(
+    "malformed", run, SHARES, 1, sabotage="lenient-host", noticed="^there are more answers than requests"
+)

@@ -71,7 +71,7 @@ def judge(data: bytes, pieces: Iterable[bytes]) -> list[Event]:
     require(_outcome(events) == _outcome(events_of_pieces), f"{data!r} means another thing in pieces: {pieces!r}")
     disagreement = disagree(grammar.read(data), events)
     if disagreement:
-        raise Violation(f"{data!r}: {disagreement}")
+        raise Violation(f"{disagreement}: {data!r}")
     return events
 
 
@@ -135,4 +135,12 @@ def _judge_meaning(desk: Desk, data: bytes, pieces: list[bytes]) -> None:
     require(first[0] == in_pieces[0], f"{data!r} steps {first[0]!r}, and in pieces {pieces!r}, {in_pieces[0]!r}")
 
 
-ATTACK: Final = Attack("fuzzed requests", run, rounds=100, rounds_short=1, sabotage="lenient-host")
+ATTACK: Final = Attack(
+    "fuzzed requests",
+    run,
+    rounds=100,
+    rounds_short=1,
+    sabotage="lenient-host",
+    noticed="^there is no request in what was taken for|^what must be refused was not",
+    cycles=1_000_000,
+)

@@ -128,4 +128,12 @@ def _may_be_torn(rest: bytes, *, is_interval: bool) -> bool:
     return b"\0" in lines[0] and (is_interval or not b"".join(lines[1:]).strip(b"\0"))
 
 
-ATTACK: Final = Attack("fuzzed journal", run, rounds=20, rounds_short=1, sabotage="skip-checksum")
+ATTACK: Final = Attack(
+    "fuzzed journal",
+    run,
+    rounds=20,
+    rounds_short=1,
+    sabotage="skip-checksum",
+    noticed="^the damage in|rows that were not written|^rows that are not at the beginning|(leads|ends) elsewhere",
+    cycles=200_000,
+)

@@ -86,4 +86,6 @@ def _sequence(service: Service) -> int:
         return client.ask("GET", "/current").sequence
 
 
-ATTACK: Final = Attack("schemathesis", run, rounds=20, rounds_short=1, sabotage="undeclared-form")
+ATTACK: Final = Attack(
+    "schemathesis", run, 20, 1, sabotage="undeclared-form", noticed="(?s)^answers are not as described.*violates schema"
+)

@@ -34,4 +34,6 @@ def run(bench: Bench) -> int:
         return judge.exchanges
 
 
-ATTACK: Final = Attack("smuggled requests", run, rounds=20, rounds_short=1, sabotage="lenient-framing")
+ATTACK: Final = Attack(
+    "smuggled requests", run, 20, 1, sabotage="lenient-framing", noticed="^there are more answers than requests"
+)

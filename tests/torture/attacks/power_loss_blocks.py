@@ -71,6 +71,7 @@ def _load(bench: Bench, data_dir: Path) -> list[Operation]:
         begin = place_of(service)
         with Load(service, bench.rng) as load:
             load.wait(_ANSWERS)
+        load.require_answered()
         check(load.history, begin, place_of(service))
         require(service.stop() == 0, f"it did not stop in order: {service.log}")
     return load.history
@@ -89,4 +90,12 @@ def _judge(history: list[Operation], place: Place, cut_s: float) -> None:
     require(is_passed, f"the walk never was at {place}, but at position {positions[place.sequence]} after that step")
 
 
-ATTACK: Final = Attack("power loss, block by block", lose_power, rounds=40, rounds_short=1, sabotage="no-sync")
+ATTACK: Final = Attack(
+    "power loss, block by block",
+    lose_power,
+    rounds=40,
+    rounds_short=1,
+    sabotage="no-sync",
+    noticed="^step .* had been answered and is lost|^a start would be refused with 65",
+    cycles=2_000,
+)

@@ -65,4 +65,12 @@ def _until_failure(bench: Bench, disk: Disk, data_dir: Path) -> list[Operation]:
     return load.history if load else []
 
 
-ATTACK: Final = Attack("power loss, file by file", lose_power, rounds=50, rounds_short=1, sabotage="no-sync")
+ATTACK: Final = Attack(
+    "power loss, file by file",
+    lose_power,
+    rounds=50,
+    rounds_short=1,
+    sabotage="no-sync",
+    noticed="^was answered and is lost|^a start would be refused with 65",
+    cycles=500,
+)

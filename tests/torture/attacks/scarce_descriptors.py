@@ -82,8 +82,8 @@ def run_lowered(bench: Bench) -> int:
                 for client in opened:
                     history += ask_all([client], NEXT) + ask_all([client], None)
                 gauges(opened[0])
-            for number, client in enumerate(waiting):
-                history.append(Operation(NEXT, came_s, connection=number))
+            for client in waiting:
+                history.append(Operation(NEXT, came_s))
                 client.socket.settimeout(_SETTLED_S_MAX)
                 with _serving_all(service):
                     record(history[-1], client.read())
@@ -96,14 +96,14 @@ def run_lowered(bench: Bench) -> int:
 
 @contextmanager
 def _begun(service: Service) -> Iterator[list[Client]]:
-    """Give clients that have each sent half of a request."""
+    """Give clients that have each sent half of a request, less those that were turned away at once."""
     with ExitStack() as stack:
         clients = []
         for _ in range(_CLIENTS):
-            client = stack.enter_context(service.connect())
-            with suppress(ConnectionError):  # It was turned away at once.
+            with suppress(ConnectionError):
+                client = stack.enter_context(service.connect())
                 client.send(_REQUEST[:_CUT])
-            clients.append(client)
+                clients.append(client)
         yield clients
 
 
@@ -126,8 +126,8 @@ def _is_turned_away(client: Client) -> bool:
 def _complete(clients: list[Client]) -> list[Operation]:
     """Send the other half, and read the answers."""
     history = []
-    for number, client in enumerate(clients):
-        history.append(Operation(NEXT, time.monotonic(), connection=number))
+    for client in clients:
+        history.append(Operation(NEXT, time.monotonic()))
         client.send(_REQUEST[_CUT:])
     for client, operation in zip(clients, history, strict=True):
         record(operation, client.read())
@@ -170,5 +170,5 @@ def _limited(service: Service, limit: int) -> Iterator[None]:
         resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (soft, hard))
 
 
-LIMITED: Final = Attack("descriptor limit 64", run_limited, 5, 1, sabotage="no-reserve")
-LOWERED: Final = Attack("descriptors run out", run_lowered, 5, 1, sabotage="spin")
+LIMITED: Final = Attack("descriptor limit 64", run_limited, 5, 1, "no-reserve", noticed="^more than .* stay", cycles=5)
+LOWERED: Final = Attack("descriptors run out", run_lowered, 5, 1, "spin", noticed="^it spins", cycles=5)

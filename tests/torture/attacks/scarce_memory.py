@@ -181,4 +181,6 @@ def _following(value: Decimal, lucas: Decimal) -> tuple[Decimal, Decimal]:
     return divide(add(value, lucas), 2), divide(add(_EXACT.multiply(value, 5), lucas), 2)
 
 
-ATTACK: Final = Attack("memory limit 512 MiB", run, 12, 4, sabotage="no-bounds")
+ATTACK: Final = Attack(
+    "memory limit 512 MiB", run, 12, 4, sabotage="no-bounds", noticed=r"the OOM killer struck \d", cycles=12
+)

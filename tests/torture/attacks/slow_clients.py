@@ -157,4 +157,13 @@ async def _read_steadily(service: Service) -> bytes:
         return received
 
 
-ATTACK: Final = Attack("slow clients and their deadlines", run, 5, 1, sabotage="no-deadlines", pace="waiting")
+ATTACK: Final = Attack(
+    "slow clients and their deadlines",
+    run,
+    rounds=5,
+    rounds_short=1,
+    sabotage="no-deadlines",
+    noticed="not gone at their deadline",
+    cycles=5,
+    pace="waiting",
+)

@@ -141,4 +141,13 @@ def _trickle(slow: list[socket.socket]) -> Iterator[None]:
         yield
 
 
-ATTACK: Final = Attack("good clients among slow ones", run, 5, 1, sabotage="costly-connections", pace="alone")
+ATTACK: Final = Attack(
+    "good clients among slow ones",
+    run,
+    rounds=5,
+    rounds_short=1,
+    sabotage="costly-connections",
+    noticed="^99 of 100 good clients are served in",
+    cycles=5,
+    pace="alone",
+)

@@ -18,7 +18,7 @@ from pexservice.store import Place
 from support.client import message
 from support.process import Service
 from torture.attack import Attack, Bench, Unsupported, require
-from torture.history import PATHS, Operation
+from torture.history import PATHS, Operation, new_connection
 from torture.linearizability import check
 from torture.load import place_of, record
 
@@ -56,10 +56,13 @@ def _calls(bench: Bench) -> list[Call]:
     """Live the life undisturbed and return its calls, from the opening of the data directory to the end."""
     trace = bench.directory / "trace"
     data_dir = bench.directory / "counted"
+    history: list[Operation] = []
     wrapper = ["strace", "-D", "-f", "-o", str(trace), "-e", "trace=!futex,restart_syscall"]
     with bench.serving(data_dir, wrapper=wrapper, small_segments=True) as service:
-        _live(service, [])
+        _live(service, history)
         status = service.wait()
+    unknown = [operation for operation in history if operation.is_unknown]
+    require(not unknown, f"nothing was wrong, and these were not answered: {unknown}")
     require(status == 0 or bench.sabotage is not None, f"ended with {status} when nothing was wrong: {service.log}")
     seen: Counter[tuple[str, str]] = Counter()
     calls: list[Call] = []
@@ -96,15 +99,18 @@ def _live(service: Service, history: list[Operation]) -> None:
     """Ask for a few steps, one answer after the other, and stop; at any time the service may be gone."""
     try:
         with service.connect() as client:
+            number = new_connection()
             for burst in _BURSTS:
-                operations = [Operation(step, time.monotonic()) for step in burst]
+                operations = [Operation(step, time.monotonic(), connection=number) for step in burst]
                 history += operations
                 client.send(b"".join(message("GET", PATHS[step]) for step in burst))
                 for operation in operations:
                     record(operation, client.read())
             service.send_signal(signal.SIGTERM)
-    except (OSError, ProcessLookupError):
+    except (ConnectionError, ProcessLookupError):
         return
 
 
-ATTACK: Final = Attack("SIGKILL at every system call", run, rounds=40, rounds_short=1, sabotage="late-write")
+ATTACK: Final = Attack(
+    "SIGKILL at every system call", run, rounds=40, rounds_short=1, sabotage="late-write", noticed="^was .* is lost"
+)

@@ -105,4 +105,6 @@ def _expect_refusal(service: Service) -> None:
     require("owns the data directory" in service.log, f"one more does not say why it ended: {service.log}")
 
 
-ATTACK: Final = Attack("two services on one directory", run, rounds=10, rounds_short=1, sabotage="no-lock")
+ATTACK: Final = Attack(
+    "two services on one directory", run, 10, 1, sabotage="no-lock", noticed="serve at the same time", cycles=50
+)

@@ -19,7 +19,7 @@ from support.client import Client, message
 from support.process import Service
 from torture.attack import Attack, Bench, require
 from torture.crowd import connected, narrow_socket, reset, stand_at
-from torture.history import PATHS, Operation
+from torture.history import PATHS, Operation, new_connection
 from torture.linearizability import check
 from torture.load import place_of, record
 from torture.vitals import Gauges, check_log, descriptors, eventually, gauges
@@ -110,7 +110,8 @@ def _vanish(service: Service, good: list[Client], fates: list[_Fate], rng: Rando
         for fate in fates:
             client = narrow_socket(service) if fate.is_narrow else service.connect().socket
             stack.callback(client.close)
-            history += [Operation(step, time.monotonic()) for step in fate.steps]
+            number = new_connection()
+            history += [Operation(step, time.monotonic(), connection=number) for step in fate.steps]
             client.sendall(fate.data)
             if fate.way == "half-close":
                 client.shutdown(socket.SHUT_WR)
@@ -139,7 +140,8 @@ def _leave(client: socket.socket, fate: _Fate) -> None:
 def _ask(client: Client, rng: Random, history: list[Operation]) -> Callable[[], None]:
     """Send a few requests in one go; return how to read their answers."""
     steps: list[Step | None] = [rng.choice([NEXT, PREVIOUS, None]) for _ in range(rng.randint(1, 3))]
-    operations = [Operation(step, time.monotonic()) for step in steps]
+    number = new_connection()
+    operations = [Operation(step, time.monotonic(), connection=number) for step in steps]
     history += operations
     client.send(b"".join(message("GET", PATHS[step]) for step in steps))
 
@@ -150,4 +152,12 @@ def _ask(client: Client, rng: Random, history: list[Operation]) -> Callable[[], 
     return read_answers
 
 
-ATTACK: Final = Attack("clients that vanish", run, rounds=20, rounds_short=1, sabotage="leak-unsent")
+ATTACK: Final = Attack(
+    "clients that vanish",
+    run,
+    rounds=20,
+    rounds_short=1,
+    sabotage="leak-unsent",
+    noticed="^something was left behind.*unsent_bytes=[1-9]",
+    cycles=10_000,
+)

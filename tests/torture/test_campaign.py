@@ -1,0 +1,85 @@
+"""A campaign counts what it must, and nothing else."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from torture import campaign
+from torture.__main__ import _row as row
+from torture.attack import Attack, Bench, Unsupported, Violation
+from torture.campaign import Outcome, Task, run_task
+
+
+def harm(_bench: Bench) -> int:
+    return 5
+
+
+ATTACK = Attack("harm", harm, rounds=2, rounds_short=1, sabotage="no-such-safeguard", noticed="^is lost", cycles=10)
+CONTROL = Outcome("harm/control", "harm", is_control=True, violation="is lost: a step")
+ROUND = Outcome("harm/0", "harm", is_control=False, cycles=10)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "is_bad", "is_skipped"),
+    [
+        ([CONTROL, ROUND], False, False),
+        ([CONTROL, replace(ROUND, violation="is lost")], True, False),
+        ([CONTROL, replace(ROUND, error="Traceback")], True, False),
+        ([CONTROL, replace(ROUND, cycles=9)], True, False),
+        ([CONTROL, replace(ROUND, cycles=0, unsupported="strace")], False, True),
+        ([CONTROL, replace(ROUND, unsupported="strace"), replace(ROUND, violation="is lost")], True, True),
+        ([replace(CONTROL, violation=""), ROUND], True, False),
+        ([replace(CONTROL, error="noticed by something else"), ROUND], True, False),
+        ([replace(CONTROL, violation="", unsupported="strace"), ROUND], False, True),
+    ],
+)
+def test_what_an_attack_came_to(outcomes: list[Outcome], is_bad: bool, is_skipped: bool) -> None:  # noqa: FBT001 - cases.
+    """Violations, failures, too few cycles and a control that was not caught count, also beside rounds that skipped."""
+    found = row(ATTACK, outcomes, is_short=False)
+    assert (found.is_bad, found.is_skipped) == (is_bad, is_skipped)
+
+
+def test_cycles_are_demanded_of_a_full_campaign_only() -> None:
+    """The short form does fewer, but never none."""
+    assert not row(ATTACK, [CONTROL, replace(ROUND, cycles=1)], is_short=True).is_bad
+    assert row(ATTACK, [CONTROL, replace(ROUND, cycles=0)], is_short=True).is_bad
+
+
+def test_a_torn_record_is_resumed(tmp_path: Path) -> None:
+    """A kill in the middle of a line costs that line."""
+    record = tmp_path / "record"
+    campaign.run([], record, tmp_path, jobs=1, on_outcome=print)
+    whole = '{"key": "harm/0", "attack": "harm", "is_control": false, "cycles": 10}\n'
+    record.write_text(whole + whole[:20])
+    assert campaign._read(record) == [ROUND]
+    assert record.read_text() == whole
+
+
+def control(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, found: Exception) -> Outcome:
+    def attack(_bench: Bench) -> int:
+        raise found
+
+    monkeypatch.setattr(campaign, "ATTACKS", [replace(ATTACK, run=attack)])
+    return run_task(Task("harm", None, 2, 1), tmp_path)
+
+
+def test_a_control_must_be_noticed_by_what_it_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Any other violation, or a client that was cut off, is a failure of the control."""
+    assert not control(monkeypatch, tmp_path, Violation("is lost: a step")).error
+    assert control(monkeypatch, tmp_path, Violation("it did not start: no reason")).error
+    assert control(monkeypatch, tmp_path, ConnectionError("reset")).error
+    assert control(monkeypatch, tmp_path, TimeoutError()).error
+    assert control(monkeypatch, tmp_path, Unsupported("strace")).unsupported
+
+
+def test_a_control_that_crashes_is_not_caught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What makes the service fall over would be noticed by any attack."""
+
+    def attack(bench: Bench) -> int:
+        with bench.serving(bench.directory / "data") as service:
+            message = f"is lost: {service.log}"
+            raise Violation(message)
+
+    monkeypatch.setattr(campaign, "ATTACKS", [replace(ATTACK, run=attack)])
+    assert "KeyError" in run_task(Task("harm", None, 2, 1), tmp_path).error
