@@ -104,5 +104,10 @@ def run(bench: Bench) -> int:
 
 
 ATTACK: Final = Attack(
-    "journal damaged", run, rounds=64, rounds_short=1, sabotage="skip-checksum", noticed="and not as it should"
+    "journal damaged",
+    run,
+    rounds=64,
+    rounds_short=1,
+    sabotage="skip-checksum",
+    noticed="and not as it should|a start does not name",
 )
