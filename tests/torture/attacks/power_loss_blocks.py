@@ -96,6 +96,6 @@ ATTACK: Final = Attack(
     rounds=40,
     rounds_short=1,
     sabotage="no-sync",
-    noticed="^step .* had been answered and is lost|^a start would be refused with 65",
+    noticed="^step .* had been answered and is lost|would (be refused|end) with 65|^a start would find",
     cycles=2_000,
 )

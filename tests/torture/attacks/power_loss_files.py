@@ -71,6 +71,6 @@ ATTACK: Final = Attack(
     rounds=50,
     rounds_short=1,
     sabotage="no-sync",
-    noticed="^was answered and is lost|^a start would be refused with 65",
+    noticed="^was answered and is lost|would (be refused|end) with 65|^a start would find",
     cycles=500,
 )
