@@ -119,3 +119,16 @@ def test_no_more_is_taken_after_a_drain() -> None:
     first, last = wire.transport.sent.split(b"HTTP/1.1 ")[1:]
     assert b"Connection: close" not in first
     assert b"Connection: close" in last
+
+
+def test_the_last_answer_to_a_half_closed_client_says_close() -> None:
+    """Once a client is known to send no more, it gets what it waits for, and hears that this was all."""
+    wire = Wire()
+    wire.receive(NEXT * 2)
+    assert wire.connection.eof_received()
+    while wire.held.asked:
+        wire.held.answer()
+    first, last = wire.transport.sent.split(b"HTTP/1.1 ")[1:]
+    assert b"Connection: close" not in first
+    assert b"Connection: close" in last
+    assert not wire.connection.eof_received()
