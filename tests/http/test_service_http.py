@@ -1,7 +1,6 @@
 """Every row of the contract's HTTP table, asked of a real service over real connections."""
 
 import json
-from collections.abc import Iterator
 from email.utils import format_datetime, parsedate_to_datetime
 
 import pytest
@@ -10,29 +9,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from pexservice.fibonacci import Pair
 from support.client import Answer, Client, message
 from support.messages import NEXT
-from support.process import Service, serving
+from support.process import Service
 
 STEPS = ("/next", "/previous", "/reset")
 READS = ("/", "/current", "/livez", "/readyz", "/metrics", "/openapi.json")
 DOCUMENT = "application/vnd.pexservice+json"
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with serving(tmp_path_factory.mktemp("data")) as running:
-        yield running
-
-
-@pytest.fixture
-def client(service: Service) -> Iterator[Client]:
-    with service.connect() as connected:
-        yield connected
-
-
-def sequence(service: Service) -> int:
-    """Return how many steps were taken, asked on a connection of its own."""
-    with service.connect() as another:
-        return another.ask("GET", "/current").sequence
 
 
 def value(answer: Answer) -> str:
@@ -100,10 +81,10 @@ def test_options_of_the_whole_service(client: Client) -> None:
 @pytest.mark.parametrize("target", ["/nothing", "/NEXT", "/next/", "//next", "/%6eext", "/next;a", "/current/..", "*/"])
 def test_an_unknown_path_is_not_found(service: Service, client: Client, target: str) -> None:
     """Only the exact paths are known; any other is 404, or 400 if it is no path, for every method."""
-    before = sequence(service)
+    before = service.sequence()
     answer = client.ask("POST", target)
     assert_problem(answer, 400 if target == "*/" else 404)
-    assert sequence(service) == before
+    assert service.sequence() == before
 
 
 @pytest.mark.parametrize("path", STEPS)

@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -10,27 +9,9 @@ from pexservice.fibonacci import Pair
 from pexservice.limits import UNANSWERED_STEPS_MAX
 from support.client import Answer, Client, message
 from support.messages import INVALID, NEXT, VALID, Invalid, Valid
-from support.process import Service, serving
+from support.process import Service
 
 CURRENT = message("GET", "/current")
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with serving(tmp_path_factory.mktemp("data")) as running:
-        yield running
-
-
-@pytest.fixture
-def client(service: Service) -> Iterator[Client]:
-    with service.connect() as connected:
-        yield connected
-
-
-def sequence(service: Service) -> int:
-    """Return how many steps were taken, asked on a connection of its own."""
-    with service.connect() as another:
-        return another.ask("GET", "/current").sequence
 
 
 def is_simple(valid: Valid) -> bool:
@@ -78,11 +59,11 @@ def test_nothing_behind_the_last_request_is_executed(client: Client, last: bytes
 
 def test_a_half_closed_client_is_answered(service: Service, client: Client) -> None:
     """A client that sends no more gets every answer it waits for, and part of a request is none."""
-    before = sequence(service)
+    before = service.sequence()
     client.send(NEXT * 300 + NEXT[:-1])
     client.end_sending()
     assert [answer.sequence - before for answer in client.read_all()] == list(range(1, 301))
-    assert sequence(service) == before + 300
+    assert service.sequence() == before + 300
 
 
 @pytest.mark.parametrize("name", [name for name in VALID if is_simple(VALID[name])])
@@ -106,14 +87,14 @@ def test_a_message_may_come_in_any_pieces(client: Client, name: str) -> None:
 @pytest.mark.parametrize("invalid", INVALID.values(), ids=INVALID)
 def test_no_rejected_request_steps(service: Service, client: Client, invalid: Invalid) -> None:
     """A bad request is answered after the steps before it, is the last, and takes no step, nor does what follows."""
-    before = sequence(service)
+    before = service.sequence()
     client.send(NEXT * 2 + invalid.data + NEXT)
     *steps, error = client.read_all()
     assert [answer.sequence - before for answer in steps] == [1, 2]
     assert (error.status, error["content-type"]) == (invalid.status, "application/problem+json")
     assert json.loads(error.body)["status"] == invalid.status
     assert error.closes
-    assert sequence(service) == before + 2
+    assert service.sequence() == before + 2
 
 
 def test_a_waiting_client_is_told_to_continue(client: Client) -> None:
@@ -133,7 +114,7 @@ def test_empty_lines_are_ignored(service: Service) -> None:
         with service.connect() as client:
             for _ in range(2):
                 client.send(b"\r\n")
-                sequence(service)  # By now it was read.
+                service.sequence()  # By now it was read.
             assert client.ask("GET", "/livez").status == 200
 
 
@@ -156,7 +137,7 @@ def test_no_byte_of_a_request_comes_back(service: Service, client: Client) -> No
 
 def test_many_clients_share_one_walk(service: Service) -> None:
     """However many clients step at once, every step has a sequence of its own and the value of its position."""
-    before = sequence(service)
+    before = service.sequence()
     answers: list[Answer] = []
 
     def step() -> None:

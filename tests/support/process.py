@@ -118,6 +118,11 @@ class Service:
             return Client(self.where.removeprefix("unix:"))
         return Client(("127.0.0.1", self.port))
 
+    def sequence(self) -> int:
+        """Return how many steps were taken, asked on a connection of its own."""
+        with self.connect() as another:
+            return another.ask("GET", "/current").sequence
+
     def send_signal(self, number: int) -> None:
         """Send a signal to the process."""
         os.kill(self._process.pid, number)
