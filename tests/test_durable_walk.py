@@ -170,7 +170,7 @@ def test_a_stop_under_load_answers_every_pipelined_step(tmp_path: Path) -> None:
 def test_each_group_is_synced_once_and_before_its_answers(tmp_path: Path) -> None:
     """The system calls of each group are: write its row, sync once, learn of success, and only then answer."""
     trace = tmp_path / "trace"
-    calls_traced = "trace=io_submit,io_getevents,fdatasync,write,writev,sendmsg"
+    calls_traced = "trace=io_submit,io_getevents,fdatasync,write,sendto"
     strace = ["strace", "-D", "-f", "-o", str(trace), "-e", calls_traced]
     with serving(tmp_path / "data", wrapper=strace) as service:
         for _ in range(20):

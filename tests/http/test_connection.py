@@ -46,6 +46,9 @@ class Transport(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.sent += data
 
+    def hold(self, data: bytes) -> None:
+        self.write(data)
+
     def statuses(self) -> list[int]:
         return [int(answer[:3]) for answer in self.sent.split(b"HTTP/1.1 ")[1:]]
 
@@ -55,7 +58,6 @@ class Transport(asyncio.Transport):
     def is_closing(self) -> bool:
         return False
 
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
     def write_eof(self) -> None: ...
     def close(self) -> None: ...
     def pause_reading(self) -> None: ...
@@ -74,8 +76,7 @@ class Wire:
         self.connection.connection_made(self.transport)
 
     def receive(self, data: bytes) -> None:
-        self.connection.get_buffer(len(data))[: len(data)] = data
-        self.connection.buffer_updated(len(data))
+        self.connection.data_received(data)
 
     def pass_s(self, seconds: float) -> None:
         self.clock.now_s += seconds

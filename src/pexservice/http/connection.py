@@ -7,18 +7,13 @@ requests under way than it may have, nothing more is read from it.
 """
 
 import asyncio
-import fcntl
-import socket
-import struct
-import sys
-import termios
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from math import inf
-from typing import Final, cast
+from typing import cast
 
 from pexservice.engine import Engine
 from pexservice.errors import BadRequest, NotApplied
@@ -27,18 +22,15 @@ from pexservice.http.answer import CONTINUE, Clock, bad_request, closing, not_ap
 from pexservice.http.memo import Memo
 from pexservice.http.reader import Event, Reader, WantsContinue
 from pexservice.http.request import Request
+from pexservice.http.transport import Transport
 from pexservice.limits import (
     LINGER_S,
     READ_AHEAD_MAX,
-    READ_BYTES_MAX,
     REQUEST_TIMEOUT_S,
     UNANSWERED_STEPS_MAX,
     WRITE_BUFFER_BYTES_MAX,
 )
 from pexservice.metrics import Metrics
-
-_AT_ONCE: Final = struct.pack("ii", 1, 0)
-"""The value of SO_LINGER (socket(7)) that makes a close a reset."""
 
 
 @dataclass(slots=True)
@@ -50,12 +42,11 @@ class Shared:
     clock: Clock
     metrics: Metrics
     keep_alive_s: float
-    buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES_MAX)))
     draining: bool = False
 
 
-class Connection(asyncio.BufferedProtocol):
-    """A client's connection, as the event loop drives it."""
+class Connection(asyncio.Protocol):
+    """A client's connection, as its transport drives it."""
 
     __slots__ = (
         "_active_s",
@@ -92,7 +83,7 @@ class Connection(asyncio.BufferedProtocol):
         self._on_made = on_made
         self._on_lost = on_lost
         # This connection.
-        self._transport = cast("asyncio.Transport", None)
+        self._transport = cast("Transport", None)
         self._recall = shared.memo.get
         self._reader: Reader | None = None
         self._is_reading = True
@@ -111,25 +102,19 @@ class Connection(asyncio.BufferedProtocol):
         self._asked_last = False
         self._partial_since_s = 0.0
 
-    # What the event loop calls.
+    # What the transport calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = cast("Transport", transport)
         self._send = self._transport.write
-        self._transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES_MAX)
         self._on_made(self)
 
-    def get_buffer(self, _size_hint: int) -> memoryview:
-        """Have bytes read into one buffer for all connections: they are used up before the next read."""
-        return self._shared.buffer
-
-    def buffer_updated(self, size_bytes: int) -> None:
+    def data_received(self, data: bytes) -> None:
         """Carry out, or queue, what the bytes ask for."""
         if self._asked_last:
             self._is_trailing = True
             return
-        data = self._shared.buffer[:size_bytes].tobytes()
         action = self._recall(data) if self._reader is None else None
         if action is not None and not self._queue and self._may_carry_out(action):
             self._is_active = True  # PERF: the common case of the below, 0.5 us less than by way of reader and queue.
@@ -173,7 +158,10 @@ class Connection(asyncio.BufferedProtocol):
         if self._asked_last or self._shared.draining or len(answer) > WRITE_BUFFER_BYTES_MAX:
             self._write(answer, closes=asked.closes)
         else:  # PERF: the common case of the same, 0.2 us less.
-            self._send(answer)
+            if self._unanswered:
+                self._transport.hold(answer)
+            else:
+                self._send(answer)
             self._shared.metrics.answers[asked.status] += 1
         if self._queue:
             self._pump()
@@ -213,10 +201,9 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.close()
 
     def abort(self) -> None:
-        """Close at once, with a reset: else the kernel would go on holding what the client does not take."""
+        """Close at once, with a reset."""
         self._is_ending = True
         self._asked_last = True
-        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self._transport.abort()
 
     @property
@@ -249,8 +236,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _sweep_unsent(self, now_s: float) -> None:
         """Close the connection if its client takes nothing, neither from here nor from what the kernel holds for it."""
-        held = fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
-        before, self._untaken_bytes = self._untaken_bytes, self._unsent_bytes + int.from_bytes(held, sys.byteorder)
+        before, self._untaken_bytes = self._untaken_bytes, self._transport.untaken_bytes()
         if not before or self._untaken_bytes < before:
             self._progress_s = now_s
         elif now_s - self._progress_s >= REQUEST_TIMEOUT_S:
@@ -339,7 +325,10 @@ class Connection(asyncio.BufferedProtocol):
         if not closes and (shared.draining or self._asked_last) and self._is_last(answer):
             answer, closes = closing(answer), True
         self._is_active = True
-        self._transport.write(answer)
+        if self._unanswered or self._queue:
+            self._transport.hold(answer)
+        else:
+            self._transport.write(answer)
         shared.metrics.answers[int(answer[9:12])] += 1
         if len(answer) > WRITE_BUFFER_BYTES_MAX:
             self._account()

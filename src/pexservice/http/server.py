@@ -15,6 +15,7 @@ import structlog
 
 from pexservice.errors import AddressUnavailable, NotPermitted
 from pexservice.http.connection import Connection, Shared
+from pexservice.http.transport import Poller
 from pexservice.limits import BACKLOG, DRAIN_IDLE_S, SWEEP_PERIOD_S
 
 log = structlog.get_logger()
@@ -90,7 +91,7 @@ class Server:
         self._refusal_logged_at_s = 0.0
         self._listener: socket.socket | None = None
         self._is_paused = False
-        self._adopting: set[asyncio.Task[object]] = set()
+        self._poller: Poller | None = None
         self._sweeping: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Future[None] | None = None
 
@@ -102,32 +103,27 @@ class Server:
     def start(self, listener: socket.socket) -> None:
         """Begin to accept."""
         listener.setblocking(False)
+        if listener.family != socket.AF_UNIX:
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # Connections inherit it.
         self._listener = listener
+        self._poller = Poller()
         self._go_on_accepting()
         self._sweep()
 
     def _accept(self) -> None:
-        """Take connections that wait; without a descriptor for one, let them wait until the next sweep.
-
-        libuv, left to itself, would turn them away, or spin.
-        """
+        """Take connections that wait; without a descriptor for one, let them wait until the next sweep."""
         assert self._listener is not None
-        loop = asyncio.get_running_loop()
+        assert self._poller is not None
         try:
             for _ in range(_ACCEPTS):
                 client, _ = self._listener.accept()
-                adopting = loop.create_task(loop.connect_accepted_socket(self._connection, client))
-                self._adopting.add(adopting)
-                adopting.add_done_callback(self._adopting.discard)
+                self._poller.adopt(client, Connection(self._shared, self._on_made, self._on_lost))
         except (BlockingIOError, ConnectionAbortedError):
             pass
         except OSError as error:
             log.warning("cannot accept connections, they wait", error=error.strerror)
-            loop.remove_reader(self._listener)
+            asyncio.get_running_loop().remove_reader(self._listener)
             self._is_paused = True
-
-    def _connection(self) -> Connection:
-        return Connection(self._shared, self._on_made, self._on_lost)
 
     def _go_on_accepting(self) -> None:
         assert self._listener is not None
@@ -142,8 +138,6 @@ class Server:
             loop.remove_reader(self._listener)
             self._listener.close()
             self._is_paused = False
-        if self._adopting:
-            await asyncio.wait(self._adopting)
         if self._connections:
             self._emptied = loop.create_future()
             ending = loop.call_later(DRAIN_IDLE_S, self._take_no_more)
@@ -156,6 +150,8 @@ class Server:
             connection.abort()
         if self._sweeping is not None:
             self._sweeping.cancel()
+        if self._poller is not None:
+            self._poller.close()
 
     def _take_no_more(self) -> None:
         for connection in list(self._connections):

@@ -53,15 +53,15 @@ class _Transport(asyncio.Transport):
         self.sent = b""
         self.is_ended = False
 
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Do nothing: all is sent at once."""
-
     def get_write_buffer_size(self) -> int:
         return 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert not self.is_ended, "it wrote behind its last answer"
         self.sent += data
+
+    def hold(self, data: bytes) -> None:
+        self.write(data)
 
     def write_eof(self) -> None:
         self.is_ended = True
@@ -97,7 +97,6 @@ class Desk:
         for piece in pieces:
             for begin in range(0, len(piece), READ_BYTES_MAX):
                 part = piece[begin : begin + READ_BYTES_MAX]
-                connection.get_buffer(len(part))[: len(part)] = part
-                connection.buffer_updated(len(part))
+                connection.data_received(part)
                 self._engine.answer()
         return bytes(self._engine.steps), transport.sent, transport.is_ended
