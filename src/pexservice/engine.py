@@ -78,6 +78,7 @@ class Engine(Generic[A]):
         self._arrival: asyncio.Future[None] | None = None
         self._idle: asyncio.Future[None] | None = None
         self._in_flight = 0
+        self._durable_answers: tuple[list[tuple[A, Caller[A]]], list[bytes]] = [], []
         self._valued = 0
         self._answer_bytes = 0
         self._tentative = Walker()
@@ -169,7 +170,10 @@ class Engine(Generic[A]):
         valued = self._valued if not self._tickets else _valued(tickets)
         began = perf_counter()
         try:
-            committing = store.commit(steps)
+            try:
+                committing = store.commit(steps)
+            finally:
+                self._deliver()  # What became durable before, now that the disk has work again (decision 5).
             expected = self.place
             answers, end = self._render(expected, steps, tickets)
             start = await committing
@@ -184,6 +188,14 @@ class Engine(Generic[A]):
             answers, end = self._render(start, steps, tickets)
         self._publish(end)
         self._settle(valued)
+        self._durable_answers = tickets, answers
+        if not self._tickets:
+            self._deliver()
+
+    def _deliver(self) -> None:
+        """Let the answers of the group that became durable last leave."""
+        tickets, answers = self._durable_answers
+        self._durable_answers = [], []
         for (asked, caller), answer in zip(tickets, answers, strict=True):
             try:
                 caller.deliver(asked, answer)
