@@ -27,7 +27,7 @@ _ASKED: Final = {
     "ab": ["ab", "-V"],
     "wrk": ["sh", "-c", "wrk -v; true"],
 }
-_PACKAGES: Final = ("pexservice", "uvloop", "httptools", "caio", "uvicorn", "fastapi", "redis", "hiredis")
+_PACKAGES: Final = ("pexservice", "uvloop", "httptools", "uvicorn", "fastapi", "redis", "hiredis")
 
 
 def sync_us(data: Path) -> float:
