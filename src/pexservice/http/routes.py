@@ -33,7 +33,8 @@ _HOME_FIELDS: Final = {
     "Cache-Control": "no-cache",
     "Vary": "Accept",
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "frame-ancestors 'none'",
 }
 _HERE: Final = Path(__file__).parent
 _HOME_HTML: Final = (_HERE / "home.html").read_text("ascii")
