@@ -27,6 +27,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8081
     uds: Path | None = None
+    token_file: Path | None = None
+    """Holds the tokens that steps need. The tokens themselves are not here: settings may be shown."""
     data_dir: Path = Path("data")
     durability: Durability = "fsync"
     sync_interval_s: float = limits.SYNC_INTERVAL_S

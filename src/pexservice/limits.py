@@ -61,6 +61,12 @@ RESERVED_DESCRIPTORS: Final = 32
 BACKLOG: Final = 4_096
 """Connections that the kernel holds before they are accepted; it takes at most net.core.somaxconn."""
 
+# Access.
+TOKEN_CHARACTERS_MIN: Final = 22
+"""22 characters of base64 hold 128 bits, the least that nobody guesses (RFC 6749, 10.10)."""
+TOKEN_FILE_BYTES_MAX: Final = 4 * KIB
+"""Some 90 tokens of 256 bits; two are enough to replace one."""
+
 # Memory of requests seen before (http/memo.py).
 MEMO_REQUESTS_MAX: Final = 1_024
 MEMO_REQUEST_BYTES_MAX: Final = 2 * KIB

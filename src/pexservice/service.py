@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 import uvloop
 
-from pexservice import original
+from pexservice import original, tokens
 from pexservice.config import Settings
 from pexservice.engine import Engine
 from pexservice.errors import Draining, JournalFailed, NotApplied, defect
+from pexservice.http.access import Access
 from pexservice.http.action import StepAction
 from pexservice.http.answer import Clock
 from pexservice.http.connection import Shared
@@ -61,8 +62,9 @@ class _Service:
         self._settings = settings
         self._metrics = Metrics()
         self._engine: Engine[StepAction] = Engine(self._metrics, pending_steps_max=settings.pending_steps_max)
+        self._access = Access(tokens.read(settings.token_file) if settings.token_file else ())
         clock = Clock()
-        routes = Routes(self._engine, clock, unready=self._unready, metrics=self._metrics_text)
+        routes = Routes(self._engine, clock, self._access, unready=self._unready, metrics=self._metrics_text)
         self._shared = Shared(self._engine, Memo(routes.action), clock, self._metrics, settings.keep_alive_s)
         self._server = Server(self._shared, connections_max=_connections_max(settings.connections_max))
         self._syncer = Syncer()
@@ -79,8 +81,7 @@ class _Service:
 
         await _first(working, stopping, self._opened, timeout_s=RECOVERY_PATIENCE_S)
         if not working.done() and not stopping.done():
-            self._server.start(listener)
-            log.info("listening", where=_address(listener))
+            self._start(listener)
             # Not before, which would delay the first answers; nor at the first scrape, when descriptors may be short.
             importing = _in_daemon(partial(import_module, "pexservice.exposition"))
             await _first(working, stopping)
@@ -93,6 +94,17 @@ class _Service:
                 log.info("stopped")
                 return
         await working
+
+    def _start(self, listener: socket.socket) -> None:
+        self._server.start(listener)
+        steps = "need a token" if self._access.needs_token else "open to everyone"
+        log.info("listening", where=_address(listener), steps=steps)
+        if not self._access.needs_token and not _is_local(listener):
+            log.warning(
+                "whoever reaches this address can step and reset the walk",
+                where=_address(listener),
+                hint="give --token-file, or listen on 127.0.0.1 or a Unix socket",
+            )
 
     async def _work(self, disk: LinuxDisk) -> None:
         """Recover, then take steps for ever. Raises Fatal."""
@@ -219,6 +231,14 @@ def _address(listener: socket.socket) -> str:
         return f"unix:{name}"
     host = f"[{name[0]}]" if listener.family == socket.AF_INET6 else name[0]
     return f"http://{host}:{name[1]}"
+
+
+def _is_local(listener: socket.socket) -> bool:
+    """Tell whether only this machine reaches a listener, by the address that it got, however that was given."""
+    if listener.family == socket.AF_UNIX:
+        return True
+    host: str = listener.getsockname()[0]
+    return host == "::1" or host.removeprefix("::ffff:").startswith("127.")
 
 
 def _connections_max(wanted: int) -> int:
