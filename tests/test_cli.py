@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pexservice import __version__
-from pexservice.config import parse_duration_s, parse_size_bytes
+from pexservice.config import parse_address, parse_duration_s, parse_size_bytes
 from pexservice.journal.segment import segment_name
 from support.process import run, serving
 
@@ -83,6 +83,8 @@ def test_import_begins_a_walk_once(tmp_path: Path) -> None:
         (["serve", "--port", "x"], 2, "--port"),
         (["serve", "--keep-alive", "soon"], 2, "is not a duration; write"),
         (["serve", "--history-max-bytes", "1 parsec"], 2, "is not a size; write"),
+        (["serve", "--admin-bind", "9100"], 2, "is not an address; write"),
+        (["serve", "--admin-bind", "192.0.2.1:9100"], 69, "cannot listen on 192.0.2.1:9100"),
         (["serve", "--durability", "interval", "--sync-interval", "0s"], 2, "must be above 0"),
         (["serve", "--data-dir", "/dev/null/data"], 73, "Choose another with --data-dir"),
         (["serve", "--host", "192.0.2.1"], 69, "cannot listen on 192.0.2.1"),
@@ -140,3 +142,26 @@ def test_durations_have_units(text: str, seconds: float) -> None:
 def test_sizes_have_units(text: str, size: int) -> None:
     """Binary units are powers of 1024, GB and its like of 1000."""
     assert parse_size_bytes(text) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:9100", ("127.0.0.1", 9100)),
+        ("localhost:0", ("localhost", 0)),
+        ("[::1]:65535", ("::1", 65535)),
+        ("[fe80::1%eth0]:1", ("fe80::1%eth0", 1)),
+    ],
+)
+def test_an_address_has_a_host_and_a_port(text: str, address: tuple[str, int]) -> None:
+    """Of IPv6 in brackets, as in a URL."""
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["", "9100", ":9100", "x:", "::1:9100", "[::1]", "[]:1", "x:65536", "x:-1", "a b:1", "x:1_0"]
+)
+def test_half_an_address_is_none(text: str) -> None:
+    """Host and port must both be said: who means every interface writes 0.0.0.0."""
+    with pytest.raises(ValueError, match="is not an address"):
+        parse_address(text)

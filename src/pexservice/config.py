@@ -15,6 +15,8 @@ LogFormat = Literal["console", "json"]
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?", re.ASCII)
 _DURATION_UNITS_S: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, None: 1}
+_ADDRESS = re.compile(r"(?:\[([^\[\]\s]+)\]|([^:\[\]\s]+)):([0-9]{1,5})", re.ASCII)
+_PORT_MAX: Final = 65535
 _SIZE = re.compile(r"([0-9]+)\s*(B|K|KB|KIB|M|MB|MIB|G|GB|GIB)?", re.ASCII)
 _SIZE_UNITS_BYTES: Final = {"B": 1, "K": limits.KIB, "M": limits.MIB, "G": limits.GIB, None: 1}
 _DECIMAL_UNITS_BYTES: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
@@ -27,6 +29,10 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8081
     uds: Path | None = None
+    token_file: Path | None = None
+    """Holds the tokens that steps need. The tokens themselves are not here: settings may be shown."""
+    admin: tuple[str, int] | None = None
+    """Host and port of the listener for probes and metrics, if they have one of their own."""
     data_dir: Path = Path("data")
     durability: Durability = "fsync"
     sync_interval_s: float = limits.SYNC_INTERVAL_S
@@ -56,3 +62,12 @@ def parse_size_bytes(text: str) -> int:
     if unit in _DECIMAL_UNITS_BYTES:
         return int(matched[1]) * _DECIMAL_UNITS_BYTES[unit]
     return int(matched[1]) * _SIZE_UNITS_BYTES[unit[:1] if unit else None]
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Read `127.0.0.1:9100`, `localhost:9100` or `[::1]:9100` as host and port. Raises ValueError."""
+    matched = _ADDRESS.fullmatch(text.strip())
+    if matched is None or int(matched[3]) > _PORT_MAX:
+        message = f"{text!r} is not an address; write 127.0.0.1:9100, or [::1]:9100"
+        raise ValueError(message)
+    return matched[1] or matched[2], int(matched[3])

@@ -25,6 +25,12 @@ class Fatal(PexError):
     exit_status: ClassVar[int] = 70
 
 
+class BadTokenFile(Fatal):
+    """Raised when the token file is missing or not what it must be: wrong usage, which no restart cures."""
+
+    exit_status = 2
+
+
 class DamagedData(Fatal):
     """Raised when stored data is damaged, of an unknown version, or not what it should be. Nothing was changed."""
 

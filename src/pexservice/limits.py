@@ -61,6 +61,15 @@ RESERVED_DESCRIPTORS: Final = 32
 BACKLOG: Final = 4_096
 """Connections that the kernel holds before they are accepted; it takes at most net.core.somaxconn."""
 
+# Access.
+TOKEN_CHARACTERS_MIN: Final = 22
+"""22 characters of base64 hold 128 bits, the least that nobody guesses (RFC 6749, 10.10)."""
+TOKEN_FILE_BYTES_MAX: Final = 4 * KIB
+"""Some 90 tokens of 256 bits; two are enough to replace one."""
+ADMIN_CONNECTIONS_MAX: Final = 16
+"""Connections to the listener of --admin-bind: a kubelet, some scrapers and a person. They come on top of the others,
+so that they are served when all of those are taken."""
+
 # Memory of requests seen before (http/memo.py).
 MEMO_REQUESTS_MAX: Final = 1_024
 MEMO_REQUEST_BYTES_MAX: Final = 2 * KIB

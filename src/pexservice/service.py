@@ -21,19 +21,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 import uvloop
 
-from pexservice import original
+from pexservice import original, tokens
 from pexservice.config import Settings
 from pexservice.engine import Engine
 from pexservice.errors import Draining, JournalFailed, NotApplied, defect
+from pexservice.http.access import Access
 from pexservice.http.action import StepAction
 from pexservice.http.answer import Clock
 from pexservice.http.connection import Shared
 from pexservice.http.memo import Memo
-from pexservice.http.routes import Routes
+from pexservice.http.routes import ADMIN_PATHS, WALK_PATHS, Routes
 from pexservice.http.server import Server, bind
 from pexservice.journal.recovery import Recovered, recover
 from pexservice.journal.writer import Journal
-from pexservice.limits import DRAIN_IDLE_S, RECOVERY_PATIENCE_S, RESERVED_DESCRIPTORS
+from pexservice.limits import ADMIN_CONNECTIONS_MAX, DRAIN_IDLE_S, RECOVERY_PATIENCE_S, RESERVED_DESCRIPTORS
 from pexservice.metrics import Metrics
 from pexservice.storage.linux import LinuxDisk
 from pexservice.storage.syncer import Syncer
@@ -61,13 +62,23 @@ class _Service:
         self._settings = settings
         self._metrics = Metrics()
         self._engine: Engine[StepAction] = Engine(self._metrics, pending_steps_max=settings.pending_steps_max)
-        clock = Clock()
-        routes = Routes(self._engine, clock, unready=self._unready, metrics=self._metrics_text)
-        self._shared = Shared(self._engine, Memo(routes.action), clock, self._metrics, settings.keep_alive_s)
-        self._server = Server(self._shared, connections_max=_connections_max(settings.connections_max))
+        self._access = Access(tokens.read(settings.token_file) if settings.token_file else ())
+        reserved = RESERVED_DESCRIPTORS + (ADMIN_CONNECTIONS_MAX if settings.admin else 0)
+        connections_max = _connections_max(settings.connections_max, reserved)
+        paths = WALK_PATHS if settings.admin else WALK_PATHS | ADMIN_PATHS
+        self._server = self._server_of(paths, connections_max)
+        self._is_draining = False
         self._syncer = Syncer()
         self._opened: asyncio.Future[Journal] = asyncio.get_running_loop().create_future()
         self._exposition: Exposition | None = None
+
+    def _server_of(self, paths: frozenset[str], connections_max: int) -> Server:
+        clock = Clock()
+        routes = Routes(
+            self._engine, clock, self._access, paths=paths, unready=self._unready, metrics=self._metrics_text
+        )
+        shared = Shared(self._engine, Memo(routes.action), clock, self._metrics, self._settings.keep_alive_s)
+        return Server(shared, connections_max=connections_max)
 
     async def run(self) -> None:
         """Start, serve, and stop when told to. Raises Fatal."""
@@ -75,12 +86,12 @@ class _Service:
         stopping = _stop_signal()
         disk = LinuxDisk.own(settings.data_dir, self._syncer)
         listener = bind(settings.host, settings.port, settings.uds)
+        admin_listener = bind(*settings.admin, None) if settings.admin else None
         working = asyncio.create_task(self._work(disk))
 
         await _first(working, stopping, self._opened, timeout_s=RECOVERY_PATIENCE_S)
         if not working.done() and not stopping.done():
-            self._server.start(listener)
-            log.info("listening", where=_address(listener))
+            self._start(listener, admin_listener)
             # Not before, which would delay the first answers; nor at the first scrape, when descriptors may be short.
             importing = _in_daemon(partial(import_module, "pexservice.exposition"))
             await _first(working, stopping)
@@ -93,6 +104,21 @@ class _Service:
                 log.info("stopped")
                 return
         await working
+
+    def _start(self, listener: socket.socket, admin_listener: socket.socket | None) -> None:
+        self._server.start(listener)
+        more = {}
+        if admin_listener is not None:
+            self._server_of(ADMIN_PATHS, ADMIN_CONNECTIONS_MAX).start(admin_listener)
+            more["admin"] = _address(admin_listener)
+        steps = "need a token" if self._access.needs_token else "open to everyone"
+        log.info("listening", where=_address(listener), **more, steps=steps)
+        if not self._access.needs_token and not _is_local(listener):
+            log.warning(
+                "whoever reaches this address can step and reset the walk",
+                where=_address(listener),
+                hint="give --token-file, or listen on 127.0.0.1 or a Unix socket",
+            )
 
     async def _work(self, disk: LinuxDisk) -> None:
         """Recover, then take steps for ever. Raises Fatal."""
@@ -135,9 +161,13 @@ class _Service:
             await journal.flush()
 
     async def _drain(self) -> None:
-        """Answer what was accepted, make it durable, and let go of the journal. Raises JournalFailed."""
+        """Answer what was accepted, make it durable, and let go of the journal. Raises JournalFailed.
+
+        The listener for probes and metrics answers until the process ends.
+        """
         timeout_s = self._settings.drain_timeout_s
         log.info("draining", connections=self._server.connections, timeout_s=timeout_s)
+        self._is_draining = True
         began_s = time.monotonic()
         await self._server.drain(timeout_s)
         left_s = max(DRAIN_IDLE_S, timeout_s - (time.monotonic() - began_s))
@@ -150,7 +180,7 @@ class _Service:
             await self._opened.result().close()
 
     def _unready(self) -> NotApplied | None:
-        return Draining() if self._shared.draining else self._engine.refusal
+        return Draining() if self._is_draining else self._engine.refusal
 
     def _metrics_text(self) -> str:
         if self._exposition is None:
@@ -221,15 +251,23 @@ def _address(listener: socket.socket) -> str:
     return f"http://{host}:{name[1]}"
 
 
-def _connections_max(wanted: int) -> int:
+def _is_local(listener: socket.socket) -> bool:
+    """Tell whether only this machine reaches a listener, by the address that it got, however that was given."""
+    if listener.family == socket.AF_UNIX:
+        return True
+    host: str = listener.getsockname()[0]
+    return host == "::1" or host.removeprefix("::ffff:").startswith("127.")
+
+
+def _connections_max(wanted: int, reserved: int) -> int:
     """Return how many connections the descriptor limit allows, after raising it as far as it goes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + RESERVED_DESCRIPTORS
+    needed = wanted + reserved
     if soft != resource.RLIM_INFINITY and soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         if soft < needed:
-            allowed = max(1, soft - RESERVED_DESCRIPTORS)
+            allowed = max(1, soft - reserved)
             log.warning("the descriptor limit allows fewer connections", wanted=wanted, allowed=allowed)
             return allowed
     return wanted

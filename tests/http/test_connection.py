@@ -4,6 +4,7 @@ import asyncio
 from typing import Any, cast
 
 from pexservice.engine import Caller, Engine
+from pexservice.http.access import Access
 from pexservice.http.action import StepAction
 from pexservice.http.answer import Clock
 from pexservice.http.connection import Connection, Shared
@@ -69,7 +70,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.held, self.transport, self.clock = Held(), Transport(), Clock()
-        routes = Routes(self.held, self.clock, unready=lambda: None, metrics=lambda: "")
+        routes = Routes(self.held, self.clock, Access(()), unready=lambda: None, metrics=lambda: "")
         engine = cast("Engine[Any]", self.held)
         shared = Shared(engine, Memo(routes.action), self.clock, Metrics(), keep_alive_s=75)
         self.connection = Connection(shared, lambda _: None, lambda _: None)

@@ -188,6 +188,7 @@ def test_the_pages_about_the_service(client: Client) -> None:
     for accept, form in [("text/html,*/*;q=0.8", "text/html; charset=utf-8"), ("*/*", "text/plain")]:
         home = client.ask("GET", "/", f"Accept: {accept}")
         assert (home["content-type"], home["vary"]) == (form, "Accept")
+        assert "frame-ancestors 'none'" in home["content-security-policy"]
         assert all(path in home.body.decode() for path in (*STEPS, *READS, str(home.position), str(home.sequence)))
     description = client.ask("GET", "/openapi.json")
     document = json.loads(description.body)

@@ -6,15 +6,15 @@ from typing import Any, TypeVar
 
 import click
 
-from pexservice.config import parse_duration_s, parse_size_bytes
+from pexservice.config import parse_address, parse_duration_s, parse_size_bytes
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-class _Parsed(click.ParamType[float]):
-    """A value with a unit, read by one of the functions of `config`."""
+class _Parsed(click.ParamType[Any]):
+    """A value that one of the functions of `config` reads."""
 
-    def __init__(self, name: str, parse: Callable[[str], float]) -> None:
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
         self.name = name
         self._parse = parse
 
@@ -27,6 +27,7 @@ class _Parsed(click.ParamType[float]):
             self.fail(f"{error}.", param, ctx)
 
 
+ADDRESS = _Parsed("host:port", parse_address)
 DURATION = _Parsed("duration", parse_duration_s)
 SIZE = _Parsed("size", parse_size_bytes)
 

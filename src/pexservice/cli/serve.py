@@ -7,7 +7,7 @@ import click
 
 from pexservice import limits
 from pexservice.cli import options
-from pexservice.cli.options import DURATION, SIZE, option
+from pexservice.cli.options import ADDRESS, DURATION, SIZE, option
 from pexservice.config import Settings
 from pexservice.errors import Fatal, defect
 
@@ -16,6 +16,16 @@ from pexservice.errors import Fatal, defect
 @option("--host", default="127.0.0.1", help="Address to listen on.")
 @option("--port", type=click.IntRange(0, 65535), default=8081, help="Port to listen on; 0 picks a free one.")
 @option("--uds", type=click.Path(path_type=Path, dir_okay=False), help="Unix socket to listen on, instead of a port.")
+@option(
+    "--admin-bind",
+    type=ADDRESS,
+    help="Address of a listener for /metrics, /livez and /readyz alone; --host and --port then do without these.",
+)
+@option(
+    "--token-file",
+    type=click.Path(path_type=Path, readable=False),  # That is for 77.
+    help="File of the tokens, one a line, of which a step needs any; without it everyone may step.",
+)
 @options.data_dir
 @option(
     "--durability",
@@ -77,6 +87,8 @@ def serve(log_format: Any, log_level: str, **given: Any) -> None:
         host=given["host"],
         port=given["port"],
         uds=given["uds"],
+        token_file=given["token_file"],
+        admin=given["admin_bind"],
         data_dir=given["data_dir"],
         durability=given["durability"],
         sync_interval_s=given["sync_interval"],

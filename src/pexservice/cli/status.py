@@ -19,7 +19,7 @@ _SAMPLE_S = 1.0
     envvar="PEXSERVICE_URL",
     show_envvar=True,
     show_default=True,
-    help="Where the service listens.",
+    help="Where the service listens; if it has an --admin-bind, there.",
 )
 def status(url: str) -> None:
     """Show position, sequence, steps per second and health of a running service.
@@ -71,7 +71,12 @@ def _get(url: str) -> tuple[int, str]:
 def _metrics(base: str) -> dict[str, float]:
     code, text = _get(f"{base}/metrics")
     if code != 200:  # noqa: PLR2004
-        message = f"{base}/metrics answered {code}: the service is not ready, or it is not a pexservice."
+        reason = (
+            "with --admin-bind it has a listener of its own: name that with --url"
+            if code == 404  # noqa: PLR2004
+            else "the service is not ready"
+        )
+        message = f"{base}/metrics answered {code}: {reason}; or it is not a pexservice."
         raise AddressUnavailable(message)
     lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
     return {name: float(value) for name, _, value in lines}

@@ -4,12 +4,11 @@ The idea: everything about a request that does not depend on when it is carried 
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final, Protocol
 
-from pexservice import __version__
 from pexservice.errors import NotApplied
-from pexservice.http import negotiation
+from pexservice.http import negotiation, pages
+from pexservice.http.access import Access
 from pexservice.http.action import Action, Body, ReplyAction, StepAction, document, number
 from pexservice.http.answer import Clock, Head, not_applied, problem, walk_fields
 from pexservice.http.request import Request
@@ -33,28 +32,12 @@ _HOME_FIELDS: Final = {
     "Cache-Control": "no-cache",
     "Vary": "Accept",
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "frame-ancestors 'none'",
 }
-_HERE: Final = Path(__file__).parent
-_HOME_HTML: Final = (_HERE / "home.html").read_text("ascii")
-_OPENAPI: Final = (_HERE / "openapi.json").read_text("ascii").replace("{version}", __version__)
-
-HOME_TEXT: Final = """\
-pexservice {version}: a durable, exact walk along the Fibonacci numbers.
-
-It stands at position {position}, after {sequence} steps.
-
-  GET       /current    the value here
-  GET POST  /next       one step up, and the value there
-  GET POST  /previous   one step down, and the value there
-  GET POST  /reset      back to position 0
-  GET       /livez      is the process alive
-  GET       /readyz     does it take steps
-  GET       /metrics    counts for Prometheus
-  GET       /openapi.json
-
-Every step is on disk before it is answered. POST is the recommended way to step.
-"""
+WALK_PATHS: Final = frozenset({"/", "/current", *_STEPS, "/openapi.json"})
+ADMIN_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics"})
+"""What is asked by machines that watch the service, not by its clients."""
 
 
 class Walk(Protocol):
@@ -74,14 +57,26 @@ Reply = Callable[[], bytes]
 
 
 class Routes:
-    """Turns requests into actions."""
+    """Turns the requests to one listener into actions."""
 
-    def __init__(
-        self, walk: Walk, clock: Clock, *, unready: Callable[[], NotApplied | None], metrics: Callable[[], str]
+    def __init__(  # noqa: PLR0913 - one for each thing that an answer may depend on.
+        self,
+        walk: Walk,
+        clock: Clock,
+        access: Access,
+        *,
+        paths: frozenset[str] = WALK_PATHS | ADMIN_PATHS,
+        unready: Callable[[], NotApplied | None],
+        metrics: Callable[[], str],
     ) -> None:
-        """`unready` tells why the service takes no steps, if so; `metrics` gives the exposition text."""
+        """`unready` tells why the service takes no steps, if so; `metrics` gives the exposition text.
+
+        Any path but those in `paths` is unknown here.
+        """
         self._walk = walk
         self._clock = clock
+        self._access = access
+        self._paths = paths
         self._unready = unready
         self._metrics = metrics
         self._reads: dict[str, Callable[[Request], Reply]] = {
@@ -92,23 +87,30 @@ class Routes:
             "/metrics": self._exposition,
             "/openapi.json": self._openapi,
         }
+        self._home_html = pages.home_html(paths, needs_token=access.needs_token)
+        self._home_text = pages.home_text(paths, needs_token=access.needs_token)
+        self._description = pages.openapi(paths, needs_token=access.needs_token)
 
     def action(self, request: Request) -> Action:
         """Return what a request amounts to; a request that is turned away amounts to the answer that says so."""
+        if request.path == "*":
+            allow = _ALLOW_READ if self._paths.isdisjoint(_STEPS) else _ALLOW_ANY
+            return self._reply(request, self._options(request, allow))
+        if request.path not in self._paths:
+            known = ", ".join(sorted(self._paths))
+            return self._problem(request, 404, f"There is nothing here. What there is: {known}.")
         if request.path in _STEPS:
             return self._step(request)
-        if request.path == "*":
-            return self._reply(request, self._options(request, _ALLOW_ANY))
-        read = self._reads.get(request.path)
-        if read is None:
-            return self._problem(request, 404, "There is nothing here. GET / lists what there is.")
         if request.method in {"GET", "HEAD"}:
-            return self._reply(request, read(request))
+            return self._reply(request, self._reads[request.path](request))
         return self._other_method(request, _ALLOW_READ)
 
     def _step(self, request: Request) -> Action:
         if request.method not in {"GET", "POST"}:
             return self._other_method(request, _ALLOW_STEP)
+        challenge = self._access.challenge(request)
+        if challenge is not None:
+            return self._problem(request, challenge.status, challenge.detail, WWW_Authenticate=challenge.field)
         if negotiation.is_speculative(request):
             return self._problem(request, 403, "A prefetch does not step.")
         if negotiation.is_cross_site(request):
@@ -157,17 +159,13 @@ class Routes:
 
     def _home(self, request: Request) -> Reply:
         is_html = negotiation.wants_html(request)
-        template = _HOME_HTML if is_html else HOME_TEXT
+        template = self._home_html if is_html else self._home_text
         fields = {"Content-Type": "text/html; charset=utf-8" if is_html else _TEXT} | _HOME_FIELDS
         head = self._head(request, 200, fields)
 
         def reply() -> bytes:
             place = self._walk.place
-            body = (
-                template.replace("{version}", __version__)
-                .replace("{position}", str(place.position))
-                .replace("{sequence}", str(place.sequence))
-            )
+            body = template.replace("{position}", str(place.position)).replace("{sequence}", str(place.sequence))
             return head.with_body(body, walk_fields(place.sequence, place.position), omit_body=request.method == "HEAD")
 
         return reply
@@ -188,7 +186,7 @@ class Routes:
         return self._text(request, "text/plain; version=0.0.4; charset=utf-8", self._metrics)
 
     def _openapi(self, request: Request) -> Reply:
-        return self._text(request, _JSON, lambda: _OPENAPI)
+        return self._text(request, _JSON, lambda: self._description)
 
     def _text(self, request: Request, content_type: str, text: Callable[[], str]) -> Reply:
         head = self._head(request, 200, {"Content-Type": content_type, "Cache-Control": "no-cache"})

@@ -32,7 +32,8 @@ def bind(host: str, port: int, uds: Path | None) -> socket.socket:
 
     Raises AddressUnavailable, NotPermitted.
     """
-    where = f"unix:{uds}" if uds else f"{host}:{port}"
+    name = f"[{host}]" if ":" in host else host
+    where = f"unix:{uds}" if uds else f"{name}:{port}"
     try:
         if uds:
             return _bind_unix(uds)

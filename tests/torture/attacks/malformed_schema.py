@@ -1,8 +1,9 @@
 """Schemathesis: the service answers everything as its own description in /openapi.json says.
 
 The idea: what a client may send according to the description, and near misses of it, is generated from the description
-itself, once as it stands and with header fields that it leaves to HTTP. Every answer must have a status, type, header
-and body that are described there. The record of it all tells how many steps were answered; the walk moved by as many.
+itself, once as it stands and with header fields that it leaves to HTTP; in half of the rounds a step needs a token,
+which the first of the three has not. Every answer must have a status, type, header and body that are described there.
+The record of it all tells how many steps were answered; the walk moved by as many.
 """
 
 import json
@@ -34,6 +35,7 @@ FIELDS: Final = [
     "Sec-Fetch-Site: cross-site",
     "Sec-Purpose: prefetch",
 ]
+TOKEN: Final = "c29tZSB0b2tlbiBmb3IgYSB0ZXN0"
 RUNS_A_ROUND: Final = 3
 EXAMPLES: Final = 25
 STEP_PATHS: Final = {"/next", "/previous", "/reset"}
@@ -42,26 +44,34 @@ STEP_PATHS: Final = {"/next", "/previous", "/reset"}
 def run(bench: Bench) -> int:
     """Generate requests from the description, plain and with some fields added."""
     cases = 0
-    with bench.serving(bench.directory / "data") as service:
-        for field in [None, *bench.rng.sample(FIELDS, RUNS_A_ROUND - 1)]:
+    options: list[str] = []
+    credentials: list[str] = []
+    if bench.rng.random() < 0.5:
+        file = bench.directory / "token"
+        file.write_text(TOKEN)
+        options, credentials = ["--token-file", str(file)], [f"Authorization: Bearer {TOKEN}"]
+    with bench.serving(bench.directory / "data", *options) as service:
+        for fields in [[], *([*credentials, field] for field in bench.rng.sample(FIELDS, RUNS_A_ROUND - 1))]:
             before = _sequence(service)
             record = bench.directory / "record.har"
-            _generate(service, record, bench.rng.randrange(1 << 32), field)
+            _generate(service, record, bench.rng.randrange(1 << 32), fields)
             entries: list[dict[str, Any]] = json.loads(record.read_text("utf-8"))["log"]["entries"]
             require(bool(entries), "nothing was asked")
             steps = sum(_has_stepped(entry) for entry in entries)
             taken = _sequence(service) - before
-            require(taken == steps, f"{steps} steps were answered with {field}, and {taken} were taken")
+            require(taken == steps, f"{steps} steps were answered with {fields}, and {taken} were taken")
+            require(not steps or bool(fields) or not credentials, f"{steps} steps were taken without a token")
             cases += len(entries)
     return cases
 
 
-def _generate(service: Service, record: Path, seed: int, field: str | None) -> None:
+def _generate(service: Service, record: Path, seed: int, fields: list[str]) -> None:
     """Run schemathesis. Raises Violation with its report if a check fails."""
     options = ["--seed", str(seed), "--max-examples", str(EXAMPLES), "--generation-database", "none"]
     options += ["--checks", ",".join(CHECKS), "--continue-on-failure", "--warnings", "off", "--no-color"]
     options += ["--report", "har", "--report-har-path", str(record)]
-    options += ["--header", field] if field else []
+    for field in fields:
+        options += ["--header", field]
     done = subprocess.run(
         [sys.executable, "-m", "schemathesis.cli", "run", f"{service.where}/openapi.json", *options],
         cwd=record.parent,
@@ -71,7 +81,7 @@ def _generate(service: Service, record: Path, seed: int, field: str | None) -> N
         timeout=HANG_S,
         check=False,
     )
-    require(done.returncode != 1, f"answers are not as described, with seed {seed} and {field}: {done.stdout[-4000:]}")
+    require(done.returncode != 1, f"answers are not as described, with seed {seed} and {fields}: {done.stdout[-4000:]}")
     done.check_returncode()
 
 

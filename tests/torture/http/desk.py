@@ -9,6 +9,7 @@ import asyncio
 from typing import Final, cast
 
 from pexservice.engine import Caller, Engine
+from pexservice.http.access import Access
 from pexservice.http.action import StepAction
 from pexservice.http.answer import Clock
 from pexservice.http.connection import Connection, Shared
@@ -84,7 +85,7 @@ class Desk:
 
     def __init__(self) -> None:
         self._engine = _Engine()
-        routes = Routes(_Walk(), CLOCK, unready=lambda: None, metrics=lambda: "")
+        routes = Routes(_Walk(), CLOCK, Access(()), unready=lambda: None, metrics=lambda: "")
         engine = cast("Engine[StepAction]", self._engine)
         self._shared = Shared(engine, Memo(routes.action), CLOCK, Metrics(), keep_alive_s=75)
 
