@@ -48,7 +48,7 @@ image:
 	elif command -v buildah >/dev/null; then set -- buildah build --format docker; \
 	else echo "make image needs a running docker, podman or buildah." >&2; exit 1; fi && \
 	"$$@" $(IMAGE_FLAGS) --label "org.opencontainers.image.version=$$version" \
-	  --label "org.opencontainers.image.revision=$$(git rev-parse HEAD)" \
+	  --label "org.opencontainers.image.revision=$$(git rev-parse HEAD 2>/dev/null)" \
 	  --tag "pexservice:$$version" --tag pexservice:latest .
 
 test-image: $(VENV)/.dev image-deps
