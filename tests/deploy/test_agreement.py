@@ -19,17 +19,21 @@ _STOP_MARGIN_S: Final = 10
 
 
 def test_the_service_answers_where_it_is_asked(tmp_path: Path) -> None:
-    """The paths of probes and of the monitor are there, and one port is meant by all."""
+    """The paths of probes and of the monitor are there; they mean one port, and clients another."""
     probes = [container()[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")]
     paths = [probe["path"] for probe in probes] + [only("ServiceMonitor", MONITORING)["spec"]["endpoints"][0]["path"]]
     with serving(tmp_path) as service, service.connect() as client:
         assert [client.ask("GET", path).status for path in paths] == [200] * 4
-    (port,) = container()["ports"]
-    names = [probe["port"] for probe in probes] + [only("Service")["spec"]["ports"][0]["targetPort"]]
-    names += [rule["ports"][0]["port"] for rule in only("NetworkPolicy")["spec"]["ingress"]]
-    assert set(names) == {port["name"]}
+    walk, admin = container()["ports"]
+    (variable,) = (each["value"] for each in container()["env"] if each["name"] == "PEXSERVICE_ADMIN_BIND")
+    assert variable == f"0.0.0.0:{admin['containerPort']}"
+    monitoring = only("NetworkPolicy", MONITORING)["spec"]["ingress"]
+    assert {each["port"] for each in [*probes, *monitoring[0]["ports"]]} == {admin["name"]}
+    assert [port["targetPort"] for port in only("Service")["spec"]["ports"]] == [walk["name"], admin["name"]]
+    (rule,) = only("NetworkPolicy")["spec"]["ingress"]
+    assert rule["ports"] == [{"port": walk["name"]}]
     default = next(option.default for option in commands.commands["serve"].params if option.name == "port")
-    assert port["containerPort"] == default == int(instruction("EXPOSE"))
+    assert walk["containerPort"] == default == int(instruction("EXPOSE"))
     assert compose()["ports"] == [f"127.0.0.1:{default}:{default}"]
 
 

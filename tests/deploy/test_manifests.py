@@ -111,5 +111,6 @@ def test_the_monitor_finds_the_service() -> None:
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     (endpoint,) = monitor["spec"]["endpoints"]
     assert set(endpoint) == {"port", "path", "interval"}
-    assert endpoint["port"] in [port["name"] for port in service["spec"]["ports"]]
+    (port,) = (port["targetPort"] for port in service["spec"]["ports"] if port["name"] == endpoint["port"])
+    assert port == "admin"
     assert parse_duration_s(endpoint["interval"]) >= 1
