@@ -6,6 +6,8 @@
 #   make torture  attack the service for an hour or two, as root; resume with SEED=n
 #   make torture-short  the same in some minutes, as CI does
 #   make bench    measure beside peers for half an hour, into docs/benchmarks.md; BENCH=--quick for two minutes
+#   make image    build the container image pexservice; IMAGE_FLAGS="--build-arg BASE=..." for another base
+#   make test-image  build it on a base of this machine's own, and run it confined, killed and restarted (as root)
 #   make test-deps  install the Debian packages that tests and attacks use (as root)
 #   make format   format the code
 #   make lock     compute the lock files anew (needs a package index)
@@ -15,7 +17,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check torture torture-short bench bench-deps format lock clean test-deps
+.PHONY: run test check torture torture-short bench bench-deps format lock clean test-deps image test-image image-deps
 
 run: $(VENV)/.run
 	@exec $(BIN)/pexservice serve --data-dir data
@@ -38,6 +40,20 @@ torture-short: $(VENV)/.dev
 bench: $(VENV)/.bench bench-deps
 	$(BIN)/python -m benchmarks $(BENCH)
 
+# Only Docker's own format keeps the health check, so podman and buildah are asked for it.
+image:
+	@version=$$(sed -n 's/^__version__ = "\(.*\)"$$/\1/p' src/pexservice/__init__.py) && \
+	if docker info >/dev/null 2>&1; then set -- docker build; \
+	elif command -v podman >/dev/null; then set -- podman build --format docker; \
+	elif command -v buildah >/dev/null; then set -- buildah build --format docker; \
+	else echo "make image needs a running docker, podman or buildah." >&2; exit 1; fi && \
+	"$$@" $(IMAGE_FLAGS) --label "org.opencontainers.image.version=$$version" \
+	  --label "org.opencontainers.image.revision=$$(git rev-parse HEAD 2>/dev/null)" \
+	  --tag "pexservice:$$version" --tag pexservice:latest .
+
+test-image: $(VENV)/.dev image-deps
+	$(BIN)/pytest -n0 --capture=no --timeout=900 tests/deploy/check_image.py
+
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -45,7 +61,8 @@ format: $(VENV)/.dev
 # Debian packages. What uses one that is missing is left out, and says so.
 test-deps: PACKAGES := apache2-utils e2fsprogs faketime fuse3 mount strace wrk
 bench-deps: PACKAGES := apache2-utils gcc golang-github-gorilla-mux-dev golang-go libc6-dev nginx-light redis-server wrk
-test-deps bench-deps:
+image-deps: PACKAGES := debootstrap podman runc
+test-deps bench-deps image-deps:
 	@if dpkg-query -W $(PACKAGES) >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
@@ -62,7 +79,7 @@ lock: $(VENV)/.dev
 	done
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .torture .bench dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .torture .bench .image dist
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
