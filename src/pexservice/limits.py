@@ -73,6 +73,8 @@ so that they are served when all of those are taken."""
 # Memory of requests seen before (http/memo.py).
 MEMO_REQUESTS_MAX: Final = 1_024
 MEMO_REQUEST_BYTES_MAX: Final = 2 * KIB
+MEMO_ANSWER_BYTES_MAX: Final = 1 * KIB
+"""An answer that is kept beside its request, to be sent again while nothing changes: one of up to 700 digits."""
 
 # Start and stop.
 RECOVERY_PATIENCE_S: Final = 1.0

@@ -12,6 +12,7 @@ from pexservice.http.access import Access
 from pexservice.http.action import Action, Body, ReplyAction, StepAction, document, number
 from pexservice.http.answer import Clock, Head, not_applied, problem, walk_fields
 from pexservice.http.request import Request
+from pexservice.limits import MEMO_ANSWER_BYTES_MAX
 from pexservice.steps import NEXT, PREVIOUS, RESET
 from pexservice.store import Place
 
@@ -143,8 +144,7 @@ class Routes:
         minimal = self._head(request, 204, _MINIMAL | fields)
         unchanged = self._head(request, 304, fields)
 
-        def reply() -> bytes:
-            place = self._walk.place
+        def render(place: Place) -> bytes:
             variant = "minimal" if is_minimal else form.rpartition("/")[2]
             etag = f'"{place.sequence}-{place.position}-{variant}"'
             lines = f"{walk_fields(place.sequence, place.position)}ETag: {etag}\r\n"
@@ -154,6 +154,17 @@ class Routes:
                 return minimal.bare(lines)
             body = _BODIES[form](place.sequence, place.position, self._walk.digits())
             return full.with_body(body, lines, omit_body=request.method == "HEAD")
+
+        kept: tuple[Place, str, bytes] | None = None
+
+        def reply() -> bytes:
+            nonlocal kept
+            place, date = self._walk.place, self._clock.date
+            if kept is not None and kept[0] is place and kept[1] is date:
+                return kept[2]  # PERF: the same place in the same second: 2 us less.
+            answer = render(place)
+            kept = (place, date, answer) if len(answer) <= MEMO_ANSWER_BYTES_MAX else None
+            return answer
 
         return reply
 
