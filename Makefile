@@ -13,6 +13,8 @@
 #   make lock     compute the lock files anew (needs a package index)
 #   make clean    remove what the above made, but never ./data
 
+.SECONDARY:
+
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -37,7 +39,7 @@ torture: $(VENV)/.dev
 torture-short: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m torture --short $(if $(SEED),--seed $(SEED)) $(TORTURE)
 
-bench: $(VENV)/.bench bench-deps
+bench: $(VENV)/.bench .bench/venv/.run bench-deps
 	$(BIN)/python -m benchmarks $(BENCH)
 
 # Only Docker's own format keeps the health check, so podman and buildah are asked for it.
@@ -81,19 +83,19 @@ lock: $(VENV)/.dev
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .torture .bench .image dist
 
-$(VENV)/.python:
+%/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "pexservice needs Python 3.11 or later as '$(PYTHON)'. Install it (Debian, Ubuntu: apt-get install python3)," \
 	       "or name it: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "Python's venv module is missing. Install it (Debian, Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
-	@echo "Setting up $(VENV) ..."
-	@$(PYTHON) -m venv --clear $(VENV)
+	@echo "Setting up $* ..."
+	@$(PYTHON) -m venv --clear $*
 	@touch $@
 
-$(VENV)/.run: $(VENV)/.python requirements/run.txt pyproject.toml
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+%/.run: %/.python requirements/run.txt pyproject.toml
+	@$*/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$*/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt

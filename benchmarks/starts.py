@@ -7,7 +7,6 @@ start gets a copy made of hard links, which costs nothing and is sound, since no
 
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,7 +17,8 @@ from benchmarks import processes
 from benchmarks.asking import ask
 from benchmarks.effort import Effort
 from benchmarks.figures import Start
-from benchmarks.peers.running import free_port, module_variables, write_original
+from benchmarks.peers.catalogue import SERVE
+from benchmarks.peers.running import free_port, write_original
 from benchmarks.placement import Placement
 from pexservice.journal.record import encode_group, encode_opening
 from pexservice.journal.segment import segment_name
@@ -97,10 +97,10 @@ def _segments(groups: int) -> list[int]:
 
 def _seconds_to_answer(directory: Path, placement: Placement) -> float:
     port = free_port()
-    serve = [sys.executable, "-m", "pexservice", "serve", "--port", str(port), "--data-dir", str(directory)]
+    serve = [*SERVE, "--port", str(port), "--data-dir", str(directory)]
     log = directory / "log"
     began_s = time.perf_counter()
-    with processes.serving(placement.server(serve), log, module_variables()):
+    with processes.serving(placement.server(serve), log, {}):
         try:
             answer = ask(port, "/next", patience_s=_START_S)
         except OSError as error:

@@ -30,6 +30,9 @@ TITLES: Final = {
     INTERVAL: "pexservice, interval",
 }
 
+_PYTHON: Final = Path(".bench/venv/bin/python").absolute()
+"""Of an environment with what the service needs and nothing else, which `make bench` sets up."""
+SERVE: Final = [str(_PYTHON), "-m", "pexservice", "serve"]
 _HERE: Final = Path(__file__).parent
 _BUILD_S: Final = 120
 """Go compiles its standard library the first time."""
@@ -135,12 +138,12 @@ def _fastapi() -> Peer:
 
 
 def _pexservice(durability: str) -> Peer:
-    serve = [sys.executable, "-m", "pexservice", "serve", "--durability", durability]
+    if not _PYTHON.exists():
+        raise Unavailable("its environment is missing; make bench sets it up")
+    serve = [*SERVE, "--durability", durability]
     return Peer(
         durability,
-        lambda directory, port: [
-            Program([*serve, "--port", str(port), "--data-dir", str(directory)], module_variables())
-        ],
+        lambda directory, port: [Program([*serve, "--port", str(port), "--data-dir", str(directory)])],
         tells_place=True,
     )
 
