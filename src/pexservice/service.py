@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 import uvloop
 
-from pexservice import original, tokens
+from pexservice import original, systemd, tokens
 from pexservice.config import Settings
 from pexservice.engine import Engine
-from pexservice.errors import Draining, JournalFailed, NotApplied, defect
+from pexservice.errors import Draining, JournalFailed, NotApplied, WrongSockets, defect
 from pexservice.http.access import Access
 from pexservice.http.action import StepAction
 from pexservice.http.answer import Clock
@@ -85,7 +85,7 @@ class _Service:
         settings = self._settings
         stopping = _stop_signal()
         disk = LinuxDisk.own(settings.data_dir, self._syncer)
-        listener = bind(settings.host, settings.port, settings.uds)
+        listener = _passed_listener() or bind(settings.host, settings.port, settings.uds)
         admin_listener = bind(*settings.admin, None) if settings.admin else None
         working = asyncio.create_task(self._work(disk))
 
@@ -241,6 +241,17 @@ def _stop_signal() -> asyncio.Future[None]:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
     return stopping
+
+
+def _passed_listener() -> socket.socket | None:
+    """Return the socket to serve that the service manager listens on, if there is one. Raises WrongSockets."""
+    listeners = systemd.passed_listeners()
+    if not listeners:
+        return None
+    if len(listeners) > 1:
+        raise WrongSockets(f"one socket is served, but several were passed: {', '.join(sorted(listeners))}.")
+    log.info("serving the socket that was passed, whatever --host, --port and --uds say")
+    return listeners.popitem()[1]
 
 
 def _address(listener: socket.socket) -> str:

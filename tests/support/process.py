@@ -53,7 +53,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
 class Service:
     """A `pexservice serve`, its log as it comes, and where it listens, once it does."""
 
-    def __init__(self, program: Sequence[str], variables: Mapping[str, str], user: int | None) -> None:
+    def __init__(
+        self, program: Sequence[str], variables: Mapping[str, str], user: int | None, pass_fds: Sequence[int]
+    ) -> None:
         self.lines: list[str] = []
         self.where = ""
         self._started = threading.Event()
@@ -61,6 +63,7 @@ class Service:
             program,
             env=environment(**variables),
             user=user,
+            pass_fds=pass_fds,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -154,6 +157,7 @@ def serving(
     program: Sequence[str] = tuple(command("pexservice")),
     wrapper: Sequence[str] = (),
     user: int | None = None,
+    pass_fds: Sequence[int] = (),
     **variables: str,
 ) -> Iterator[Service]:
     """Run the service until the end of the block, on a free port of the loopback interface.
@@ -161,14 +165,16 @@ def serving(
     It may have ended by itself at the beginning of the block, if it could not start.
     """
     options = ["--port", "0", "--data-dir", str(data_dir), "--log-format", "json", *arguments]
-    with started([*wrapper, *program, "serve", *options], user=user, **variables) as service:
+    with started([*wrapper, *program, "serve", *options], user=user, pass_fds=pass_fds, **variables) as service:
         yield service
 
 
 @contextmanager
-def started(program: Sequence[str], *, user: int | None = None, **variables: str) -> Iterator[Service]:
+def started(
+    program: Sequence[str], *, user: int | None = None, pass_fds: Sequence[int] = (), **variables: str
+) -> Iterator[Service]:
     """Run a whole command that serves until the end of the block. It must log in JSON."""
-    service = Service(program, variables, user)
+    service = Service(program, variables, user, pass_fds)
     try:
         service.await_start()
         yield service
