@@ -34,10 +34,17 @@ from pexservice.http.routes import ADMIN_PATHS, WALK_PATHS, Routes
 from pexservice.http.server import Server, bind
 from pexservice.journal.recovery import Recovered, recover
 from pexservice.journal.writer import Journal
-from pexservice.limits import ADMIN_CONNECTIONS_MAX, DRAIN_IDLE_S, RECOVERY_PATIENCE_S, RESERVED_DESCRIPTORS
+from pexservice.limits import (
+    ADMIN_CONNECTIONS_MAX,
+    DRAIN_IDLE_S,
+    RECOVERY_PATIENCE_S,
+    RESERVED_DESCRIPTORS,
+    STOP_PATIENCE_S,
+)
 from pexservice.metrics import Metrics
 from pexservice.storage.linux import LinuxDisk
 from pexservice.storage.syncer import Syncer
+from pexservice.vitals import Vitals
 
 if TYPE_CHECKING:
     from pexservice.exposition import Exposition
@@ -68,6 +75,8 @@ class _Service:
         paths = WALK_PATHS if settings.admin else WALK_PATHS | ADMIN_PATHS
         self._server = self._server_of(paths, connections_max)
         self._is_draining = False
+        self._manager = systemd.Manager()
+        self._vitals = Vitals(self._engine, lambda: self._is_draining)
         self._syncer = Syncer()
         self._opened: asyncio.Future[Journal] = asyncio.get_running_loop().create_future()
         self._exposition: Exposition | None = None
@@ -85,13 +94,15 @@ class _Service:
         settings = self._settings
         stopping = _stop_signal()
         disk = LinuxDisk.own(settings.data_dir, self._syncer)
-        listener = _passed_listener() or bind(settings.host, settings.port, settings.uds)
-        admin_listener = bind(*settings.admin, None) if settings.admin else None
+        listener, admin_listener = _listeners(settings)
         working = asyncio.create_task(self._work(disk))
+        self._manager.keep_informed(self._vitals.report)
 
         await _first(working, stopping, self._opened, timeout_s=RECOVERY_PATIENCE_S)
         if not working.done() and not stopping.done():
             self._start(listener, admin_listener)
+            await _first(working, stopping, self._opened)
+            self._manager.tell(self._vitals.report())
             # Not before, which would delay the first answers; nor at the first scrape, when descriptors may be short.
             importing = _in_daemon(partial(import_module, "pexservice.exposition"))
             await _first(working, stopping)
@@ -168,6 +179,8 @@ class _Service:
         timeout_s = self._settings.drain_timeout_s
         log.info("draining", connections=self._server.connections, timeout_s=timeout_s)
         self._is_draining = True
+        patience_us = int((timeout_s + STOP_PATIENCE_S) * 10**6)
+        self._manager.tell(["STOPPING=1", f"EXTEND_TIMEOUT_USEC={patience_us}"])
         began_s = time.monotonic()
         await self._server.drain(timeout_s)
         left_s = max(DRAIN_IDLE_S, timeout_s - (time.monotonic() - began_s))
@@ -243,15 +256,24 @@ def _stop_signal() -> asyncio.Future[None]:
     return stopping
 
 
-def _passed_listener() -> socket.socket | None:
-    """Return the socket to serve that the service manager listens on, if there is one. Raises WrongSockets."""
-    listeners = systemd.passed_listeners()
-    if not listeners:
-        return None
-    if len(listeners) > 1:
-        raise WrongSockets(f"one socket is served, but several were passed: {', '.join(sorted(listeners))}.")
+def _listeners(settings: Settings) -> tuple[socket.socket, socket.socket | None]:
+    """Return the listener, and the one for probes and metrics if they have one: as they were passed, or else bound.
+
+    Raises WrongSockets, AddressUnavailable, NotPermitted.
+    """
+    passed = systemd.passed_listeners()
+    admin = passed.pop("admin", None) if settings.admin else None
+    if len(passed) > 1:
+        names = ", ".join(sorted(passed))
+        raise WrongSockets(
+            f"one socket is served, but several were passed: {names}. --admin-bind serves one named admin."
+        )
+    if admin is None and settings.admin:
+        admin = bind(*settings.admin, None)
+    if not passed:
+        return bind(settings.host, settings.port, settings.uds), admin
     log.info("serving the socket that was passed, whatever --host, --port and --uds say")
-    return listeners.popitem()[1]
+    return passed.popitem()[1], admin
 
 
 def _address(listener: socket.socket) -> str:
@@ -275,8 +297,10 @@ def _connections_max(wanted: int, reserved: int) -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + reserved
     if soft != resource.RLIM_INFINITY and soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        possible = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        if possible > soft:  # A sandbox may forbid the call, and then has set the limit.
+            soft = possible
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         if soft < needed:
             allowed = max(1, soft - reserved)
             log.warning("the descriptor limit allows fewer connections", wanted=wanted, allowed=allowed)

@@ -1,14 +1,21 @@
-"""What systemd hands to a service: listening sockets that outlive it.
+"""The service manager: the sockets that it passes, what it is told, and its journal.
 
-The idea: it is a protocol of environment variables, and needs no library. Where the variables are absent, as in a
-terminal or a container, all of this does nothing.
+The idea: it is a protocol of environment variables and of lines in a datagram, and needs no library. Where the
+variables are absent, as in a terminal or a container, all of this does nothing.
 """
 
+import asyncio
 import os
 import socket
+from collections.abc import Callable, Sequence
 from typing import Final
 
+import structlog
+
 from pexservice.errors import WrongSockets
+from pexservice.limits import REPORT_PERIOD_S
+
+log = structlog.get_logger()
 
 _FIRST_SOCKET_FD: Final = 3
 """SD_LISTEN_FDS_START of sd_listen_fds(3)."""
@@ -54,3 +61,43 @@ def _listener(fd: int, name: str) -> socket.socket:
             "The socket unit needs ListenStream= and Accept=no."
         )
     return passed
+
+
+class Manager:
+    """The service manager as one that is told things: sd_notify(3). Without one, nothing is told."""
+
+    def __init__(self) -> None:
+        """Learn from the environment how to reach it and how often it wants to hear, and forget the variables."""
+        address, pid, timeout_us = (
+            os.environ.pop(name, "") for name in ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
+        )
+        self.period_s: float = REPORT_PERIOD_S
+        """How long it may take from one report to the next."""
+        if timeout_us.isdecimal() and pid in {"", str(os.getpid())}:  # sd_watchdog_enabled(3), which advises the half.
+            self.period_s = min(REPORT_PERIOD_S, int(timeout_us) / 1e6 / 2)
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._socket: socket.socket | None = None
+        if address:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._socket.setblocking(False)
+
+    def tell(self, lines: Sequence[str]) -> None:
+        """Send assignments of sd_notify(3). What cannot be sent at once is lost, so every report must be complete."""
+        if self._socket is None:
+            return
+        try:
+            self._socket.sendto("\n".join(lines).encode(), self._address)
+        except OSError as error:
+            log.warning("cannot reach the service manager", error=error.strerror)
+
+    def keep_informed(self, report: Callable[[], Sequence[str]]) -> None:
+        """Tell what `report` returns, now and once a period, for as long as the event loop turns."""
+        if self._socket is not None:
+            asyncio.get_running_loop().call_later(self.period_s, self.keep_informed, report)
+            self.tell(report())
+
+
+def is_journal(fd: int) -> bool:
+    """Tell whether a descriptor leads to the journal of systemd: JOURNAL_STREAM in systemd.exec(5)."""
+    status = os.fstat(fd)
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
