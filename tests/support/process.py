@@ -53,9 +53,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 class Service:
     """A `pexservice serve`, its log as it comes, and where it listens, once it does."""
 
-    def __init__(
-        self, program: Sequence[str], variables: Mapping[str, str], user: int | None, pass_fds: Sequence[int]
-    ) -> None:
+    def __init__(self, program: Sequence[str], variables: Mapping[str, str], user: int | None) -> None:
         self.lines: list[str] = []
         self.where = ""
         self._started = threading.Event()
@@ -63,7 +61,7 @@ class Service:
             program,
             env=environment(**variables),
             user=user,
-            pass_fds=pass_fds,
+            close_fds=False,  # Python opens none that is inherited, unless a test wants it to be.
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -157,7 +155,6 @@ def serving(
     program: Sequence[str] = tuple(command("pexservice")),
     wrapper: Sequence[str] = (),
     user: int | None = None,
-    pass_fds: Sequence[int] = (),
     **variables: str,
 ) -> Iterator[Service]:
     """Run the service until the end of the block, on a free port of the loopback interface.
@@ -165,16 +162,14 @@ def serving(
     It may have ended by itself at the beginning of the block, if it could not start.
     """
     options = ["--port", "0", "--data-dir", str(data_dir), "--log-format", "json", *arguments]
-    with started([*wrapper, *program, "serve", *options], user=user, pass_fds=pass_fds, **variables) as service:
+    with started([*wrapper, *program, "serve", *options], user=user, **variables) as service:
         yield service
 
 
 @contextmanager
-def started(
-    program: Sequence[str], *, user: int | None = None, pass_fds: Sequence[int] = (), **variables: str
-) -> Iterator[Service]:
+def started(program: Sequence[str], *, user: int | None = None, **variables: str) -> Iterator[Service]:
     """Run a whole command that serves until the end of the block. It must log in JSON."""
-    service = Service(program, variables, user, pass_fds)
+    service = Service(program, variables, user)
     try:
         service.await_start()
         yield service
