@@ -71,6 +71,18 @@ def test_a_passed_unix_socket_is_served(tmp_path: Path) -> None:
         Client(path).close()
 
 
+def test_a_socket_named_admin_is_for_probes(tmp_path: Path) -> None:
+    """With --admin-bind, the passed socket of that name serves the probes, and the other one the walk."""
+    with socket.create_server(("127.0.0.1", 0)) as walk, socket.create_server(("127.0.0.1", 0)) as admin:
+        for each in (walk, admin):
+            each.set_inheritable(True)
+        wrapper = passing([admin.fileno(), walk.fileno()], "admin:pexservice.socket")
+        with serving(tmp_path, "--admin-bind", "127.0.0.1:1", wrapper=wrapper):
+            for listener, statuses in ((walk, (200, 404)), (admin, (404, 200))):
+                with Client(listener.getsockname()) as client:
+                    assert (client.ask("GET", "/current").status, client.ask("GET", "/livez").status) == statuses
+
+
 @pytest.mark.parametrize(
     ("kinds", "names", "told"),
     [
