@@ -24,14 +24,14 @@ import uvloop
 from pexservice import original, systemd, tokens
 from pexservice.config import Settings
 from pexservice.engine import Engine
-from pexservice.errors import Draining, JournalFailed, NotApplied, WrongSockets, defect
+from pexservice.errors import Draining, JournalFailed, NotApplied, defect
 from pexservice.http.access import Access
 from pexservice.http.action import StepAction
 from pexservice.http.answer import Clock
 from pexservice.http.connection import Shared
 from pexservice.http.memo import Memo
 from pexservice.http.routes import ADMIN_PATHS, WALK_PATHS, Routes
-from pexservice.http.server import Server, bind
+from pexservice.http.server import Server
 from pexservice.journal.recovery import Recovered, recover
 from pexservice.journal.writer import Journal
 from pexservice.limits import (
@@ -41,6 +41,7 @@ from pexservice.limits import (
     RESERVED_DESCRIPTORS,
     STOP_PATIENCE_S,
 )
+from pexservice.listeners import address, is_local, listeners
 from pexservice.metrics import Metrics
 from pexservice.storage.linux import LinuxDisk
 from pexservice.storage.syncer import Syncer
@@ -94,7 +95,7 @@ class _Service:
         settings = self._settings
         stopping = _stop_signal()
         disk = LinuxDisk.own(settings.data_dir, self._syncer)
-        listener, admin_listener = _listeners(settings)
+        listener, admin_listener = listeners(settings)
         working = asyncio.create_task(self._work(disk))
         self._manager.keep_informed(self._vitals.report)
 
@@ -121,13 +122,13 @@ class _Service:
         more = {}
         if admin_listener is not None:
             self._server_of(ADMIN_PATHS, ADMIN_CONNECTIONS_MAX).start(admin_listener)
-            more["admin"] = _address(admin_listener)
+            more["admin"] = address(admin_listener)
         steps = "need a token" if self._access.needs_token else "open to everyone"
-        log.info("listening", where=_address(listener), **more, steps=steps)
-        if not self._access.needs_token and not _is_local(listener):
+        log.info("listening", where=address(listener), **more, steps=steps)
+        if not self._access.needs_token and not is_local(listener):
             log.warning(
                 "whoever reaches this address can step and reset the walk",
-                where=_address(listener),
+                where=address(listener),
                 hint="give --token-file, or listen on 127.0.0.1 or a Unix socket",
             )
 
@@ -254,42 +255,6 @@ def _stop_signal() -> asyncio.Future[None]:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
     return stopping
-
-
-def _listeners(settings: Settings) -> tuple[socket.socket, socket.socket | None]:
-    """Return the listener, and the one for probes and metrics if they have one: as they were passed, or else bound.
-
-    Raises WrongSockets, AddressUnavailable, NotPermitted.
-    """
-    passed = systemd.passed_listeners()
-    admin = passed.pop("admin", None) if settings.admin else None
-    if len(passed) > 1:
-        names = ", ".join(sorted(passed))
-        raise WrongSockets(
-            f"one socket is served, but several were passed: {names}. --admin-bind serves one named admin."
-        )
-    if admin is None and settings.admin:
-        admin = bind(*settings.admin, None)
-    if not passed:
-        return bind(settings.host, settings.port, settings.uds), admin
-    log.info("serving the socket that was passed, whatever --host, --port and --uds say")
-    return passed.popitem()[1], admin
-
-
-def _address(listener: socket.socket) -> str:
-    name = listener.getsockname()
-    if listener.family == socket.AF_UNIX:
-        return f"unix:{name}"
-    host = f"[{name[0]}]" if listener.family == socket.AF_INET6 else name[0]
-    return f"http://{host}:{name[1]}"
-
-
-def _is_local(listener: socket.socket) -> bool:
-    """Tell whether only this machine reaches a listener, by the address that it got, however that was given."""
-    if listener.family == socket.AF_UNIX:
-        return True
-    host: str = listener.getsockname()[0]
-    return host == "::1" or host.removeprefix("::ffff:").startswith("127.")
 
 
 def _connections_max(wanted: int, reserved: int) -> int:
