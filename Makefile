@@ -1,10 +1,13 @@
 # One command each. Everything is installed into .venv from lock files with hashes.
 #
 #   make run      serve on http://127.0.0.1:8081 with the data in ./data
+#   make all      as root: install it as a service of systemd, or bring that up to date
+#   make roll-back  as root: go back to the version before; make uninstall: remove all but the data
 #   make test     run the tests
 #   make check    everything else that CI checks: formatting, lint, types, layering
 #   make torture  attack the service for an hour or two, as root; resume with SEED=n
 #   make torture-short  the same in some minutes, as CI does
+#   make test-systemd  as root: install it in a booted systemd, kill, stop and damage it there
 #   make bench    measure beside peers for half an hour, into docs/benchmarks.md; BENCH=--quick for two minutes
 #   make image    build the container image pexservice; IMAGE_FLAGS="--build-arg BASE=..." for another base
 #   make test-image  build it on a base of this machine's own, and run it confined, killed and restarted (as root)
@@ -19,13 +22,23 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check torture torture-short bench bench-deps format lock clean test-deps image test-image image-deps
+.PHONY: run all roll-back uninstall test test-systemd test-systemd-deps check torture torture-short bench bench-deps \
+  format lock clean test-deps image test-image image-deps
 
 run: $(VENV)/.run
 	@exec $(BIN)/pexservice serve --data-dir data
 
+all:
+	@deploy/systemd/manage install
+
+roll-back uninstall:
+	@deploy/systemd/manage $@
+
 test: $(VENV)/.dev
 	$(BIN)/pytest -n auto --dist worksteal
+
+test-systemd: $(VENV)/.dev test-systemd-deps
+	@PYTHONPATH=tests $(BIN)/python -m machine
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -64,7 +77,8 @@ format: $(VENV)/.dev
 test-deps: PACKAGES := apache2-utils e2fsprogs faketime fuse3 mount strace wrk
 bench-deps: PACKAGES := apache2-utils gcc golang-github-gorilla-mux-dev golang-go libc6-dev nginx-light redis-server wrk
 image-deps: PACKAGES := debootstrap podman runc
-test-deps bench-deps image-deps:
+test-systemd-deps: PACKAGES := debootstrap systemd util-linux
+test-deps bench-deps image-deps test-systemd-deps:
 	@if dpkg-query -W $(PACKAGES) >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
@@ -81,7 +95,8 @@ lock: $(VENV)/.dev
 	done
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .torture .bench .image dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .torture .bench .image .machine \
+	  dist
 
 %/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

@@ -96,6 +96,11 @@ class Engine(Generic[A]):
         """Steps submitted and not yet answered."""
         return len(self._tickets) + self._in_flight
 
+    @property
+    def is_stalled(self) -> bool:
+        """Whether steps wait and no group is at the store: true for longer than a moment, nobody works on them."""
+        return bool(self._tickets) and not self._in_flight
+
     def digits(self) -> str:
         """Return the exact digits of the value at the durable place. Raises AnswersUnsent."""
         self._reserve()

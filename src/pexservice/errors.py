@@ -37,6 +37,12 @@ class DamagedData(Fatal):
     exit_status = 65
 
 
+class WrongSockets(Fatal):
+    """Raised when the service manager passed sockets that cannot be served: its units are not set up right."""
+
+    exit_status = 2
+
+
 class AddressUnavailable(Fatal):
     """Raised when the address to listen on is in use or is not one of this machine's."""
 

@@ -79,6 +79,12 @@ MEMO_ANSWER_BYTES_MAX: Final = 1 * KIB
 # Start and stop.
 RECOVERY_PATIENCE_S: Final = 1.0
 """A start answers 503 only if recovery takes longer; until then clients wait in the kernel's backlog."""
+REPORT_PERIOD_S: Final = 5
+"""How often the service manager hears how it goes, if its watchdog does not want to more often."""
+START_PATIENCE_S: Final = 30
+"""How much longer a start may take, as of each report on it: some reports may be lost."""
+STOP_PATIENCE_S: Final = 10
+"""How much longer than the drain timeout a stop may take, before the service manager kills: for the last sync."""
 DRAIN_TIMEOUT_S: Final = 10
 DRAIN_IDLE_S: Final = 0.5
 """On a stop, how long an idle connection may still send the request that was under way; its answer says close."""

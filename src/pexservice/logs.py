@@ -7,13 +7,17 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from typing import TextIO, cast
+from typing import Final, TextIO, cast
 
 import structlog
 
 from pexservice.config import LogFormat
+from pexservice.systemd import is_journal
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
+
+_PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+"""Of syslog(3), which the journal of systemd reads off the beginning of a line: sd-daemon(3)."""
 
 
 class _Stderr:
@@ -40,9 +44,16 @@ def configure(log_format: LogFormat, level: str) -> None:
         processors.append(structlog.processors.JSONRenderer())
     else:
         processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+    if is_journal(sys.stderr.fileno()):
+        processors.append(_with_priority)
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Stderr())),
         cache_logger_on_first_use=True,
     )
+
+
+def _with_priority(_logger: object, level: str, line: structlog.typing.EventDict) -> str:
+    """Put the priority before a rendered line. `level` is the name of the method that logged it."""
+    return f"<{_PRIORITIES[level]}>{line}"

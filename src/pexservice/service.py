@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 import uvloop
 
-from pexservice import original, tokens
+from pexservice import original, systemd, tokens
 from pexservice.config import Settings
 from pexservice.engine import Engine
 from pexservice.errors import Draining, JournalFailed, NotApplied, defect
@@ -32,13 +32,21 @@ from pexservice.http.answer import Clock
 from pexservice.http.connection import Shared
 from pexservice.http.memo import Memo
 from pexservice.http.routes import ADMIN_PATHS, WALK_PATHS, Routes
-from pexservice.http.server import Server, bind
+from pexservice.http.server import Server
 from pexservice.journal.recovery import Recovered, recover
 from pexservice.journal.writer import Journal
-from pexservice.limits import ADMIN_CONNECTIONS_MAX, DRAIN_IDLE_S, RECOVERY_PATIENCE_S, RESERVED_DESCRIPTORS
+from pexservice.limits import (
+    ADMIN_CONNECTIONS_MAX,
+    DRAIN_IDLE_S,
+    RECOVERY_PATIENCE_S,
+    RESERVED_DESCRIPTORS,
+    STOP_PATIENCE_S,
+)
+from pexservice.listeners import address, is_local, listeners
 from pexservice.metrics import Metrics
 from pexservice.storage.linux import LinuxDisk
 from pexservice.storage.syncer import Syncer
+from pexservice.vitals import Vitals
 
 if TYPE_CHECKING:
     from pexservice.exposition import Exposition
@@ -73,6 +81,8 @@ class _Service:
         paths = WALK_PATHS if settings.admin else WALK_PATHS | ADMIN_PATHS
         self._server = self._server_of(paths, connections_max)
         self._is_draining = False
+        self._manager = systemd.Manager()
+        self._vitals = Vitals(self._engine, lambda: self._is_draining)
         self._syncer = Syncer()
         self._opened: asyncio.Future[Journal] = asyncio.get_running_loop().create_future()
         self._exposition: Exposition | None = None
@@ -90,13 +100,15 @@ class _Service:
         settings = self._settings
         stopping = _stop_signal()
         disk = LinuxDisk.own(settings.data_dir, self._syncer)
-        listener = bind(settings.host, settings.port, settings.uds)
-        admin_listener = bind(*settings.admin, None) if settings.admin else None
+        listener, admin_listener = listeners(settings)
         working = asyncio.create_task(self._work(disk))
+        self._manager.keep_informed(self._vitals.report)
 
         await _first(working, stopping, self._opened, timeout_s=RECOVERY_PATIENCE_S)
         if not working.done() and not stopping.done():
             self._start(listener, admin_listener)
+            await _first(working, stopping, self._opened)
+            self._manager.tell(self._vitals.report())
             # Not before, which would delay the first answers; nor at the first scrape, when descriptors may be short.
             importing = _in_daemon(partial(import_module, "pexservice.exposition"))
             await _first(working, stopping)
@@ -115,13 +127,13 @@ class _Service:
         more = {}
         if admin_listener is not None:
             self._server_of(ADMIN_PATHS, ADMIN_CONNECTIONS_MAX).start(admin_listener)
-            more["admin"] = _address(admin_listener)
+            more["admin"] = address(admin_listener)
         steps = "need a token" if self._access.needs_token else "open to everyone"
-        log.info("listening", where=_address(listener), **more, steps=steps)
-        if not self._access.needs_token and not _is_local(listener):
+        log.info("listening", where=address(listener), **more, steps=steps)
+        if not self._access.needs_token and not is_local(listener):
             log.warning(
                 "whoever reaches this address can step and reset the walk",
-                where=_address(listener),
+                where=address(listener),
                 hint="give --token-file, or listen on 127.0.0.1 or a Unix socket",
             )
 
@@ -173,6 +185,8 @@ class _Service:
         timeout_s = self._settings.drain_timeout_s
         log.info("draining", connections=self._server.connections, timeout_s=timeout_s)
         self._is_draining = True
+        patience_us = int((timeout_s + STOP_PATIENCE_S) * 10**6)
+        self._manager.tell(["STOPPING=1", f"EXTEND_TIMEOUT_USEC={patience_us}"])
         began_s = time.monotonic()
         await self._server.drain(timeout_s)
         left_s = max(DRAIN_IDLE_S, timeout_s - (time.monotonic() - began_s))
@@ -248,29 +262,15 @@ def _stop_signal() -> asyncio.Future[None]:
     return stopping
 
 
-def _address(listener: socket.socket) -> str:
-    name = listener.getsockname()
-    if listener.family == socket.AF_UNIX:
-        return f"unix:{name}"
-    host = f"[{name[0]}]" if listener.family == socket.AF_INET6 else name[0]
-    return f"http://{host}:{name[1]}"
-
-
-def _is_local(listener: socket.socket) -> bool:
-    """Tell whether only this machine reaches a listener, by the address that it got, however that was given."""
-    if listener.family == socket.AF_UNIX:
-        return True
-    host: str = listener.getsockname()[0]
-    return host == "::1" or host.removeprefix("::ffff:").startswith("127.")
-
-
 def _connections_max(wanted: int, reserved: int) -> int:
     """Return how many connections the descriptor limit allows, after raising it as far as it goes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + reserved
     if soft != resource.RLIM_INFINITY and soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        possible = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        if possible > soft:  # A sandbox may forbid the call, and then has set the limit.
+            soft = possible
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         if soft < needed:
             allowed = max(1, soft - reserved)
             log.warning("the descriptor limit allows fewer connections", wanted=wanted, allowed=allowed)

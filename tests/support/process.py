@@ -61,6 +61,7 @@ class Service:
             program,
             env=environment(**variables),
             user=user,
+            close_fds=False,  # Python opens none that is inherited, unless a test wants it to be.
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
