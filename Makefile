@@ -8,6 +8,7 @@
 #   make torture  attack the service for an hour or two, as root; resume with SEED=n
 #   make torture-short  the same in some minutes, as CI does
 #   make test-systemd  as root: install it in a booted systemd, kill, stop and damage it there
+#   make dist     make wheel, sdist and SBOM of the last commit, reproducibly, into dist/
 #   make bench    measure beside peers for half an hour, into docs/benchmarks.md; BENCH=--quick for two minutes
 #   make image    build the container image pexservice; IMAGE_FLAGS="--build-arg BASE=..." for another base
 #   make test-image  build it on a base of this machine's own, and run it confined, killed and restarted (as root)
@@ -23,7 +24,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: run all roll-back uninstall test test-systemd test-systemd-deps check torture torture-short bench bench-deps \
-  format lock clean test-deps image test-image image-deps
+  format lock clean test-deps dist image test-image image-deps
 
 run: $(VENV)/.run
 	@exec $(BIN)/pexservice serve --data-dir data
@@ -51,6 +52,9 @@ torture: $(VENV)/.dev
 
 torture-short: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m torture --short $(if $(SEED),--seed $(SEED)) $(TORTURE)
+
+dist: $(VENV)/.dist
+	PYTHONPATH=tests $(BIN)/python -m release
 
 bench: $(VENV)/.bench .bench/venv/.run bench-deps
 	$(BIN)/python -m benchmarks $(BENCH)
@@ -89,7 +93,7 @@ test-deps bench-deps image-deps test-systemd-deps:
 
 lock: $(VENV)/.dev
 	$(BIN)/pip install --quiet pip-tools
-	for name in run dev bench; do \
+	for name in run dev bench dist; do \
 	  $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-header --no-emit-index-url \
 	    --no-emit-find-links --no-emit-trusted-host --output-file requirements/$$name.txt requirements/$$name.in; \
 	done
@@ -119,4 +123,8 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 
 $(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+$(VENV)/.dist: $(VENV)/.dev requirements/dist.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dist.txt
 	@touch $@
