@@ -9,6 +9,7 @@
 #   make torture-short  the same in some minutes, as CI does
 #   make test-systemd  as root: install it in a booted systemd, kill, stop and damage it there
 #   make dist     make wheel, sdist and SBOM of the last commit, reproducibly, into dist/
+#   make test-proxy  send a million requests through nginx, and through Caddy, over a restart
 #   make bench    measure beside peers for half an hour, into docs/benchmarks.md; BENCH=--quick for two minutes
 #   make image    build the container image pexservice; IMAGE_FLAGS="--build-arg BASE=..." for another base
 #   make test-image  build it on a base of this machine's own, and run it confined, killed and restarted (as root)
@@ -24,7 +25,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: run all roll-back uninstall test test-systemd test-systemd-deps check torture torture-short bench bench-deps \
-  format lock clean test-deps dist image test-image image-deps
+  format lock clean test-deps dist test-proxy image test-image image-deps
 
 run: $(VENV)/.run
 	@exec $(BIN)/pexservice serve --data-dir data
@@ -53,6 +54,9 @@ torture: $(VENV)/.dev
 torture-short: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m torture --short $(if $(SEED),--seed $(SEED)) $(TORTURE)
 
+test-proxy: $(VENV)/.dev test-deps
+	PROXY_REQUESTS=1000000 $(BIN)/pytest -n0 tests/deploy/test_proxy.py
+
 dist: $(VENV)/.dist
 	PYTHONPATH=tests $(BIN)/python -m release
 
@@ -78,7 +82,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 # Debian packages. What uses one that is missing is left out, and says so.
-test-deps: PACKAGES := apache2-utils e2fsprogs faketime fuse3 mount strace wrk
+test-deps: PACKAGES := apache2-utils caddy e2fsprogs faketime fuse3 mount nginx-light strace wrk
 bench-deps: PACKAGES := apache2-utils gcc golang-github-gorilla-mux-dev golang-go libc6-dev nginx-light redis-server wrk
 image-deps: PACKAGES := debootstrap podman runc
 test-systemd-deps: PACKAGES := debootstrap systemd util-linux
