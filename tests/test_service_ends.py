@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from pexservice.limits import DRAIN_TIMEOUT_S
+from pexservice.limits import DRAIN_COLD_S, DRAIN_TIMEOUT_S, SWEEP_PERIOD_S
 from support.client import Client
 from support.messages import NEXT
 from support.process import HANG_S, command, environment, serving, wait_until
@@ -104,3 +104,17 @@ def test_a_defect_ends_with_70_and_no_traceback(tmp_path: Path) -> None:
         assert service.wait() == 70
         assert "ZeroDivisionError at <string>:4" in service.log
         assert "Traceback" not in service.log
+
+
+def test_a_stop_closes_first_what_has_been_idle_for_long(tmp_path: Path) -> None:
+    """So the pool of a proxy, which takes the connection used last, is empty below by the time it gets there."""
+    with serving(tmp_path) as service, service.connect() as cold, service.connect() as warm:
+        assert cold.ask("POST", "/next").status == 200
+        time.sleep(DRAIN_COLD_S + 2 * SWEEP_PERIOD_S)  # By then the service has seen that it is idle.
+        assert warm.ask("POST", "/next").status == 200
+        service.send_signal(signal.SIGTERM)
+        assert cold.is_ended()
+        last = warm.ask("POST", "/next")
+        assert (last.sequence, last.closes) == (3, True)
+        assert warm.is_ended()
+        assert service.wait() == 0

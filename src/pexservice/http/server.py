@@ -16,7 +16,7 @@ import structlog
 from pexservice.errors import AddressUnavailable, NotPermitted
 from pexservice.http.connection import Connection, Shared
 from pexservice.http.transport import Poller
-from pexservice.limits import BACKLOG, DRAIN_IDLE_S, SWEEP_PERIOD_S
+from pexservice.limits import BACKLOG, DRAIN_COLD_S, DRAIN_IDLE_S, SWEEP_PERIOD_S
 
 log = structlog.get_logger()
 
@@ -141,6 +141,7 @@ class Server:
             self._is_paused = False
         if self._connections:
             self._emptied = loop.create_future()
+            self._close_cold()
             ending = loop.call_later(DRAIN_IDLE_S, self._take_no_more)
             try:
                 await asyncio.wait_for(self._emptied, timeout_s)
@@ -154,7 +155,17 @@ class Server:
         if self._poller is not None:
             self._poller.close()
 
+    def _close_cold(self) -> None:
+        assert self._poller is not None
+        self._poller.look()  # A connection on which a request waits in the kernel is not idle.
+        now_s = self._shared.clock.now_s
+        for connection in list(self._connections):
+            if connection.is_idle and now_s - connection.active_s >= DRAIN_COLD_S:
+                connection.close()
+
     def _take_no_more(self) -> None:
+        assert self._poller is not None
+        self._poller.look()  # A connection on which a request waits in the kernel is not idle.
         for connection in list(self._connections):
             connection.take_no_more()
 

@@ -39,7 +39,7 @@ class Poller:
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
         self._transports: dict[int, Transport] = {}
-        self._loop.add_reader(self._epoll, self._on_events)
+        self._loop.add_reader(self._epoll, self.look)
 
     def adopt(self, connected: socket.socket, protocol: asyncio.Protocol) -> None:
         """Drive a protocol by a connected socket, from now on this poller's. Raises OSError, with the socket closed."""
@@ -65,7 +65,8 @@ class Poller:
         self._loop.remove_reader(self._epoll)
         self._epoll.close()
 
-    def _on_events(self) -> None:
+    def look(self) -> None:
+        """Tell transports what has happened by now."""
         # A descriptor is not used anew within a batch, since nothing is accepted there: none of it can be stale.
         find = self._transports.get
         for fd, events in self._epoll.poll(0):
