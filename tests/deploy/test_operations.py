@@ -1,0 +1,149 @@
+"""The commands of docs/operations.md, run as they stand there.
+
+The idea: what a block of the page says is read from the page, and only paths and the service's name for itself are made
+those of the test. Lines for systemd are left out: the test stops and starts the service where they stand.
+"""
+
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from support.process import HANG_S, Service, environment, run, serving, started
+
+_PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+_PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+"""Where the page's `pexservice` is."""
+
+
+def commands(heading: str, beginning: str) -> str:
+    """Return the indented block below a heading that begins with these words."""
+    [section] = re.findall(rf"^##+ {re.escape(heading)}\n(.*?)(?=^##|\Z)", _PAGE, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"(?:^    .*\n)+", section, re.MULTILINE)
+    [block] = [each for each in blocks if each.strip().startswith(beginning)]
+    return "\n".join(line.strip() for line in block.splitlines() if not line.strip().startswith("systemctl "))
+
+
+def shell(script: str, replaced: Mapping[str, str]) -> str:
+    """Run commands with other paths, and return what they print. Each path must be there."""
+    for old, new in replaced.items():
+        assert old in script, f"{old} is not in {script}"
+        script = script.replace(old, new)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env=environment(PATH=_PATH),
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
+        check=False,
+    )
+    assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def take_steps(service: Service, steps: int) -> int:
+    """Take steps, each in a group of its own, and return the sequence."""
+    with service.connect() as client:
+        return [client.ask("POST", "/next").sequence for _ in range(steps)][-1]
+
+
+def test_back_up_and_restore(tmp_path: Path) -> None:
+    """A copy made while the service runs is whole, and what was copied is where the restored service stands."""
+    data, backups = tmp_path / "data", tmp_path / "backups"
+    backups.mkdir()
+    paths = {"/var/lib/pexservice": str(data)}
+    with serving(data) as service:
+        take_steps(service, 20)
+        said = shell(commands("Back up, and restore", "backup="), paths | {"/var/backups": str(backups)})
+        assert "Sequence 20, position 20." in said
+        take_steps(service, 5)
+        service.stop()
+    [backup] = backups.iterdir()
+    shell(f"backup={backup}\n" + commands("Back up, and restore", "systemctl stop"), paths)
+    with serving(data) as service:
+        assert service.sequence() == 20
+        assert take_steps(service, 1) == 21
+    assert "Sequence 21, position 21." in run("journal", "verify", "--data-dir", str(data)).stdout
+    assert [each.name for each in data.glob("aside/journal-*")], "what was there is kept"
+
+
+def test_move_to_another_machine(tmp_path: Path) -> None:
+    """The walk goes on where it stood."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    new.mkdir()
+    with serving(old) as service:
+        take_steps(service, 7)
+        service.stop()
+    elsewhere = {"ssh new-machine 'tar -C /var/lib/pexservice": f"sh -c 'tar -C {new}", "/var/lib/pexservice": str(old)}
+    shell(commands("Move to another machine", "systemctl disable"), elsewhere)
+    with serving(new) as service:
+        assert take_steps(service, 1) == 8
+
+
+def test_give_up_what_is_behind_the_damage(tmp_path: Path) -> None:
+    """The service names file and offset; what stands there can be seen; cut there, it starts at the last good row."""
+    with serving(tmp_path) as service:
+        take_steps(service, 10)
+        service.stop()
+    [segment] = tmp_path.glob("journal-*.csv")
+    rows = segment.read_bytes().splitlines(keepends=True)
+    rows[7] = rows[7].replace(b"n,", b"p,")
+    segment.write_bytes(b"".join(rows))
+    with serving(tmp_path) as service:
+        assert service.wait() == 65
+        message = service.log
+    file, offset = str(segment), str(sum(map(len, rows[:7])))
+    assert segment.name in message
+    assert f"offset {offset}" in message
+    shown = shell(f"OFFSET={offset}\n" + commands("Damaged journal", "tail"), {"FILE": file})
+    assert shown.encode().startswith(rows[7])
+    [cut] = re.findall(r"`(truncate -s OFFSET FILE)`", _PAGE)
+    shell(cut, {"OFFSET": offset, "FILE": file})
+    with serving(tmp_path) as service:
+        assert service.sequence() == 5
+
+
+def test_go_on_without_a_damaged_older_segment(tmp_path: Path) -> None:
+    """The service starts all the same; with that file and all older ones out of the way, the rest is whole."""
+    for _ in range(3):
+        with serving(tmp_path) as service:
+            take_steps(service, 2)
+            service.stop(signal.SIGKILL)
+    first, second, _ = sorted(tmp_path.glob("journal-*.csv"))
+    second.write_bytes(second.read_bytes().replace(b"n,", b"p,", 1))
+    verified = run("journal", "verify", "--data-dir", str(tmp_path))
+    assert (verified.returncode, second.name in verified.stderr) == (65, True)
+    with serving(tmp_path) as service:
+        assert service.sequence() == 6
+    (tmp_path / "aside").mkdir()
+    for each in (first, second):
+        each.rename(tmp_path / "aside" / each.name)
+    assert run("journal", "verify", "--data-dir", str(tmp_path)).returncode == 0
+
+
+def test_a_unix_socket(tmp_path: Path) -> None:
+    """It is served, and curl reads from it."""
+    serve, ask = commands("A Unix socket", "pexservice serve").splitlines()
+    paths = {"/run/pexservice": str(tmp_path), "/var/lib/pexservice": str(tmp_path / "data")}
+    for old, new in paths.items():
+        serve = serve.replace(old, new)
+    program = shlex.split(serve)
+    with started([str(Path(sys.executable).parent / program[0]), *program[1:], "--log-format", "json"]):
+        assert shell(ask, {"/run/pexservice": str(tmp_path)}) == "0\n"
+
+
+def test_probe_the_disk(tmp_path: Path) -> None:
+    """The time of a thousand synced writes is told, and nothing stays."""
+    shell(commands("Tuning", "dd"), {"/var/lib/pexservice": str(tmp_path)})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", re.findall(r"`(PEXSERVICE_[A-Z_]+)(?:=[^`]*)?`", _PAGE))
+def test_named_variables_exist(name: str) -> None:
+    """Each environment variable on the page is one that `serve` has."""
+    assert re.search(rf"\b{name}\b", run("serve", "--help").stdout)
