@@ -87,8 +87,8 @@ STOP_PATIENCE_S: Final = 10
 """How much longer than the drain timeout a stop may take, before the service manager kills: for the last sync."""
 DRAIN_TIMEOUT_S: Final = 10
 DRAIN_COLD_S: Final = 1.0
-"""On a stop, a connection idle for longer is closed at once: of its pool, a proxy takes the one used last, so it hears of
-these before it gets to them."""
+"""On a stop, a connection idle for longer is closed at once: of its pool, a proxy takes the one used last, so it hears
+of these before it gets to them."""
 DRAIN_IDLE_S: Final = 0.5
 """On a stop, how long another idle connection may still send the request that was under way; its answer says close."""
 SYNC_INTERVAL_S: Final = 1
