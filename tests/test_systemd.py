@@ -15,33 +15,10 @@ from pexservice import systemd
 from pexservice.errors import WrongSockets
 from pexservice.limits import DRAIN_TIMEOUT_S, REPORT_PERIOD_S
 from pexservice.systemd import passed_listeners
+from support.activation import activated, passing
 from support.client import Client
 from support.messages import NEXT
 from support.process import HANG_S, Service, command, environment, serving
-
-_PASS = """
-import os, sys
-fds, names, *program = sys.argv[1:]
-numbers = [int(fd) for fd in fds.split(",")]
-for number, fd in enumerate([os.dup2(fd, 200 + fd) for fd in numbers], 3):
-    os.dup2(fd, number)
-os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(numbers)), "LISTEN_FDNAMES": names}
-os.execvp(program[0], program)
-"""
-"""Passes sockets to a program that it becomes, as the service manager does."""
-
-
-def passing(fds: list[int], names: str) -> list[str]:
-    """Return the wrapper of a command that passes sockets to it."""
-    return [sys.executable, "-c", _PASS, ",".join(map(str, fds)), names]
-
-
-@contextmanager
-def activated(data_dir: Path, listener: socket.socket) -> Iterator[Service]:
-    """Run a service that is passed a socket until the end of the block."""
-    listener.set_inheritable(True)
-    with serving(data_dir, wrapper=passing([listener.fileno()], "pexservice.socket")) as service:
-        yield service
 
 
 def test_a_passed_socket_outlives_the_service(tmp_path: Path) -> None:
