@@ -119,6 +119,7 @@ def test_a_request_whose_answer_is_lost_is_not_sent_again(tmp_path: Path, proxy:
             assert client.ask(method, "/next").status == 200
             assert client.ask(method, "/next", "Idempotency-Key: 1", "X-Idempotency-Key: 1").status == 502
         assert len(server.taken) == 2, server.taken
+        assert not [each for each in server.taken if b"x-forwarded" in each.lower()]
 
 
 @pytest.mark.parametrize(

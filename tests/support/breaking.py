@@ -14,8 +14,8 @@ class Breaking:
     """Answers the first request of each connection, takes the second, and closes."""
 
     listener: socket.socket
-    taken: list[str] = field(default_factory=list)
-    """The first line of every request."""
+    taken: list[bytes] = field(default_factory=list)
+    """The line and header of every request."""
 
     @property
     def address(self) -> str:
@@ -41,7 +41,7 @@ class Breaking:
             if not more:
                 return False
             received += more
-        self.taken.append(received.partition(b" HTTP/")[0].decode())
+        self.taken.append(received)
         return True
 
 
