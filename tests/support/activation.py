@@ -28,6 +28,6 @@ def passing(fds: list[int], names: str) -> list[str]:
 @contextmanager
 def activated(data_dir: Path, listener: socket.socket) -> Iterator[Service]:
     """Run a service that is passed a socket until the end of the block."""
-    fds = [listener.fileno()]
-    with serving(data_dir, wrapper=passing(fds, "pexservice.socket"), pass_fds=fds) as service:
+    listener.set_inheritable(True)
+    with serving(data_dir, wrapper=passing([listener.fileno()], "pexservice.socket")) as service:
         yield service
