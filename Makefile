@@ -82,6 +82,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 # Debian packages. What uses one that is missing is left out, and says so.
+test-deps: $(VENV)/.prometheus
 test-deps: PACKAGES := apache2-utils caddy e2fsprogs faketime fuse3 mount nginx-light strace wrk
 bench-deps: PACKAGES := apache2-utils gcc golang-github-gorilla-mux-dev golang-go libc6-dev nginx-light redis-server wrk
 image-deps: PACKAGES := debootstrap podman runc
@@ -93,6 +94,18 @@ test-deps bench-deps image-deps test-systemd-deps:
 	    apt-get install -y -qq --no-install-recommends $(PACKAGES); \
 	else \
 	  echo "$@: not root on Debian or Ubuntu; what needs one of these is left out: $(PACKAGES)"; \
+	fi
+
+# Taken out of the package instead of installed: that would leave a daemon enabled, which listens on all addresses.
+$(VENV)/.prometheus: $(VENV)/.python
+	@if command -v prometheus >/dev/null && command -v promtool >/dev/null; then touch $@; \
+	elif command -v apt-get >/dev/null && cd $(VENV) && { [ "$$(id -u)" != 0 ] || apt-get update -qq; } \
+	  && apt-get download -qq -o APT::Sandbox::User=root prometheus; then \
+	  dpkg-deb --fsys-tarfile prometheus_*.deb \
+	    | tar -x --strip-components=3 -C bin ./usr/bin/prometheus ./usr/bin/promtool \
+	    && rm prometheus_*.deb && touch ../$@; \
+	else \
+	  echo "test-deps: no package of Prometheus here; what needs prometheus or promtool is left out"; \
 	fi
 
 lock: $(VENV)/.dev

@@ -1,5 +1,11 @@
-"""The counts as Prometheus text, made when somebody asks."""
+"""The counts and the state as Prometheus text, made when somebody asks.
 
+The idea: a scrape must work when nothing else does, since that is when it matters. It tells what is known: before the
+journal is read, nothing about it; without a descriptor to spare, nothing that the kernel tells of the process.
+`docs/watching.md` explains every name.
+"""
+
+import platform
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -8,37 +14,32 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from pexservice import __version__
+from pexservice.errors import Draining, JournalFull, Recovering
 from pexservice.fibonacci import digits_max
-from pexservice.metrics import Histogram, Metrics
-from pexservice.store import Place
+from pexservice.limits import SEGMENT_BYTES_MAX, UNSENT_BYTES_MAX
+from pexservice.metrics import Histogram, Metrics, State
+
+_UNREADY = (Recovering, JournalFull, Draining)
 
 
 class Exposition(Collector):
     """Shows the counts and the state of one service."""
 
-    def __init__(  # noqa: PLR0913 - one for each part of the service that it shows.
+    def __init__(
         self,
         metrics: Metrics,
+        look: Callable[[], State],
         *,
-        place: Callable[[], Place],
-        waiting: Callable[[], int],
-        connections: Callable[[], int],
-        is_ready: Callable[[], bool],
-        segment_bytes: Callable[[], int],
         durability: str,
-        sync_method: str,
+        steps_waiting_max: int,
+        connections_max: int,
     ) -> None:
+        """`look` gives the state at the time of a scrape."""
         self._metrics = metrics
-        self._place = place
-        self._gauges: dict[str, tuple[str, Callable[[], float]]] = {
-            "pex_steps_waiting": ("Steps submitted and not yet durable.", waiting),
-            "pex_connections_open": ("Open connections.", connections),
-            "pex_unsent_bytes": ("Bytes of answers that clients have yet to take.", lambda: metrics.unsent_bytes),
-            "pex_ready": ("1 if steps are taken, else 0.", is_ready),
-            "pex_segment_bytes": ("Size of the segment being written.", segment_bytes),
-            "pex_recovery_seconds": ("How long the last recovery took.", lambda: metrics.recovery_seconds),
-        }
-        self._info = {"version": __version__, "durability": durability, "sync_method": sync_method}
+        self._look = look
+        self._durability = durability
+        self._steps_waiting_max = steps_waiting_max
+        self._connections_max = connections_max
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -49,32 +50,70 @@ class Exposition(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """As `Collector`."""
+        state = self._look()
+        yield self._info(state)
+        yield from self._steps(state)
+        yield from self._clients(state)
+        yield from self._storage(state)
+        yield CounterMetricFamily("pex_loop_late_seconds", "By how much the event loop was late, in all.", state.late_s)
+
+    def _info(self, state: State) -> Metric:
+        labels = {
+            "version": __version__,
+            "python": platform.python_version(),
+            "durability": self._durability,
+            "sync_method": state.sync_method,
+        }
+        info = GaugeMetricFamily("pex_info", "Always 1; what is running.", labels=list(labels))
+        info.add_metric(list(labels.values()), 1)
+        return info
+
+    def _steps(self, state: State) -> Iterator[Metric]:
         metrics = self._metrics
-        place = self._place()
+        if state.place is not None:
+            position = state.place.position
+            yield GaugeMetricFamily("pex_position", "Where the walk stands.", position)
+            yield CounterMetricFamily("pex_sequence", "Steps ever committed.", state.place.sequence)
+            yield GaugeMetricFamily("pex_digits", "Digits of the value, at most one too high.", digits_max(position))
+        yield GaugeMetricFamily("pex_ready", "1 if steps are taken, else 0.", state.unready is None)
+        unready = GaugeMetricFamily("pex_unready", "1 if steps are not taken for this reason.", labels=["reason"])
+        for each in _UNREADY:
+            unready.add_metric([each.code], isinstance(state.unready, each))
+        yield unready
         yield _counter("pex_steps", "Steps committed since the start, by kind.", "step", metrics.steps)
+        yield GaugeMetricFamily("pex_steps_waiting", "Steps submitted and not yet durable.", state.steps_waiting)
+        yield GaugeMetricFamily("pex_steps_waiting_max", "Beyond it steps are refused.", self._steps_waiting_max)
+        yield _histogram("pex_group_steps", "Steps in a group.", metrics.group_steps)
+
+    def _clients(self, state: State) -> Iterator[Metric]:
+        metrics = self._metrics
         yield _counter("pex_refused", "Requests turned away with 503, by reason.", "reason", metrics.refused)
         answers = {str(status): count for status, count in enumerate(metrics.answers) if count}
         yield _counter("pex_answers", "Answers, by status.", "status", answers)
-        yield _counter(
-            "pex_connections_total",
-            "Connections, by what became of them at first.",
-            "outcome",
-            {
-                "accepted": metrics.connections_accepted,
-                "evicted": metrics.connections_evicted,
-                "refused": metrics.connections_refused,
-            },
-        )
-        yield GaugeMetricFamily("pex_position", "Where the walk stands.", place.position)
-        yield CounterMetricFamily("pex_sequence", "Steps ever committed.", place.sequence)
-        yield GaugeMetricFamily("pex_digits", "Digits of the value, at most one too high.", digits_max(place.position))
-        for name, (text, value) in self._gauges.items():
-            yield GaugeMetricFamily(name, text, value())
-        yield _histogram("pex_commit_seconds", "From cutting a group until it was durable.", metrics.commit_seconds)
-        yield _histogram("pex_group_steps", "Steps in a group.", metrics.group_steps)
-        info = GaugeMetricFamily("pex_info", "Always 1; what is running.", labels=list(self._info))
-        info.add_metric(list(self._info.values()), 1)
-        yield info
+        for name, text, count in (
+            ("accepted", "Connections accepted.", metrics.connections_accepted),
+            ("evicted", "Idle connections closed to make room for another.", metrics.connections_evicted),
+            ("refused", "Connections closed at once, as none was idle.", metrics.connections_refused),
+        ):
+            yield CounterMetricFamily(f"pex_connections_{name}", text, count)
+        yield GaugeMetricFamily("pex_connections_open", "Open connections.", state.connections)
+        yield GaugeMetricFamily("pex_connections_max", "How many may be open.", self._connections_max)
+        unsent = "Bytes of answers that clients have yet to take."
+        yield GaugeMetricFamily("pex_unsent_bytes", unsent, metrics.unsent_bytes)
+        yield GaugeMetricFamily("pex_unsent_bytes_max", "Beyond it requests are refused.", UNSENT_BYTES_MAX)
+
+    def _storage(self, state: State) -> Iterator[Metric]:
+        metrics = self._metrics
+        yield _histogram("pex_commit_seconds", "From cutting a group until it was committed.", metrics.commit_seconds)
+        yield _histogram("pex_flush_seconds", "Syncs for --durability interval.", metrics.flush_seconds)
+        if state.place is not None:
+            text = "How long this start took to find where the walk stands."
+            yield GaugeMetricFamily("pex_recovery_seconds", text, metrics.recovery_seconds)
+            yield GaugeMetricFamily("pex_segment_bytes", "Size of the segment being written.", state.segment_bytes)
+        yield GaugeMetricFamily("pex_segment_bytes_max", "Beyond it the next is begun.", SEGMENT_BYTES_MAX)
+        if state.disk_free_bytes is not None:
+            text = "Free space of the file system of the journal."
+            yield GaugeMetricFamily("pex_disk_free_bytes", text, state.disk_free_bytes)
 
 
 def _counter(name: str, text: str, label: str, counts: dict[str, int]) -> CounterMetricFamily:

@@ -1,4 +1,4 @@
-"""What the service counts.
+"""What the service counts, and what it is like when somebody looks.
 
 The idea: on the hot path a count is a plain integer (52 ns; `prometheus_client.Counter.inc` 338 ns), and most counting
 is done once a group. `exposition.py` turns the integers into Prometheus text when somebody asks.
@@ -8,10 +8,14 @@ from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from pexservice.errors import AnswersUnsent, JournalFull, NotApplied, QueueFull, Recovering
 from pexservice.steps import NEXT, PREVIOUS, RESET, STEP_NAMES
+from pexservice.store import Place
 
 _SYNC_BOUNDS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _GROUP_BOUNDS_STEPS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+_REFUSALS = (QueueFull, AnswersUnsent, JournalFull, Recovering)
+"""Shown from the start: Prometheus cannot tell the increase of a count that appears with its first event."""
 
 
 class Histogram:
@@ -41,10 +45,12 @@ class Metrics:
     """Every count, updated in place by the part of the service that it belongs to."""
 
     steps: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STEP_NAMES.values(), 0))
-    refused: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    refused: dict[str, int] = field(default_factory=lambda: defaultdict(int, {error.code: 0 for error in _REFUSALS}))
     """Requests turned away with 503, by reason."""
     commit_seconds: Histogram = field(default_factory=lambda: Histogram(_SYNC_BOUNDS_S))
-    """From handing a group to the store until it was durable."""
+    """From handing a group to the store until the event loop learned that it was committed."""
+    flush_seconds: Histogram = field(default_factory=lambda: Histogram(_SYNC_BOUNDS_S))
+    """Of each sync for `--durability interval`, whose commits do not wait for one."""
     group_steps: Histogram = field(default_factory=lambda: Histogram(_GROUP_BOUNDS_STEPS))
     answers: list[int] = field(default_factory=lambda: [0] * 600)
     """Answers, by status code."""
@@ -61,3 +67,21 @@ class Metrics:
         self.group_steps.observe(len(steps))
         for step in (NEXT, PREVIOUS, RESET):
             self.steps[STEP_NAMES[step]] += steps.count(step)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a service is like at one instant."""
+
+    place: Place | None
+    """None before the journal is read."""
+    unready: NotApplied | None
+    """Why no steps are taken, if so."""
+    steps_waiting: int
+    connections: int
+    segment_bytes: int
+    disk_free_bytes: int | None
+    """None if the file system does not say."""
+    late_s: float
+    """As `Clock.late_s`."""
+    sync_method: str

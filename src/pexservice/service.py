@@ -25,7 +25,7 @@ import uvloop
 from pexservice import original, systemd, tokens
 from pexservice.config import Settings
 from pexservice.engine import Engine
-from pexservice.errors import Draining, JournalFailed, NotApplied, defect
+from pexservice.errors import Draining, JournalFailed, NotApplied, Recovering, defect
 from pexservice.http.access import Access
 from pexservice.http.action import StepAction
 from pexservice.http.answer import Clock
@@ -43,7 +43,7 @@ from pexservice.limits import (
     STOP_PATIENCE_S,
 )
 from pexservice.listeners import address, is_local, listeners
-from pexservice.metrics import Metrics
+from pexservice.metrics import Metrics, State
 from pexservice.storage.linux import LinuxDisk
 from pexservice.storage.syncer import Syncer
 from pexservice.vitals import Vitals
@@ -77,13 +77,14 @@ class _Service:
         self._engine: Engine[StepAction] = Engine(self._metrics, pending_steps_max=settings.pending_steps_max)
         self._access = Access(tokens.read(settings.token_file) if settings.token_file else ())
         reserved = RESERVED_DESCRIPTORS + (ADMIN_CONNECTIONS_MAX if settings.admin else 0)
-        connections_max = _connections_max(settings.connections_max, reserved)
+        self._connections_max = _connections_max(settings.connections_max, reserved)
         paths = WALK_PATHS if settings.admin else WALK_PATHS | ADMIN_PATHS
-        self._server = self._server_of(paths, connections_max)
+        self._server = self._server_of(paths, self._connections_max)
         self._is_draining = False
         self._manager = systemd.Manager()
         self._vitals = Vitals(self._engine, lambda: self._is_draining)
         self._syncer = Syncer()
+        self._disk: LinuxDisk | None = None
         self._opened: asyncio.Future[Journal] = asyncio.get_running_loop().create_future()
         self._exposition: Exposition | None = None
 
@@ -99,7 +100,7 @@ class _Service:
         """Start, serve, and stop when told to. Raises Fatal."""
         settings = self._settings
         stopping = _stop_signal()
-        disk = LinuxDisk.own(settings.data_dir, self._syncer)
+        disk = self._disk = LinuxDisk.own(settings.data_dir, self._syncer)
         listener, admin_listener = listeners(settings)
         working = asyncio.create_task(self._work(disk))
         self._manager.keep_informed(self._vitals.report)
@@ -175,7 +176,9 @@ class _Service:
     async def _flush_forever(self, journal: Journal) -> None:
         while True:
             await asyncio.sleep(self._settings.sync_interval_s)
-            await journal.flush()
+            began_s = time.perf_counter()
+            if await journal.flush():
+                self._metrics.flush_seconds.observe(time.perf_counter() - began_s)
 
     async def _drain(self) -> None:
         """Answer what was accepted, make it durable, and let go of the journal. Raises JournalFailed.
@@ -208,15 +211,30 @@ class _Service:
 
             self._exposition = Exposition(
                 self._metrics,
-                place=lambda: self._engine.place,
-                waiting=lambda: self._engine.waiting,
-                connections=lambda: self._server.connections,
-                is_ready=lambda: self._unready() is None,
-                segment_bytes=lambda: self._opened.result().segment_bytes,
+                self._look,
                 durability=self._settings.durability,
-                sync_method=self._syncer.method,
+                steps_waiting_max=self._settings.pending_steps_max,
+                connections_max=self._connections_max,
             )
         return self._exposition.text()
+
+    def _look(self) -> State:
+        """Return what the service is like now, whatever state it is in."""
+        place = disk_free_bytes = None
+        with suppress(Recovering):
+            place = self._engine.place
+        with suppress(OSError):  # A disk that is broken is no reason to tell nothing else.
+            disk_free_bytes = self._disk.free_bytes() if self._disk is not None else None
+        return State(
+            place=place,
+            unready=self._unready(),
+            steps_waiting=self._engine.waiting,
+            connections=self._server.connections,
+            segment_bytes=self._opened.result().segment_bytes if self._opened.done() else 0,
+            disk_free_bytes=disk_free_bytes,
+            late_s=self._server.late_s,
+            sync_method=self._syncer.method,
+        )
 
 
 def _in_daemon(function: Callable[[], T]) -> asyncio.Future[T]:

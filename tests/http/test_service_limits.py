@@ -58,7 +58,7 @@ def test_the_connection_idle_longest_makes_room(tmp_path: Path) -> None:
         assert newcomer.ask("GET", "/current").status == 200
         assert first.is_ended()
         assert [client.ask("GET", "/current").status for client in others] == [200, 200]
-        assert gauge(newcomer, 'pex_connections_total{outcome="evicted"}') == 1
+        assert gauge(newcomer, "pex_connections_evicted_total") == 1
 
 
 def test_a_newcomer_is_refused_when_nobody_is_idle(tmp_path: Path) -> None:

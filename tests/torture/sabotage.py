@@ -20,7 +20,7 @@ from pexservice.http.action import Body
 from pexservice.http.answer import Clock
 from pexservice.http.connection import Connection
 from pexservice.http.server import Server
-from pexservice.journal import record, segment, writer
+from pexservice.journal import record, segment
 from pexservice.journal.record import HEADER
 from pexservice.storage.linux import LinuxFile
 from pexservice.storage.syncer import Syncer
@@ -109,7 +109,7 @@ def no_drain() -> Patches:
 
 def small_segments() -> Patches:
     """No safeguard: segments of a few rows, so that rotations are many."""
-    return [patch.object(writer, "SEGMENT_BYTES_MAX", 400)]
+    return [patch(f"pexservice.{module}.SEGMENT_BYTES_MAX", 400) for module in ("journal.writer", "exposition")]
 
 
 def slow_sync() -> Patches:

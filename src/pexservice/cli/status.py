@@ -33,16 +33,18 @@ def status(url: str) -> None:
     time.sleep(_SAMPLE_S)
     after = _metrics(base)
     seconds = time.monotonic() - began_s
-    rate = (after["pex_sequence_total"] - before["pex_sequence_total"]) / seconds
     info = next(name for name in after if name.startswith("pex_info{"))
     labels = info.partition("{")[2].rstrip("}").replace('"', "").replace(",", ", ").replace("=", " ")
-    lines = {
-        "service": base,
-        "health": health,
-        "position": f"{after['pex_position']:.0f}",
-        "digits": f"{after['pex_digits']:.0f}",
-        "sequence": f"{after['pex_sequence_total']:.0f}",
-        "steps/s": f"{rate:.0f}",
+    lines = {"service": base, "health": health}
+    if "pex_sequence_total" in after:  # Else it is still reading its journal.
+        steps = after["pex_sequence_total"] - before.get("pex_sequence_total", after["pex_sequence_total"])
+        lines |= {
+            "position": f"{after['pex_position']:.0f}",
+            "digits": f"{after['pex_digits']:.0f}",
+            "sequence": f"{after['pex_sequence_total']:.0f}",
+            "steps/s": f"{steps / seconds:.0f}",
+        }
+    lines |= {
         "steps waiting": f"{after['pex_steps_waiting']:.0f}",
         "connections": f"{after['pex_connections_open']:.0f}",
         "memory": f"{after.get('process_resident_memory_bytes', 0) / 2**20:.0f} MiB",

@@ -14,7 +14,7 @@ from typing import Final
 
 from pexservice.errors import BadRequest, NotApplied
 from pexservice.http.request import Request
-from pexservice.limits import TICK_S_MAX
+from pexservice.limits import SWEEP_PERIOD_S, TICK_S_MAX
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _END_OF_HEAD: Final = b"\r\n\r\n"
@@ -31,13 +31,17 @@ class Clock:
         """Seconds that the service was running, for deadlines. While it was suspended, no client was late."""
         self.date = ""
         """Wall clock, for the Date field (RFC 9110, 6.6.1)."""
+        self.late_s = 0.0
+        """By how much sweeps came late, in all: while the event loop was busy, or the process suspended."""
         self._ticked_s = time.monotonic()
         self.tick()
 
     def tick(self) -> None:
         """Read the clocks."""
         ticked_s = time.monotonic()
-        self.now_s += min(ticked_s - self._ticked_s, TICK_S_MAX)
+        passed_s = ticked_s - self._ticked_s
+        self.now_s += min(passed_s, TICK_S_MAX)
+        self.late_s += max(0.0, passed_s - SWEEP_PERIOD_S)
         self._ticked_s = ticked_s
         self.date = formatdate(usegmt=True)
 

@@ -101,6 +101,11 @@ class Server:
         """How many connections there are."""
         return len(self._connections)
 
+    @property
+    def late_s(self) -> float:
+        """As `Clock.late_s`."""
+        return self._shared.clock.late_s
+
     def start(self, listener: socket.socket) -> None:
         """Begin to accept."""
         listener.setblocking(False)

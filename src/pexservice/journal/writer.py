@@ -130,12 +130,14 @@ class Journal:
             self._full = False
         return None
 
-    async def flush(self) -> None:
-        """Sync what `commit` only wrote. Raises JournalFailed."""
+    async def flush(self) -> bool:
+        """Sync what `commit` only wrote; tell whether there was anything. Raises JournalFailed."""
         async with self._flushing:
-            if self._unsynced and self._file is not None:
-                self._unsynced = False
-                await self._outcome(self._file.sync())
+            if not self._unsynced or self._file is None:
+                return False
+            self._unsynced = False
+            await self._outcome(self._file.sync())
+            return True
 
     async def close(self) -> None:
         """As `Store.close`. Raises JournalFailed."""

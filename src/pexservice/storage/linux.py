@@ -119,6 +119,11 @@ class LinuxDisk:
         assert self._syncer is not None, "a directory opened for reading"
         return self._syncer.sync(self._fd, is_directory=True)
 
+    def free_bytes(self) -> int:
+        """Return how many bytes this user may still write to the file system, quotas left aside (statvfs(3))."""
+        found = os.fstatvfs(self._fd)
+        return found.f_bavail * found.f_frsize
+
     def close(self) -> None:
         """Let go of the directory, and of its lock."""
         if self._lock is not None:
