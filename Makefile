@@ -4,6 +4,7 @@
 #   make all      as root: install it as a service of systemd, or bring that up to date
 #   make roll-back  as root: go back to the version before; make uninstall: remove all but the data
 #   make test     run the tests
+#   make test-alerts  see each alert fire by its fault, with a real Prometheus, as root
 #   make check    everything else that CI checks: formatting, lint, types, layering
 #   make torture  attack the service for an hour or two, as root; resume with SEED=n
 #   make torture-short  the same in some minutes, as CI does
@@ -24,7 +25,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run all roll-back uninstall test test-systemd test-systemd-deps check torture torture-short bench bench-deps \
+.PHONY: run all roll-back uninstall test test-alerts test-systemd test-systemd-deps check torture torture-short bench bench-deps \
   format lock clean test-deps dist test-proxy image test-image image-deps
 
 run: $(VENV)/.run
@@ -38,6 +39,10 @@ roll-back uninstall:
 
 test: $(VENV)/.dev
 	$(BIN)/pytest -n auto --dist worksteal
+
+# They wait most of the time; more at once than this and the faults get in each other's way.
+test-alerts: $(VENV)/.dev
+	$(BIN)/pytest -m alerts -n 6 tests/watching
 
 test-systemd: $(VENV)/.dev test-systemd-deps
 	@PYTHONPATH=tests $(BIN)/python -m machine

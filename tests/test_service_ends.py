@@ -11,7 +11,7 @@ from pathlib import Path
 from pexservice.limits import DRAIN_COLD_S, DRAIN_TIMEOUT_S, SWEEP_PERIOD_S
 from support.client import Client
 from support.messages import NEXT
-from support.process import HANG_S, command, environment, serving, wait_until
+from support.process import HANG_S, command, environment, run, serving, wait_until
 
 
 def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
@@ -82,6 +82,12 @@ def test_a_stop_does_not_wait_for_recovery(tmp_path: Path) -> None:
             assert (refused.status, json.loads(refused.body)["type"]) == (503, "urn:pexservice:problem:recovering")
             assert client.ask("GET", "/readyz").status == 503
             assert client.ask("GET", "/livez").status == 200
+            metrics = client.ask("GET", "/metrics").body.decode()
+            assert 'pex_unready{reason="recovering"} 1.0' in metrics
+            assert "pex_sequence_total" not in metrics
+            shown = run("status", PEXSERVICE_URL=f"http://127.0.0.1:{service.port}")
+            assert shown.returncode == 1
+            assert "reading its journal" in shown.stdout
         began_s = time.monotonic()
         assert service.stop() == 0
         assert time.monotonic() - began_s < DRAIN_TIMEOUT_S / 2

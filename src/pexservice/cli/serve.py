@@ -101,7 +101,7 @@ def serve(log_format: Any, log_level: str, **given: Any) -> None:
     try:
         service.serve(settings)
     except Fatal as error:
-        service.log.critical(str(error), exit_status=error.exit_status)
+        service.log.critical("cannot go on", error=str(error), exit_status=error.exit_status)
         raise click.exceptions.Exit(error.exit_status) from error
     except Exception as error:
         service.log.critical("unexpected error, a defect of this program", defect=defect(error))
