@@ -1,16 +1,21 @@
 """The counts and the state as Prometheus text, made when somebody asks.
 
-The idea: a scrape must work when nothing else does, since that is when it matters. It tells what is known: before the
-journal is read, nothing about it; without a descriptor to spare, nothing that the kernel tells of the process.
+The idea: a scrape must work when nothing else does, since that is when it matters, and cost the same however much there
+is. It tells what is known: before the journal is read, nothing about it; without a descriptor to spare, not the memory.
 `docs/watching.md` explains every name.
 """
 
+import os
 import platform
+import resource
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from pexservice import __version__
@@ -19,7 +24,10 @@ from pexservice.fibonacci import digits_max
 from pexservice.limits import SEGMENT_BYTES_MAX, UNSENT_BYTES_MAX
 from pexservice.metrics import Histogram, Metrics, State
 
-_UNREADY = (Recovering, JournalFull, Draining)
+_UNREADY: Final = (Recovering, JournalFull, Draining)
+_STATM: Final = Path("/proc/self/statm")
+_DESCRIPTORS: Final = Path("/proc/self/fd")
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 class Exposition(Collector):
@@ -42,7 +50,6 @@ class Exposition(Collector):
         self._connections_max = connections_max
         self._registry = CollectorRegistry()
         self._registry.register(self)
-        ProcessCollector(registry=self._registry)
 
     def text(self) -> str:
         """Return the exposition."""
@@ -55,7 +62,7 @@ class Exposition(Collector):
         yield from self._steps(state)
         yield from self._clients(state)
         yield from self._storage(state)
-        yield CounterMetricFamily("pex_loop_late_seconds", "By how much the event loop was late, in all.", state.late_s)
+        yield from self._process(state)
 
     def _info(self, state: State) -> Metric:
         labels = {
@@ -114,6 +121,24 @@ class Exposition(Collector):
         if state.disk_free_bytes is not None:
             text = "Free space of the file system of the journal."
             yield GaugeMetricFamily("pex_disk_free_bytes", text, state.disk_free_bytes)
+
+    def _process(self, state: State) -> Iterator[Metric]:
+        """Tell of the process by the names that all exporters use.
+
+        PERF: `ProcessCollector` counts descriptors by listing them, 9 ms with 10,000 connections, which all wait.
+        """
+        started_s = self._metrics.started_s
+        yield GaugeMetricFamily("process_start_time_seconds", "When the process started, since 1970.", started_s)
+        yield CounterMetricFamily("process_cpu_seconds", "Processor time used.", time.process_time())
+        with suppress(OSError):
+            resident_bytes = int(_STATM.read_text("ascii").split()[1]) * _PAGE_BYTES
+            yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", resident_bytes)
+        descriptors = _DESCRIPTORS.stat().st_size  # 0 before Linux 6.2.
+        if descriptors:
+            yield GaugeMetricFamily("process_open_fds", "Open descriptors.", descriptors)
+        descriptors_max, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        yield GaugeMetricFamily("process_max_fds", "How many descriptors may be open.", descriptors_max)
+        yield CounterMetricFamily("pex_loop_late_seconds", "By how much the event loop was late, in all.", state.late_s)
 
 
 def _counter(name: str, text: str, label: str, counts: dict[str, int]) -> CounterMetricFamily:

@@ -4,6 +4,7 @@ The idea: on the hot path a count is a plain integer (52 ns; `prometheus_client.
 is done once a group. `exposition.py` turns the integers into Prometheus text when somebody asks.
 """
 
+import time
 from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -60,6 +61,8 @@ class Metrics:
     unsent_bytes: int = 0
     """Bytes of answers that clients have yet to take, over all connections that fell behind."""
     recovery_seconds: float = 0.0
+    started_s: float = field(default_factory=time.time)
+    """When the process started, to a fraction of a second, since 1970."""
 
     def count_group(self, steps: bytes, seconds: float) -> None:
         """Count a group that was committed."""

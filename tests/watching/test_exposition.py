@@ -17,9 +17,12 @@ from pexservice import __version__
 from support.client import Client
 from support.process import Service, serving, wait_until
 from support.prometheus import tool
+from torture.vitals import cpu_s, descriptors, memory
 
 _DOCS: Final = Path(__file__).parents[2] / "docs" / "watching.md"
 _ROW: Final = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
+_COUNTS_DESCRIPTORS: Final = Path("/proc/self/fd").stat().st_size > 0
+"""Since Linux 6.2."""
 _TYPE: Final = re.compile(r"^# TYPE (\w+) (\w+)$", re.MULTILINE)
 
 
@@ -66,7 +69,8 @@ def test_every_metric_is_explained(client: Client) -> None:
     shown = {(name, kind, frozenset(labels[name])) for name, kind in _TYPE.findall(text)}
     section = _DOCS.read_text("utf-8").partition("\n## Metrics\n")[2].partition("\n## ")[0]
     explained = {(name, kind, frozenset(re.findall(r"`(\w+)`", names))) for name, kind, names in _ROW.findall(section)}
-    assert shown == explained
+    unknown = set() if _COUNTS_DESCRIPTORS else {("process_open_fds", "gauge", frozenset[str]())}
+    assert shown == explained - unknown
 
 
 def test_bounds_are_those_that_hold(client: Client) -> None:
@@ -106,15 +110,26 @@ def test_free_space_is_that_of_the_file_system(client: Client, tmp_path: Path) -
 
 
 def test_a_scrape_needs_no_descriptor(tmp_path: Path) -> None:
-    """Without a descriptor to spare, all is shown but what the kernel tells of the process."""
+    """Without a descriptor to spare, all is shown but the memory."""
     with serving(tmp_path / "data") as service, service.connect() as client:
         before = _samples(client)
         _, hard = resource.prlimit(service.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (3, hard))
         during = _samples(client)
-        assert {name for name in before if not name.startswith("process_")} <= during.keys()
-        assert "process_open_fds" not in during
-        assert during["pex_ready"] == 1
+        assert before.keys() - during.keys() == {"process_resident_memory_bytes"}
+        assert (during["pex_ready"], during["process_max_fds"]) == (1, 3)
+
+
+def test_the_process_is_as_the_kernel_says(tmp_path: Path) -> None:
+    """Start, processor time, memory and descriptors are those that others see, too."""
+    began_s = time.time()
+    with serving(tmp_path / "data") as service, service.connect() as client:
+        shown = _samples(client)
+        assert began_s <= shown["process_start_time_seconds"] <= time.time()
+        assert 0 < shown["process_cpu_seconds_total"] <= cpu_s(service) + 0.02  # Which counts in hundredths.
+        assert shown["process_resident_memory_bytes"] == pytest.approx(memory(service).rss_bytes, rel=0.05)
+        assert not _COUNTS_DESCRIPTORS or shown["process_open_fds"] == descriptors(service)
+        assert shown["process_max_fds"] == resource.prlimit(service.pid, resource.RLIMIT_NOFILE)[0]
 
 
 def test_a_stopped_process_was_late(tmp_path: Path) -> None:
