@@ -23,20 +23,24 @@ def _alerts() -> list[str]:
     return re.findall(r"- alert: (\w+)", RULES.read_text("utf-8"))
 
 
-def _expressions(part: Any) -> Iterator[str]:
-    """Return every expression of a dashboard, wherever it is."""
+def _found(part: Any, *names: str) -> Iterator[Any]:
+    """Return every value in a dashboard that has one of these names."""
     if isinstance(part, dict):
         for name, value in part.items():
-            if name in {"expr", "definition"} and isinstance(value, str):
+            if name in names:
                 yield value
-            yield from _expressions(value)
+            yield from _found(value, *names)
     elif isinstance(part, list):
         for each in part:
-            yield from _expressions(each)
+            yield from _found(each, *names)
 
 
 def _dashboard() -> Any:
     return json.loads(_DASHBOARD.read_text("utf-8"))
+
+
+def _expressions() -> list[str]:
+    return list(_found(_dashboard(), "expr", "definition"))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +56,7 @@ def test_promtool_agrees(arguments: list[str]) -> None:
 
 def test_the_expressions_of_the_dashboard_are_valid(tmp_path: Path) -> None:
     """Prometheus can read every expression, once Grafana has put in what it puts in."""
-    expressions = [each for each in _expressions(_dashboard()) if not each.startswith("label_values(")]
+    expressions = [each for each in _expressions() if not each.startswith("label_values(")]
     assert len(expressions) > 20
     rules = [
         {"record": f"expression_{number}", "expr": each.replace("$__rate_interval", "1m")}
@@ -70,18 +74,14 @@ def test_every_metric_that_is_used_exists(tmp_path: Path) -> None:
         assert client.ask("GET", "/livez").status == 200
         text = client.ask("GET", "/metrics").body.decode("ascii")
     exposed = set(re.findall(r"^(\w+)[ {]", text, re.MULTILINE))
-    used = "\n".join([RULES.read_text("utf-8"), _TESTS.read_text("utf-8"), *_expressions(_dashboard())])
+    used = "\n".join([RULES.read_text("utf-8"), _TESTS.read_text("utf-8"), *_expressions()])
     assert set(_METRIC.findall(used)) <= exposed | {"process_open_fds"}  # Linux 6.2 and later tell it.
 
 
 def test_every_metric_that_matters_is_on_the_dashboard() -> None:
     """Of what docs/watching.md explains, the dashboard leaves out only what says little."""
     explained = set(re.findall(r"^\| `((?:pex|process)_\w+)`", _DOCS.read_text("utf-8"), re.MULTILINE))
-    shown = {
-        re.sub("_(bucket|sum|count)$", "", name)
-        for each in _expressions(_dashboard())
-        for name in _METRIC.findall(each)
-    }
+    shown = {re.sub("_(bucket|sum|count)$", "", name) for each in _expressions() for name in _METRIC.findall(each)}
     assert explained - shown == {"pex_recovery_seconds"}
 
 
@@ -89,12 +89,13 @@ def test_the_dashboard_asks_the_data_source_that_is_chosen() -> None:
     """Panels have titles, units and places of their own, and all ask the source that the variable names."""
     dashboard = _dashboard()
     assert [each["name"] for each in dashboard["templating"]["list"]] == ["datasource", "instance"]
+    for source in _found(dashboard, "datasource"):
+        assert source == {"type": "prometheus", "uid": "${datasource}"}
     taken: set[tuple[int, int]] = set()
     for panel in dashboard["panels"]:
         assert panel["title"]
         assert panel["fieldConfig"]["defaults"]["unit"]
-        sources = [panel["datasource"], *(target["datasource"] for target in panel["targets"])]
-        assert all(source == {"type": "prometheus", "uid": "${datasource}"} for source in sources)
+        assert [target["datasource"] for target in panel["targets"]]
         at = panel["gridPos"]
         cells = {(at["x"] + x, at["y"] + y) for x in range(at["w"]) for y in range(at["h"])}
         assert not cells & taken, f"{panel['title']} lies over another panel"
