@@ -26,7 +26,7 @@ def _calls() -> set[tuple[str, str, frozenset[str]]]:
                 ):
                     event = node.args[0]
                     assert isinstance(event, ast.Constant), f"{path}:{node.lineno}: an event that is no stable name"
-                    found.add((str(event.value), level, frozenset(str(each.arg) for each in node.keywords)))
+                    found.add((str(event.value), level, frozenset(each.arg for each in node.keywords if each.arg)))
     return found
 
 
