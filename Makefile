@@ -25,8 +25,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run all roll-back uninstall test test-alerts test-systemd test-systemd-deps check torture torture-short bench bench-deps \
-  format lock clean test-deps dist test-proxy image test-image image-deps
+.PHONY: run all roll-back uninstall test test-alerts test-systemd test-systemd-deps check torture torture-short bench \
+  bench-deps format lock clean test-deps dist test-proxy image test-image image-deps
 
 run: $(VENV)/.run
 	@exec $(BIN)/pexservice serve --data-dir data
