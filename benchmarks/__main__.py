@@ -65,7 +65,7 @@ def _measure(console: Console, effort: Effort, only: tuple[str, ...]) -> Results
         console=console,
         refresh_per_second=2,
     )
-    with placements(data, skipped) as places, progress:
+    with placements(skipped) as places, progress:
         peers = available(build, data, places[0], skipped)
         todo = list(tasks(places, _loads(build, only, skipped), peers, effort))
         bar = progress.add_task("rounds", total=len(todo))

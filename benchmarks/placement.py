@@ -1,8 +1,7 @@
 """Which core runs what, and within how much memory.
 
 The idea: with the server alone on one core its cost is not mixed with that of the load, and its throughput is that of
-one core. It is the core from which a sync is fastest, most likely the one that the disk interrupts. The second set-up
-is the smallest machine of the original: one core and 512 MiB for everything.
+one core. The second set-up is the smallest machine of the original: one core and 512 MiB for everything.
 """
 
 import os
@@ -11,8 +10,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-from benchmarks.machine import sync_us
 
 TWO_CORES: Final = "two cores"
 ONE_CORE: Final = "one core"
@@ -46,13 +43,13 @@ class Placement:
 
 
 @contextmanager
-def placements(data: Path, skipped: list[str]) -> Iterator[list[Placement]]:
+def placements(skipped: list[str]) -> Iterator[list[Placement]]:
     """Give the set-ups that this machine allows, and add to `skipped` why one is not as it should be.
 
-    `data` is a directory on the disk of the services. Within the block this process keeps to the core of the load.
+    Within the block this process keeps to the core of the load.
     """
     allowed = os.sched_getaffinity(0)
-    server_cpu, *others = sorted(allowed, key=lambda cpu: _sync_us_from(cpu, data))
+    server_cpu, *others = sorted(allowed)
     found = []
     if others:
         os.sched_setaffinity(0, {others[0]})
@@ -70,11 +67,6 @@ def placements(data: Path, skipped: list[str]) -> Iterator[list[Placement]]:
         if cgroup is not None:
             with suppress(OSError):  # Something in it still ends.
                 cgroup.rmdir()
-
-
-def _sync_us_from(cpu: int, data: Path) -> float:
-    os.sched_setaffinity(0, {cpu})
-    return sync_us(data)
 
 
 def _make_cgroup() -> Path | None:

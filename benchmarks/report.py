@@ -30,10 +30,9 @@ _METHOD: Final = """\
 - **Interleaved.** In each of {rounds} rounds every load runs once on every peer, on a fresh process with fresh data,
   the order of the peers turning: {ab_requests} requests by `ab`, {seconds} s by the others. Figures are medians of the
   rounds, in brackets least and largest; a ratio is taken within a round before the median.
-- **Placed.** The server has one core, the one from which a sync is fastest, the load generator another. CPU is the
-  processor time of the peer's processes, user and system, per answer with 2xx; Redis counts with FastAPI. The kernel's
-  own threads, which finish the syncs, are not in it: "rest of its core" below shows them, together with whatever else
-  the machine did.
+- **Placed.** The server has one core, the load generator another. CPU is the processor time of the peer's processes,
+  user and system, per answer with 2xx; Redis counts with FastAPI. The kernel's own threads, which finish the syncs, are
+  not in it: "rest of its core" below shows them, together with whatever else the machine did.
 - **Comparable.** `/next` walks up and answers grow, while the original's wrap at 2⁶⁴. `ab`, as in the original's
   README, therefore ends at position {ab_requests}, where an answer of pexservice is up to a hundred times as long.
   Under `wrk` one request of a hundred is `/reset`, so that every peer stays low. `/previous` at position 0 gives
