@@ -192,6 +192,19 @@ def test_the_manager_hears_of_start_state_and_stop(manager: Manager) -> None:
         assert service.wait() == 0
 
 
+def test_the_first_report_counts_no_steps_of_earlier_lives(manager: Manager) -> None:
+    """Ready on a history of some steps, it tells a rate of none."""
+    for sequence in (0, 1):
+        with manager.starting("from pexservice.cli import main; main()") as service:
+            ready = manager.hear_until("READY")[-1]
+            assert ready["STATUS"] == f"Sequence {sequence}, position {sequence}, 0 steps/s."
+            with service.connect() as client:
+                client.ask("POST", "/next")
+            service.send_signal(signal.SIGTERM)
+            manager.hear_until("STOPPING")
+            assert service.wait() == 0
+
+
 def test_the_watchdog_is_fed_while_the_disk_hangs(manager: Manager) -> None:
     """A group that stays at the disk for many periods is the disk's business: no restart would help."""
     with manager.starting(_DISK_THAT_HANGS) as service:

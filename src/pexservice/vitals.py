@@ -8,6 +8,7 @@ helps. So that alone withholds the watchdog's food. Every report is complete: th
 
 import time
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import structlog
@@ -26,7 +27,7 @@ class Vitals:
         self._engine = engine
         self._is_draining = is_draining
         self._stalled_at: int | None = None
-        self._told = (0, time.monotonic())
+        self._told: tuple[int, float] | None = None
 
     def report(self) -> list[str]:
         """Return the assignments that tell the state as of now."""
@@ -38,8 +39,10 @@ class Vitals:
 
     def _status(self) -> str:
         place, refusal = self._engine.place, self._engine.refusal
-        (sequence, told_s), self._told = self._told, (place.sequence, time.monotonic())
-        rate = (place.sequence - sequence) / (self._told[1] - told_s)
+        now_s = time.monotonic()
+        sequence, told_s = self._told or (place.sequence, -inf)  # The first report has no steps behind it.
+        self._told = place.sequence, now_s
+        rate = (place.sequence - sequence) / (now_s - told_s)
         text = f"Sequence {place.sequence}, position {place.position}, {rate:.0f} steps/s"
         return f"{text}; steps are refused: {refusal.code}." if refusal else f"{text}."
 
