@@ -93,7 +93,7 @@ class Engine(Generic[A]):
 
     @property
     def waiting(self) -> int:
-        """Steps submitted and not yet answered."""
+        """Steps submitted and not yet durable."""
         return len(self._tickets) + self._in_flight
 
     @property

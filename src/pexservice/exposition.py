@@ -24,6 +24,8 @@ from pexservice.fibonacci import digits_max
 from pexservice.limits import SEGMENT_BYTES_MAX, UNSENT_BYTES_MAX
 from pexservice.metrics import Histogram, Metrics, State
 
+_STATUSES: Final = frozenset({200, 204, 304, 400, 401, 403, 404, 405, 408, 413, 414, 417, 431, 501, 503, 505})
+"""Shown from the start: Prometheus cannot tell the increase of a count that appears with its first event."""
 _UNREADY: Final = (Recovering, JournalFull, Draining)
 _STATM: Final = Path("/proc/self/statm")
 _DESCRIPTORS: Final = Path("/proc/self/fd")
@@ -95,12 +97,12 @@ class Exposition(Collector):
     def _clients(self, state: State) -> Iterator[Metric]:
         metrics = self._metrics
         yield _counter("pex_refused", "Requests turned away with 503, by reason.", "reason", metrics.refused)
-        answers = {str(status): count for status, count in enumerate(metrics.answers) if count}
+        answers = {str(status): count for status, count in enumerate(metrics.answers) if count or status in _STATUSES}
         yield _counter("pex_answers", "Answers, by status.", "status", answers)
         for name, text, count in (
             ("accepted", "Connections accepted.", metrics.connections_accepted),
             ("evicted", "Idle connections closed to make room for another.", metrics.connections_evicted),
-            ("refused", "Connections closed at once, as none was idle.", metrics.connections_refused),
+            ("turned_away", "Connections closed at once, as none was idle.", metrics.connections_turned_away),
         ):
             yield CounterMetricFamily(f"pex_connections_{name}", text, count)
         yield GaugeMetricFamily("pex_connections_open", "Open connections.", state.connections)

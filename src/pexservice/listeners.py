@@ -3,14 +3,17 @@
 The idea: a socket that the service manager passed comes first. It outlives the service, so a restart refuses nobody.
 """
 
+import errno
 import socket
+import stat
+from pathlib import Path
 
 import structlog
 
 from pexservice import systemd
 from pexservice.config import Settings
-from pexservice.errors import WrongSockets
-from pexservice.http.server import bind
+from pexservice.errors import AddressUnavailable, NotPermitted, WrongSockets
+from pexservice.limits import BACKLOG
 
 log = structlog.get_logger()
 
@@ -35,7 +38,60 @@ def listeners(settings: Settings) -> tuple[socket.socket, socket.socket | None]:
     return passed.popitem()[1], admin
 
 
-def address(listener: socket.socket) -> str:
+def bind(host: str, port: int, uds: Path | None) -> socket.socket:
+    """Return a socket that listens, so that the kernel holds connections until they are accepted.
+
+    Raises AddressUnavailable, NotPermitted.
+    """
+    name = f"[{host}]" if ":" in host else host
+    where = f"unix:{uds}" if uds else f"{name}:{port}"
+    try:
+        if uds:
+            return _bind_unix(uds)
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except PermissionError as error:
+        message = f"may not listen on {where}: {error.strerror}. Ports below 1024 need the right to."
+        raise NotPermitted(message) from error
+    except OSError as error:
+        hint = "Another process listens there." if error.errno == errno.EADDRINUSE else "Choose another address."
+        message = f"cannot listen on {where}: {error.strerror}. {hint}"
+        raise AddressUnavailable(message) from error
+    return listener
+
+
+def _bind_unix(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and not _is_served(path):
+            path.unlink()  # Left behind by a process that was killed.
+        listener.bind(str(path))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _is_served(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return False
+    return True
+
+
+def whereabouts(listener: socket.socket) -> str:
     """Return where a listener is reached: a URL, or `unix:` and a path."""
     name = listener.getsockname()
     if listener.family == socket.AF_UNIX:

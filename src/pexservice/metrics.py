@@ -57,7 +57,7 @@ class Metrics:
     """Answers, by status code."""
     connections_accepted: int = 0
     connections_evicted: int = 0
-    connections_refused: int = 0
+    connections_turned_away: int = 0
     unsent_bytes: int = 0
     """Bytes of answers that clients have yet to take, over all connections that fell behind."""
     recovery_seconds: float = 0.0

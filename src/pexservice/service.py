@@ -42,7 +42,7 @@ from pexservice.limits import (
     RESERVED_DESCRIPTORS,
     STOP_PATIENCE_S,
 )
-from pexservice.listeners import address, is_local, listeners
+from pexservice.listeners import is_local, listeners, whereabouts
 from pexservice.metrics import Metrics, State
 from pexservice.storage.linux import LinuxDisk
 from pexservice.storage.syncer import Syncer
@@ -127,14 +127,14 @@ class _Service:
         self._server.start(listener)
         more = {}
         if admin_listener is not None:
-            self._server_of(ADMIN_PATHS, ADMIN_CONNECTIONS_MAX).start(admin_listener)
-            more["admin"] = address(admin_listener)
+            self._server_of(ADMIN_PATHS, ADMIN_CONNECTIONS_MAX).start(admin_listener)  # The event loop keeps it.
+            more["admin"] = whereabouts(admin_listener)
         steps = "need a token" if self._access.needs_token else "open to everyone"
-        log.info("listening", where=address(listener), **more, steps=steps)
+        log.info("listening", where=whereabouts(listener), **more, steps=steps)
         if not self._access.needs_token and not is_local(listener):
             log.warning(
                 "whoever reaches this address can step and reset the walk",
-                where=address(listener),
+                where=whereabouts(listener),
                 hint="give --token-file, or listen on 127.0.0.1 or a Unix socket",
             )
 

@@ -5,79 +5,21 @@ so a request costs no timer. When all places are taken, the connection that has 
 """
 
 import asyncio
-import errno
 import socket
-import stat
 from collections import deque
-from pathlib import Path
 
 import structlog
 
-from pexservice.errors import AddressUnavailable, NotPermitted
 from pexservice.http.connection import Connection, Shared
 from pexservice.http.transport import Poller
-from pexservice.limits import BACKLOG, DRAIN_COLD_S, DRAIN_IDLE_S, SWEEP_PERIOD_S
+from pexservice.limits import DRAIN_COLD_S, DRAIN_IDLE_S, SWEEP_PERIOD_S
 
 log = structlog.get_logger()
 
 _ACCEPTS = 4
-"""How many connections are accepted in one go, before it is seen to that there is room for them: few beside
-RESERVED_DESCRIPTORS."""
+"""How many newcomers are accepted in one go, before those who are there get their turn again."""
 _VICTIMS = 64
 """How many idle connections are looked up in one go when places run out."""
-
-
-def bind(host: str, port: int, uds: Path | None) -> socket.socket:
-    """Return a socket that listens, so that the kernel holds connections until they are accepted.
-
-    Raises AddressUnavailable, NotPermitted.
-    """
-    name = f"[{host}]" if ":" in host else host
-    where = f"unix:{uds}" if uds else f"{name}:{port}"
-    try:
-        if uds:
-            return _bind_unix(uds)
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(BACKLOG)
-        except OSError:
-            listener.close()
-            raise
-    except PermissionError as error:
-        message = f"may not listen on {where}: {error.strerror}. Ports below 1024 need the right to."
-        raise NotPermitted(message) from error
-    except OSError as error:
-        hint = "Another process listens there." if error.errno == errno.EADDRINUSE else "Choose another address."
-        message = f"cannot listen on {where}: {error.strerror}. {hint}"
-        raise AddressUnavailable(message) from error
-    return listener
-
-
-def _bind_unix(path: Path) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and not _is_served(path):
-            path.unlink()  # Left behind by a process that was killed.
-        listener.bind(str(path))
-        listener.listen(BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def _is_served(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            return False
-    return True
 
 
 class Server:
@@ -199,7 +141,7 @@ class Server:
                 self._connections.discard(victim)
                 victim.close()
                 return
-        self._shared.metrics.connections_refused += 1
+        self._shared.metrics.connections_turned_away += 1
         if now_s != self._refusal_logged_at_s:
             self._refusal_logged_at_s = now_s
             log.warning("connection refused, none is idle", connections=self._connections_max)
