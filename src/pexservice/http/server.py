@@ -16,7 +16,7 @@ from pexservice.limits import DRAIN_COLD_S, DRAIN_IDLE_S, SWEEP_PERIOD_S
 
 log = structlog.get_logger()
 
-_ACCEPTS = 4
+_ACCEPTS = 16
 """How many newcomers are accepted in one go, before those who are there get their turn again."""
 _VICTIMS = 64
 """How many idle connections are looked up in one go when places run out."""
