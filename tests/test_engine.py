@@ -35,6 +35,7 @@ class Caller:
 
     def __init__(self) -> None:
         self.told: list[bytes | NotApplied] = []
+        self.is_aborted = False
 
     def deliver(self, asked: Asked, answer: bytes) -> None:
         """As `engine.Caller`."""
@@ -43,6 +44,10 @@ class Caller:
     def refuse(self, asked: Asked, error: NotApplied) -> None:
         """As `engine.Caller`."""
         self.told.append(error)
+
+    def abort(self) -> None:
+        """As `engine.Caller`."""
+        self.is_aborted = True
 
 
 Scenario = Callable[[Engine[Asked], MemoryStore, Caller], Awaitable[None]]
@@ -221,18 +226,28 @@ def test_a_failed_store_leaves_its_group_unanswered() -> None:
 
 
 def test_one_caller_s_defect_is_not_the_others(capsys: pytest.CaptureFixture[str]) -> None:
-    """A caller that raises when it is told is logged without what it said, and the others of its group are told."""
+    """A caller that raises when it is told is logged without what it said and aborted; the others are told."""
 
     class Broken(Caller):
         def deliver(self, asked: Asked, answer: bytes) -> None:
             raise KeyError(answer)
 
-    async def scenario(engine: Engine[Asked], _store: MemoryStore, caller: Caller) -> None:
-        for each in (caller, Broken(), caller):
-            engine.submit(NEXT, Asked(), each)
-        await engine.drained()
+        def refuse(self, asked: Asked, error: NotApplied) -> None:
+            raise KeyError(error)
 
-    assert play(scenario, MemoryStore()).told == [b"1 1 1", b"3 3 2"]
+    broken = Broken()
+
+    async def scenario(engine: Engine[Asked], store: MemoryStore, caller: Caller) -> None:
+        for store.refusal in (None, JournalFull("full")):
+            broken.is_aborted = False
+            for each in (caller, broken, caller):
+                engine.submit(NEXT, Asked(), each)
+            await settled()
+            assert broken.is_aborted
+
+    first, second, *refused = play(scenario, MemoryStore()).told
+    assert (first, second) == (b"1 1 1", b"3 3 2")
+    assert [type(error) for error in refused] == [JournalFull, JournalFull]
     logged = capsys.readouterr().out
     assert "KeyError at test_engine.py" in logged
     assert "2 2 1" not in logged

@@ -63,6 +63,10 @@ class Caller(Protocol[A_contra]):
         """Take note that the step was not taken."""
         ...
 
+    def abort(self) -> None:
+        """Expect nothing more: one of the above met a defect, and what came next would be taken for its answer."""
+        ...
+
 
 class Engine(Generic[A]):
     """Commits the steps of many callers through one store, and shows what is durable."""
@@ -205,7 +209,7 @@ class Engine(Generic[A]):
             try:
                 caller.deliver(asked, answer)
             except Exception as error:  # noqa: BLE001 - a defect that one caller meets must not be all callers' end.
-                log.error("an answer could not be delivered", defect=defect(error))
+                _abort(caller, error)
 
     def _render(self, start: Place, steps: bytes, tickets: list[tuple[A, Caller[A]]]) -> tuple[list[bytes], Place]:
         """Return the answers to a group that began at `start`, and where it ends."""
@@ -231,7 +235,10 @@ class Engine(Generic[A]):
         waiting, self._tickets, self._steps = self._tickets, [], bytearray()
         self._settle(self._valued)
         for asked, caller in tickets + waiting:
-            caller.refuse(asked, error)
+            try:
+                caller.refuse(asked, error)
+            except Exception as unexpected:  # noqa: BLE001 - as above.
+                _abort(caller, unexpected)
 
     async def _heal(self, store: Store, refusal: NotApplied) -> None:
         await asyncio.sleep(HEAL_PERIOD_S)
@@ -242,3 +249,8 @@ class Engine(Generic[A]):
 
 def _valued(tickets: list[tuple[A, Caller[A]]]) -> int:
     return sum(asked.carries_value for asked, _ in tickets)
+
+
+def _abort(caller: Caller[A], error: Exception) -> None:
+    log.error("an answer could not be delivered", defect=defect(error))
+    caller.abort()

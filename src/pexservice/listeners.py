@@ -54,6 +54,7 @@ def bind(host: str, port: int, uds: Path | None) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # Who connects inherits it.
             listener.bind(address)
             listener.listen(BACKLOG)
         except OSError:

@@ -1,9 +1,10 @@
 """Transports over real sockets, with a protocol that keeps what it is told."""
 
 import asyncio
+import resource
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import uvloop
@@ -143,6 +144,68 @@ def test_a_reader_that_catches_up_is_told_of() -> None:
             assert protocol.transport.get_write_buffer_size() == 0
 
     run(scene)
+
+
+def test_what_is_held_is_bounded() -> None:
+    """Answers that are held for each other are written once they are long together, whoever holds them."""
+
+    async def scene(poller: Poller) -> None:
+        protocol = Told()
+        with connected(poller, protocol) as client:
+            while "pause" not in protocol.events:
+                protocol.transport.hold(bytes(1000))
+            assert protocol.transport.get_write_buffer_size() <= 2 * WRITE_BUFFER_BYTES_MAX
+            client.close()
+
+    run(scene)
+
+
+def test_a_defect_ends_one_connection(capsys: pytest.CaptureFixture[str]) -> None:
+    """A protocol that raises is closed with a reset, since its next answer would be taken for the missing one."""
+
+    class Broken(Told):
+        def data_received(self, data: bytes) -> None:
+            raise KeyError(data)
+
+    async def scene(poller: Poller) -> None:
+        broken, sound = Broken(), Told()
+        with connected(poller, broken) as first, connected(poller, sound) as second:
+            first.send(b"secret")
+            second.send(b"question")
+            poller.look()
+            assert broken.events == ["lost"]
+            assert sound.received == b"question"
+            with pytest.raises(ConnectionResetError):
+                await receive_all(first)
+
+    run(scene)
+    logged = capsys.readouterr().out
+    assert "KeyError at test_transport.py" in logged
+    assert "secret" not in logged
+
+
+def test_a_look_sees_every_connection() -> None:
+    """However many are ready, none is left out: who looks takes the others for idle."""
+    count = 1500  # More than select.epoll tells in one go, left to itself.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2 * count + 100:
+        pytest.skip("not enough descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * count + 100), hard))
+
+    async def scene(poller: Poller) -> None:
+        protocols = [Told() for _ in range(count)]
+        with ExitStack() as stack:
+            for protocol in protocols:
+                client, served = socket.socketpair()
+                stack.enter_context(client)
+                poller.adopt(served, protocol)
+                stack.callback(protocol.transport.abort)
+                client.send(b"question")
+            poller.look()
+            assert [protocol.received for protocol in protocols] == [b"question"] * count
+
+    run(scene)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_nothing_is_received_while_reading_is_paused() -> None:

@@ -155,7 +155,7 @@ class Connection(asyncio.Protocol):
     def deliver(self, asked: StepAction, answer: bytes) -> None:
         """As `engine.Caller`."""
         self._unanswered -= 1
-        if self._asked_last or self._shared.draining or len(answer) > WRITE_BUFFER_BYTES_MAX:
+        if self._asked_last or self._is_clogged or self._shared.draining or len(answer) > WRITE_BUFFER_BYTES_MAX:
             self._write(answer, closes=asked.closes)
         else:  # PERF: the common case of the same, 0.2 us less.
             if self._unanswered:
@@ -201,7 +201,7 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def abort(self) -> None:
-        """Close at once, with a reset."""
+        """Close at once, with a reset. Also as `engine.Caller`."""
         self._is_ending = True
         self._asked_last = True
         self._transport.abort()
@@ -330,7 +330,7 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.write(answer)
         shared.metrics.answers[int(answer[9:12])] += 1
-        if len(answer) > WRITE_BUFFER_BYTES_MAX:
+        if self._is_clogged or len(answer) > WRITE_BUFFER_BYTES_MAX:
             self._account()
         if closes:
             self._finish()

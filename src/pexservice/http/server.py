@@ -52,7 +52,8 @@ class Server:
         """Begin to accept."""
         listener.setblocking(False)
         if listener.family != socket.AF_UNIX:
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # Connections inherit it.
+            # For a socket that was passed without it: who connects from now on inherits it.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._listener = listener
         self._poller = Poller()
         self._go_on_accepting()

@@ -20,7 +20,12 @@ import termios
 from collections import deque
 from typing import Final
 
+import structlog
+
+from pexservice.errors import defect
 from pexservice.limits import READ_BYTES_MAX, WRITE_BUFFER_BYTES_MAX
+
+log = structlog.get_logger()
 
 _IN: Final = select.EPOLLIN
 _OUT: Final = select.EPOLLOUT
@@ -39,7 +44,7 @@ class Poller:
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
         self._transports: dict[int, Transport] = {}
-        self._loop.add_reader(self._epoll, self.look)
+        self._loop.add_reader(self._epoll, self._on_events)
 
     def adopt(self, connected: socket.socket, protocol: asyncio.Protocol) -> None:
         """Drive a protocol by a connected socket, from now on this poller's. Raises OSError, with the socket closed."""
@@ -66,13 +71,24 @@ class Poller:
         self._epoll.close()
 
     def look(self) -> None:
-        """Tell transports what has happened by now."""
+        """Tell transports what has happened by now, all of them in one go."""
+        self._dispatch(self._epoll.poll(0, max(1, len(self._transports))))
+
+    def _on_events(self) -> None:
+        self._dispatch(self._epoll.poll(0))  # A thousand at most: others get their turn in between.
+
+    def _dispatch(self, ready: list[tuple[int, int]]) -> None:
         # A descriptor is not used anew within a batch, since nothing is accepted there: none of it can be stale.
         find = self._transports.get
-        for fd, events in self._epoll.poll(0):
+        for fd, events in ready:
             transport = find(fd)
-            if transport is not None:
+            if transport is None:
+                continue
+            try:
                 transport.on_events(events)
+            except Exception as error:  # noqa: BLE001 - a defect that one connection meets must not be all others' end.
+                log.error("a connection met a defect and was closed", defect=defect(error))
+                transport.abort()  # Its next answer would be taken for the one that is missing.
 
 
 class Transport(asyncio.Transport):
@@ -82,6 +98,7 @@ class Transport(asyncio.Transport):
         "_events",
         "_fd",
         "_held",
+        "_held_bytes",
         "_is_at_end",
         "_is_clogged",
         "_is_closing",
@@ -112,6 +129,7 @@ class Transport(asyncio.Transport):
         self._is_reading = True
         self._is_at_end = False
         self._held: list[bytes] = []
+        self._held_bytes = 0
         self._unsent: deque[memoryview] = deque()
         self._unsent_bytes = 0
         self._is_clogged = False
@@ -139,6 +157,7 @@ class Transport(asyncio.Transport):
         if self._held:
             data = b"".join([*self._held, data])
             self._held.clear()
+            self._held_bytes = 0
         if self._unsent:
             self._keep(memoryview(data))
             return
@@ -153,13 +172,14 @@ class Transport(asyncio.Transport):
             self._keep(memoryview(data)[sent:])
 
     def hold(self, data: bytes) -> None:
-        """Write it in one go with what is written next, or by itself soon. What is long is written at once."""
-        if len(data) > WRITE_BUFFER_BYTES_MAX:
+        """Write it in one go with what is written next, or by itself soon. What is long together is written at once."""
+        if self._held_bytes + len(data) > WRITE_BUFFER_BYTES_MAX:
             self.write(data)
             return
         if not self._held:
             self._loop.call_soon(self._release)
         self._held.append(data)
+        self._held_bytes += len(data)
 
     def write_eof(self) -> None:
         """As `asyncio.Transport`."""
@@ -170,11 +190,11 @@ class Transport(asyncio.Transport):
 
     def get_write_buffer_size(self) -> int:
         """As `asyncio.Transport`."""
-        return self._unsent_bytes + sum(map(len, self._held)) if self._held else self._unsent_bytes
+        return self._unsent_bytes + self._held_bytes
 
     def untaken_bytes(self) -> int:
         """Return how many bytes the client has yet to acknowledge, here and in the kernel (tcp(7), SIOCOUTQ)."""
-        held = fcntl.ioctl(self._fd, termios.TIOCOUTQ, bytes(4))
+        held = fcntl.ioctl(self._socket, termios.TIOCOUTQ, bytes(4))
         return self.get_write_buffer_size() + int.from_bytes(held, sys.byteorder)
 
     def pause_reading(self) -> None:
@@ -285,6 +305,7 @@ class Transport(asyncio.Transport):
         self._is_closing = True
         self._is_reading = False
         self._held.clear()
+        self._held_bytes = 0
         self._unsent.clear()
         self._unsent_bytes = 0
         self._poller.forget(self._fd)

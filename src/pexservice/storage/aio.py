@@ -10,6 +10,7 @@ destroys again, which waits for the kernel's RCU, and imports much that is not n
 
 import ctypes
 import os
+import sys
 from functools import partial
 from typing import Final
 
@@ -59,11 +60,12 @@ class SyncQueue:
 
         Raises OSError if this kernel, machine or sandbox has no Linux AIO.
         """
-        setup, submit, getevents = map(ctypes.c_long, _CALLS.get(os.uname().machine, (-1, -1, -1)))
+        calls = _CALLS.get(os.uname().machine) if sys.maxsize > 1 << 32 else None  # A 32-bit process has other numbers.
+        setup, submit, getevents = map(ctypes.c_long, calls or (-1, -1, -1))
         syscall = ctypes.PyDLL(None, use_errno=True).syscall  # Keeps the GIL: none of these calls waits.
         context = ctypes.c_ulong(0)
         _check(syscall(setup, ctypes.c_long(syncs_max), ctypes.byref(context)))
-        self._eventfd = os.eventfd(0)
+        self._eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._operation = _Operation(flags=_FLAG_RESFD, eventfd=self._eventfd)
         self._events = (_Event * syncs_max)()
         # PERF: arguments are made once, 2 us less a sync.
@@ -87,8 +89,11 @@ class SyncQueue:
 
     def completed(self) -> list[tuple[int, int]]:
         """Return the ticket of each sync that is done since the last call, and 0 or the error number it ended with."""
-        os.eventfd_read(self._eventfd)
-        count = _check(self._get_events())
+        try:
+            os.eventfd_read(self._eventfd)
+            count = _check(self._get_events())
+        except (BlockingIOError, InterruptedError):  # An earlier call was told already.
+            return []
         return [(event.data, -event.result) for event in self._events[:count]]
 
 
