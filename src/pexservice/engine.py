@@ -142,9 +142,9 @@ class Engine(Generic[A]):
             elif self._tickets:
                 await self._commit(store, *self._cut())
             else:
-                if self._idle is not None:
+                if self._idle is not None and not self._idle.done():  # Who waited may have given up.
                     self._idle.set_result(None)
-                    self._idle = None
+                self._idle = None
                 self._arrival = loop.create_future()
                 await self._arrival
 

@@ -191,7 +191,7 @@ class Connection(asyncio.Protocol):
         """End with the answers to what was asked so far, or with the request of which a part has come."""
         if self._unanswered or self._queue:
             self._asked_last = True
-        elif self._reader is None:
+        elif self._reader is None and not self._is_ending:
             self.close()
 
     def close(self) -> None:
