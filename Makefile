@@ -60,7 +60,7 @@ torture-short: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m torture --short $(if $(SEED),--seed $(SEED)) $(TORTURE)
 
 test-proxy: $(VENV)/.dev test-deps
-	PROXY_REQUESTS=1000000 $(BIN)/pytest -n0 tests/deploy/test_proxy.py
+	PROXY_REQUESTS=1000000 $(BIN)/pytest -n0 tests/deployment/test_proxy.py
 
 dist: $(VENV)/.dist
 	PYTHONPATH=tests $(BIN)/python -m release
@@ -80,7 +80,7 @@ image:
 	  --tag "pexservice:$$version" --tag pexservice:latest .
 
 test-image: $(VENV)/.dev image-deps
-	$(BIN)/pytest -n0 --capture=no --timeout=900 tests/deploy/check_image.py
+	$(BIN)/pytest -n0 --capture=no --timeout=900 tests/deployment/check_image.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -1,7 +1,7 @@
 """Each alert fires by the fault that it is about, alone, and clears when that is over.
 
 The fault is real: a killed process, a file system without room, a disk that dawdles, clients that flood. The service is
-real, and so are Prometheus and the rules, but for their clock (`support/prometheus.py`).
+real, and so are Prometheus and the rules, but for their clock (`watching/prometheus.py`).
 """
 
 import os
@@ -21,13 +21,13 @@ from pexservice.limits import MIB
 from support.client import message
 from support.messages import NEXT
 from support.process import Service, command, serving, wait_until
-from support.prometheus import scraping
 from torture.attack import Unsupported
 from torture.crowd import allow_descriptors, narrow, stand_at
 from torture.disks.block_device import block_device
 from torture.disks.fuse import Disk
 from torture.disks.mounting import make_ext4, mounted
 from torture.vitals import gauges
+from watching.prometheus import scraping
 
 pytestmark = pytest.mark.alerts
 

@@ -16,8 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from pexservice import __version__
 from support.client import Client
 from support.process import Service, serving, wait_until
-from support.prometheus import tool
 from torture.vitals import cpu_s, descriptors, memory
+from watching.prometheus import tool
 
 _DOCS: Final = Path(__file__).parents[2] / "docs" / "watching.md"
 _ROW: Final = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from support.process import serving
-from support.prometheus import CONFIG, DEPLOY, RULES, tool
+from watching.prometheus import CONFIG, DEPLOY, RULES, tool
 
 _DOCS: Final = Path(__file__).parents[2] / "docs" / "watching.md"
 _FAULTS: Final = Path(__file__).parent / "test_alerts_fire.py"

@@ -15,7 +15,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from deploy.reading import BASE, MONITORING, Manifest, claim, container, instruction, manifests, only, pod
+from deployment.reading import BASE, MONITORING, Manifest, claim, container, instruction, manifests, only, pod
 from pexservice import __version__
 from pexservice.config import parse_duration_s
 

@@ -18,8 +18,8 @@ from typing import Final
 
 from support.process import Service, started
 
-CHECKOUT: Final = Path(__file__).parents[2]
-_STORE: Final = CHECKOUT / ".image"
+_CHECKOUT: Final = Path(__file__).parents[2]
+_STORE: Final = _CHECKOUT / ".image"
 _ENGINE: Final = _STORE / "containers.conf"
 _STORAGE: Final = _STORE / "storage.conf"
 _COMMAND_S_MAX: Final = 600
@@ -40,7 +40,7 @@ _TRIMMED: Final = (
 _SHELLS_AND_BYTECODE: Final = ("usr/bin/*sh", "*.pyc")
 """The usual Python images have no bytecode of the standard library, so ours must do without it too."""
 
-CONFINED: Final = (
+_CONFINED: Final = (
     *("--read-only", "--read-only-tmpfs=false"),
     *("--cap-drop", "all", "--security-opt", "no-new-privileges"),
     *("--memory", "512m", "--memory-swap", "512m", "--cpus", "1"),
@@ -132,7 +132,7 @@ def detached(image: str, volume_name: str, **variables: str) -> Iterator[str]:
 
 def _command(name: str, volume_name: str, *rest: str, variables: Mapping[str, str]) -> list[str]:
     values = [f"--env={variable}={value}" for variable, value in variables.items()]
-    return ["--name", name, *CONFINED, "--volume", f"{volume_name}:/var/lib/pexservice", *values, *rest]
+    return ["--name", name, *_CONFINED, "--volume", f"{volume_name}:/var/lib/pexservice", *values, *rest]
 
 
 @contextmanager
@@ -181,7 +181,7 @@ def _environment() -> dict[str, str]:
 def _run(*command: str, is_failure_fine: bool = False) -> subprocess.CompletedProcess[str]:
     ended = subprocess.run(
         command,
-        cwd=CHECKOUT,
+        cwd=_CHECKOUT,
         env=os.environ | _environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from deployment.breaking import breaking
+from deployment.proxies import Proxy, caddy, nginx
 from support.activation import activated
-from support.breaking import breaking
 from support.client import Client
 from support.process import serving, wait_until
-from support.proxies import Proxy, caddy, nginx
 from torture.crowd import stand_at
 
 _REQUESTS = int(os.environ.get("PROXY_REQUESTS", "20000"))

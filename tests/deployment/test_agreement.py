@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from deploy.reading import MONITORING, claim, compose, container, image_environment, instruction, only, pod
+from deployment.reading import MONITORING, claim, compose, container, image_environment, instruction, only, pod
 from pexservice.cli import commands
 from pexservice.config import parse_duration_s, parse_size_bytes
 from pexservice.limits import CONNECTIONS_MAX, DRAIN_TIMEOUT_S, HISTORY_BYTES_MAX, MIB, RESERVED_DESCRIPTORS

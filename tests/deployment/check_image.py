@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from deploy import containers
-from deploy.containers import Container, detached, podman, serving, volume
+from deployment import containers
+from deployment.containers import Container, detached, podman, serving, volume
 from pexservice import __version__
 from pexservice.limits import DRAIN_TIMEOUT_S, RESERVED_DESCRIPTORS
 from pexservice.steps import NEXT, PREVIOUS
