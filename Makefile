@@ -1,32 +1,34 @@
 # One command each. Everything is installed into .venv from lock files with hashes.
 #
 #   make run      serve on http://127.0.0.1:8081 with the data in ./data
-#   make all      as root: install it as a service of systemd, or bring that up to date
-#   make roll-back  as root: go back to the version before; make uninstall: remove all but the data
-#   make test     run the tests
-#   make test-alerts  see each alert fire by its fault, with a real Prometheus, as root
-#   make check    everything else that CI checks: formatting, lint, types, layering
-#   make torture  attack the service for an hour or two, as root; resume with SEED=n
-#   make torture-short  the same in some minutes, as CI does
-#   make test-systemd  as root: install it in a booted systemd, kill, stop and damage it there
-#   make dist     make wheel, sdist and SBOM of the last commit, reproducibly, into dist/
-#   make test-proxy  send a million requests through nginx, and through Caddy, over a restart
-#   make bench    measure beside peers for half an hour, into docs/benchmarks.md; BENCH=--quick for two minutes
+#   make all      install it as a service of systemd, or bring that up to date (as root)
+#   make roll-back  go back to the version before (as root)
+#   make uninstall  remove all but the data (as root)
 #   make image    build the container image pexservice; IMAGE_FLAGS="--build-arg BASE=..." for another base
+#   make test     run the tests
+#   make check    everything else that CI checks: formatting, lint, types, layering
+#   make test-alerts  see each alert fire by its fault, with a real Prometheus (as root)
+#   make test-proxy  send a million requests through nginx, and through Caddy, over a restart
+#   make test-systemd  install it in a booted systemd, kill, stop and damage it there (as root)
 #   make test-image  build it on a base of this machine's own, and run it confined, killed and restarted (as root)
 #   make test-deps  install the Debian packages that tests and attacks use (as root)
+#   make torture  attack the service for an hour or two; resume with SEED=n (as root)
+#   make torture-short  the same in some minutes, as CI does (as root)
+#   make bench    measure beside peers for half an hour, into docs/benchmarks.md; BENCH=--quick for two minutes
+#   make dist     make wheel, sdist and SBOM of the last commit, reproducibly, into dist/
 #   make format   format the code
 #   make lock     compute the lock files anew (needs a package index)
 #   make clean    remove what the above made, but never ./data
-
-.SECONDARY:
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run all roll-back uninstall test test-alerts test-systemd test-systemd-deps check torture torture-short bench \
-  bench-deps format lock clean test-deps dist test-proxy image test-image image-deps
+.PHONY: run all roll-back uninstall image test check test-alerts test-proxy test-systemd test-image \
+  test-deps test-systemd-deps test-image-deps bench-deps torture torture-short bench dist format lock clean
+
+# Otherwise make removes the .python of an environment, which it takes for a file that nobody asked for.
+.SECONDARY:
 
 run: $(VENV)/.run
 	@exec $(BIN)/pexservice serve --data-dir data
@@ -36,37 +38,6 @@ all:
 
 roll-back uninstall:
 	@deploy/systemd/manage $@
-
-test: $(VENV)/.dev
-	$(BIN)/pytest -n auto --dist worksteal
-
-# They wait most of the time; more at once than this and the faults get in each other's way.
-test-alerts: $(VENV)/.dev
-	$(BIN)/pytest -m alerts -n 6 tests/watching
-
-test-systemd: $(VENV)/.dev test-systemd-deps
-	@PYTHONPATH=tests $(BIN)/python -m machine
-
-check: $(VENV)/.dev
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-
-torture: $(VENV)/.dev
-	PYTHONPATH=tests $(BIN)/python -m torture $(if $(SEED),--seed $(SEED)) $(TORTURE)
-
-torture-short: $(VENV)/.dev
-	PYTHONPATH=tests $(BIN)/python -m torture --short $(if $(SEED),--seed $(SEED)) $(TORTURE)
-
-test-proxy: $(VENV)/.dev test-deps
-	PROXY_REQUESTS=1000000 $(BIN)/pytest -n0 tests/deployment/test_proxy.py
-
-dist: $(VENV)/.dist
-	PYTHONPATH=tests $(BIN)/python -m release
-
-bench: $(VENV)/.bench .bench/venv/.run bench-deps
-	$(BIN)/python -m benchmarks $(BENCH)
 
 # Only Docker's own format keeps the health check, so podman and buildah are asked for it.
 image:
@@ -79,20 +50,35 @@ image:
 	  --label "org.opencontainers.image.revision=$$(git rev-parse HEAD 2>/dev/null)" \
 	  --tag "pexservice:$$version" --tag pexservice:latest .
 
-test-image: $(VENV)/.dev image-deps
+test: $(VENV)/.dev
+	$(BIN)/pytest -n auto --dist worksteal
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# They wait most of the time; more at once than this and the faults get in each other's way.
+test-alerts: $(VENV)/.dev test-deps
+	$(BIN)/pytest -m alerts -n 6 tests/watching
+
+test-proxy: $(VENV)/.dev test-deps
+	PROXY_REQUESTS=1000000 $(BIN)/pytest -n0 tests/deployment/test_proxy.py
+
+test-systemd: $(VENV)/.dev test-systemd-deps
+	@PYTHONPATH=tests $(BIN)/python -m machine
+
+test-image: $(VENV)/.dev test-image-deps
 	$(BIN)/pytest -n0 --capture=no --timeout=900 tests/deployment/check_image.py
 
-format: $(VENV)/.dev
-	$(BIN)/ruff format .
-	$(BIN)/ruff check --fix .
-
 # Debian packages. What uses one that is missing is left out, and says so.
-test-deps: $(VENV)/.prometheus
+test-deps: .prometheus/promtool
 test-deps: PACKAGES := apache2-utils caddy e2fsprogs faketime fuse3 mount nginx-light strace wrk
-bench-deps: PACKAGES := apache2-utils gcc golang-github-gorilla-mux-dev golang-go libc6-dev nginx-light redis-server wrk
-image-deps: PACKAGES := debootstrap podman runc
 test-systemd-deps: PACKAGES := debootstrap systemd util-linux
-test-deps bench-deps image-deps test-systemd-deps:
+test-image-deps: PACKAGES := debootstrap podman runc
+bench-deps: PACKAGES := apache2-utils gcc golang-github-gorilla-mux-dev golang-go libc6-dev nginx-light redis-server wrk
+test-deps test-systemd-deps test-image-deps bench-deps:
 	@if dpkg-query -W $(PACKAGES) >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
@@ -102,16 +88,32 @@ test-deps bench-deps image-deps test-systemd-deps:
 	fi
 
 # Taken out of the package instead of installed: that would leave a daemon enabled, which listens on all addresses.
-$(VENV)/.prometheus: $(VENV)/.python
-	@if command -v prometheus >/dev/null && command -v promtool >/dev/null; then touch $@; \
-	elif command -v apt-get >/dev/null && cd $(VENV) && { [ "$$(id -u)" != 0 ] || apt-get update -qq; } \
+.prometheus/promtool:
+	@if command -v prometheus >/dev/null && command -v promtool >/dev/null; then :; \
+	elif command -v apt-get >/dev/null && rm -rf $(@D) && mkdir $(@D) && cd $(@D) \
+	  && { [ "$$(id -u)" != 0 ] || apt-get update -qq; } \
 	  && apt-get download -qq -o APT::Sandbox::User=root prometheus; then \
-	  dpkg-deb --fsys-tarfile prometheus_*.deb \
-	    | tar -x --strip-components=3 -C bin ./usr/bin/prometheus ./usr/bin/promtool \
-	    && rm prometheus_*.deb && touch ../$@; \
+	  dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x --strip-components=3 ./usr/bin/prometheus ./usr/bin/promtool \
+	    && rm prometheus_*.deb && chown -R --reference=.. .; \
 	else \
 	  echo "test-deps: no package of Prometheus here; what needs prometheus or promtool is left out"; \
 	fi
+
+torture: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m torture $(if $(SEED),--seed $(SEED)) $(TORTURE)
+
+torture-short: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m torture --short $(if $(SEED),--seed $(SEED)) $(TORTURE)
+
+bench: $(VENV)/.bench .bench/venv/.run bench-deps
+	$(BIN)/python -m benchmarks $(BENCH)
+
+dist: $(VENV)/.dist
+	PYTHONPATH=tests $(BIN)/python -m release
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
 
 lock: $(VENV)/.dev
 	$(BIN)/pip install --quiet pip-tools
@@ -122,7 +124,7 @@ lock: $(VENV)/.dev
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .torture .bench .image .machine \
-	  dist
+	  .prometheus dist
 
 %/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -139,14 +141,8 @@ clean:
 	@$*/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@touch $@
-
-$(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
-	@touch $@
-
-$(VENV)/.dist: $(VENV)/.dev requirements/dist.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dist.txt
+$(VENV)/.dev: $(VENV)/.run
+$(VENV)/.bench $(VENV)/.dist: $(VENV)/.dev
+$(VENV)/.dev $(VENV)/.bench $(VENV)/.dist: $(VENV)/.%: requirements/%.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

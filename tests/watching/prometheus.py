@@ -7,7 +7,6 @@ So windows, waits and the scrape interval of the shipped files are all divided b
 import json
 import re
 import subprocess
-import sys
 import time
 import urllib.parse
 import urllib.request
@@ -21,7 +20,8 @@ import pytest
 
 from support.process import HANG_S, wait_until
 
-DEPLOY: Final = Path(__file__).parents[2] / "deploy"
+_CHECKOUT: Final = Path(__file__).parents[2]
+DEPLOY: Final = _CHECKOUT / "deploy"
 RULES: Final = DEPLOY / "prometheus" / "alerts.yaml"
 CONFIG: Final = DEPLOY / "prometheus" / "prometheus.yaml"
 
@@ -34,13 +34,13 @@ _LOOK_S: Final = 0.1
 
 def tool(name: str) -> str:
     """Return where a program of Prometheus is, or skip the test."""
-    found = which(name, path=str(Path(sys.executable).parent)) or which(name)
+    found = which(name, path=str(_CHECKOUT / ".prometheus")) or which(name)
     if found is None:
         pytest.skip(f"{name} is not installed; make test-deps brings it")
     return found
 
 
-def faster(text: str) -> str:
+def _faster(text: str) -> str:
     """Return rules or a configuration with every duration divided."""
 
     def divide(found: re.Match[str]) -> str:
@@ -93,9 +93,9 @@ def scraping(directory: Path, port: int) -> Iterator[Prometheus]:
     It has scraped it when the block begins.
     """
     directory.mkdir()
-    (directory / RULES.name).write_text(faster(RULES.read_text("utf-8")), "utf-8")
+    (directory / RULES.name).write_text(_faster(RULES.read_text("utf-8")), "utf-8")
     config = directory / CONFIG.name
-    text = faster(CONFIG.read_text("utf-8"))
+    text = _faster(CONFIG.read_text("utf-8"))
     assert ":8081" in text
     config.write_text(text.replace(":8081", f":{port}"), "utf-8")
     log = directory / "log"
