@@ -11,7 +11,7 @@ from pathlib import Path
 from pexservice.limits import DRAIN_COLD_S, DRAIN_TIMEOUT_S, SWEEP_PERIOD_S
 from support.client import Client
 from support.messages import NEXT
-from support.process import HANG_S, command, environment, run, serving, wait_until
+from support.process import HANG_S, command, environment, run, serving, slow_to_recover, wait_until
 
 
 def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
@@ -63,19 +63,9 @@ def test_a_stop_ends_a_client_that_never_rests(tmp_path: Path) -> None:
         assert client.ask("GET", "/current").sequence == received
 
 
-_SLOW_TO_RECOVER = """
-import time
-from pexservice import service
-from pexservice.cli import main
-recover = service.recover
-service.recover = lambda disk: (time.sleep(60), recover(disk))[1]
-main()
-"""
-
-
 def test_a_stop_does_not_wait_for_recovery(tmp_path: Path) -> None:
     """While the journal is read, a service that listens refuses with 503, and a stop ends it with 0 at once."""
-    program = [sys.executable, "-c", _SLOW_TO_RECOVER]
+    program = [sys.executable, "-c", slow_to_recover(60)]
     with serving(tmp_path, program=program) as service:
         with service.connect() as client:
             refused = client.ask("POST", "/next")

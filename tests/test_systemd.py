@@ -18,7 +18,7 @@ from pexservice.systemd import passed_listeners
 from support.activation import activated, passing
 from support.client import Client
 from support.messages import NEXT
-from support.process import HANG_S, Service, command, environment, serving
+from support.process import HANG_S, Service, command, environment, serving, slow_to_recover
 
 
 def test_a_passed_socket_outlives_the_service(tmp_path: Path) -> None:
@@ -128,14 +128,6 @@ def submit_unnoticed(self, *step):
 Engine.submit = submit_unnoticed
 main()
 """
-_SLOW_TO_RECOVER = """
-import time
-from pexservice import service
-from pexservice.cli import main
-recover = service.recover
-service.recover = lambda disk: (time.sleep(1.5), recover(disk))[1]
-main()
-"""
 
 
 class Manager:
@@ -177,7 +169,7 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
 
 def test_the_manager_hears_of_start_state_and_stop(manager: Manager) -> None:
     """It is ready only after recovery, for which it gets time; then tells its place; and a stop gets time to drain."""
-    with manager.starting(_SLOW_TO_RECOVER) as service:
+    with manager.starting(slow_to_recover(1.5)) as service:
         *recovering, ready = manager.hear_until("READY")
         assert len(recovering) >= 5
         assert all(int(report["EXTEND_TIMEOUT_USEC"]) > 10**6 for report in recovering)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
-from support.process import HANG_S, environment, wait_until
+from support.process import HANG_S, environment, free_port, wait_until
 
 _CONFIGURATION: Final = Path(__file__).parents[2] / "deploy" / "proxy"
 _NGINX: Final = """
@@ -39,7 +39,7 @@ def nginx(directory: Path, upstream: str, *, without: str = "") -> Iterator[int]
     of the directory, its errors in `error.log`.
     """
     directory.mkdir()
-    port = _free_port()
+    port = free_port()
     site = _configured(
         "nginx.conf", {"127.0.0.1:8081": upstream, "listen 80;": f"listen 127.0.0.1:{port};", without: ""}
     )
@@ -58,7 +58,7 @@ def caddy(directory: Path, upstream: str, *, without: str = "") -> Iterator[int]
     Gives its port. `without` is as for nginx. What it logs is in `output` of the directory.
     """
     directory.mkdir()
-    port = _free_port()
+    port = free_port()
     upstream = upstream.replace("unix:", "unix/", 1)
     site = _configured(
         "Caddyfile", {"127.0.0.1:8081": upstream, ":80 {": f"http://:{port} {{\n\tbind 127.0.0.1\n", without: ""}
@@ -97,9 +97,3 @@ def _running(program: list[str], directory: Path, port: int) -> Iterator[None]:
 def _accepts(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port

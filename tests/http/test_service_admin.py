@@ -13,7 +13,7 @@ import pytest
 from pexservice.limits import ADMIN_CONNECTIONS_MAX
 from support.client import Client
 from support.messages import NEXT
-from support.process import HANG_S, Service, run, serving
+from support.process import HANG_S, Service, run, serving, slow_to_recover
 
 ADMIN: Final = ("/livez", "/readyz", "/metrics")
 WALK: Final = ("/", "/current", "/next", "/previous", "/reset", "/openapi.json")
@@ -57,19 +57,9 @@ def test_it_answers_when_all_connections_are_taken(tmp_path: Path) -> None:
         assert len(evicted) == 1
 
 
-_SLOW_TO_RECOVER: Final = """
-import time
-from pexservice import service
-from pexservice.cli import main
-recover = service.recover
-service.recover = lambda disk: (time.sleep(60), recover(disk))[1]
-main()
-"""
-
-
 def test_it_answers_during_a_long_recovery(tmp_path: Path) -> None:
     """Alive, not ready, and without counts of a walk that is not known yet."""
-    with serving(tmp_path, *BIND, program=[sys.executable, "-c", _SLOW_TO_RECOVER]) as service:
+    with serving(tmp_path, *BIND, program=[sys.executable, "-c", slow_to_recover(60)]) as service:
         with connect_admin(service) as admin:
             assert [admin.ask("GET", path).status for path in ADMIN] == [200, 503, 200]
         assert service.stop() == 0

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +18,14 @@ from support.client import Client
 _TESTS: Final = Path(__file__).parents[1]
 HANG_S: Final = 60
 """Nothing that these tests wait for takes long; beyond this it hangs."""
+_SLOW_TO_RECOVER: Final = """
+import time
+from pexservice import service
+from pexservice.cli import main
+recover = service.recover
+service.recover = lambda disk: (time.sleep({delay_s}), recover(disk))[1]
+main()
+"""
 
 
 def command(module: str, *arguments: str) -> list[str]:
@@ -48,6 +57,18 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline_s, "it never came to hold"
         time.sleep(0.01)
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface on which nothing listens, for what has to know it beforehand."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def slow_to_recover(delay_s: float) -> str:
+    """Return the source of a service of which recovery takes so much longer."""
+    return _SLOW_TO_RECOVER.format(delay_s=delay_s)
 
 
 class Service:

@@ -5,8 +5,8 @@ real, and so are Prometheus and the rules, but for their clock (`watching/promet
 """
 
 import os
+import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -20,7 +20,7 @@ import pytest
 from pexservice.limits import MIB
 from support.client import message
 from support.messages import NEXT
-from support.process import Service, command, serving, wait_until
+from support.process import Service, command, free_port, serving, wait_until
 from torture.attack import Unsupported
 from torture.crowd import allow_descriptors, narrow, stand_at
 from torture.disks.block_device import block_device
@@ -58,12 +58,13 @@ def _clients(service: Service, count: int) -> Iterator[None]:
             thread.join()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+@contextmanager
+def _or_skipped() -> Iterator[None]:
+    """Skip the test if this machine cannot do what the block does."""
+    try:
+        yield
+    except Unsupported as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture
@@ -87,10 +88,8 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 def slow_disk(tmp_path: Path) -> Iterator[tuple[Path, Disk]]:
     """Give a directory on an ext4, and the disk below it, which takes as long for a flush as it is told to."""
     with ExitStack() as stack:
-        try:
+        with _or_skipped():
             disk, device = stack.enter_context(block_device(tmp_path, size_bytes=_ROOMY_BYTES))
-        except Unsupported as error:
-            pytest.skip(str(error))
         make_ext4(device, block_bytes=4096)
         yield stack.enter_context(mounted(device, tmp_path / "mounted")), disk
 
@@ -102,7 +101,7 @@ def _step(service: Service) -> int:
 
 def test_a_service_that_is_killed(tmp_path: Path) -> None:
     """PexDown: it does not answer a scrape."""
-    port = str(_free_port())
+    port = str(free_port())
     with serving(tmp_path / "data", "--port", port) as service, scraping(tmp_path / "prometheus", service.port) as seen:
         seen.await_firing(set(), among=set())
         service.stop(signal.SIGKILL)
@@ -111,6 +110,7 @@ def test_a_service_that_is_killed(tmp_path: Path) -> None:
             seen.await_firing(set(), among={"PexDown"})
 
 
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed; make test-deps brings it")
 def test_a_service_that_does_not_become_ready(tmp_path: Path) -> None:
     """PexNotReady: the disk takes its time to give what the journal holds."""
     with serving(tmp_path / "data") as service:
@@ -271,8 +271,9 @@ def test_a_flood_of_connections(tmp_path: Path) -> None:
 
 def test_clients_that_do_not_read(tmp_path: Path) -> None:
     """PexUnsentNearlyFull: values of 208,988 digits that nobody takes, until the clients are given up."""
+    with _or_skipped():
+        allow_descriptors(_NON_READERS)
     stand_at(tmp_path / "data", 1_000_000)
-    allow_descriptors(_NON_READERS)
     with (
         serving(tmp_path / "data") as service,
         scraping(tmp_path / "prometheus", service.port) as seen,
@@ -290,7 +291,7 @@ def test_clients_that_do_not_read(tmp_path: Path) -> None:
 
 def test_a_service_that_starts_again_and_again(tmp_path: Path) -> None:
     """PexRestarting: it is killed three times, and started again each time."""
-    port = str(_free_port())
+    port = str(free_port())
     with ExitStack() as stack:
         service = stack.enter_context(serving(tmp_path / "data", "--port", port))
         seen = stack.enter_context(scraping(tmp_path / "prometheus", service.port))
@@ -318,7 +319,7 @@ def test_a_process_that_gets_no_time(tmp_path: Path) -> None:
 
 def test_durability_that_was_weakened(tmp_path: Path) -> None:
     """PexNotDurable: it runs with --durability interval."""
-    options = ["--port", str(_free_port())]
+    options = ["--port", str(free_port())]
     with ExitStack() as stack:
         service = stack.enter_context(serving(tmp_path / "data", *options, "--durability", "interval"))
         seen = stack.enter_context(scraping(tmp_path / "prometheus", service.port))
