@@ -133,7 +133,8 @@ def test_the_process_is_as_the_kernel_says(tmp_path: Path) -> None:
 
 
 def test_a_stopped_process_was_late(tmp_path: Path) -> None:
-    """Time in which the process could not run is added up; without that there is next to none."""
+    """Time in which the process could not run is added up, and never more than has passed."""
+    began_s = time.monotonic()
     with serving(tmp_path / "data") as service, service.connect() as client:
         before_s = _samples(client)["pex_loop_late_seconds_total"]
         service.send_signal(signal.SIGSTOP)
@@ -142,4 +143,5 @@ def test_a_stopped_process_was_late(tmp_path: Path) -> None:
         wait_until(lambda: _samples(client)["pex_loop_late_seconds_total"] - before_s >= 1.4)
         next_sweep = client.ask("GET", "/livez")["date"]
         wait_until(lambda: client.ask("GET", "/livez")["date"] != next_sweep)
-        assert 1.4 <= _samples(client)["pex_loop_late_seconds_total"] - before_s < 30
+        late_s = _samples(client)["pex_loop_late_seconds_total"]
+        assert before_s + 1.4 <= late_s < time.monotonic() - began_s  # Busy neighbours make it late, too.
