@@ -14,23 +14,16 @@ from pathlib import Path
 
 import pytest
 
+from support.page import PAGE, commands, of_backup
 from support.process import HANG_S, Service, environment, run, serving, started
 
-_PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
 _PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"
 """Where the page's `pexservice` is."""
 
 
-def commands(heading: str, beginning: str) -> str:
-    """Return the indented block below a heading that begins with these words."""
-    [section] = re.findall(rf"^##+ {re.escape(heading)}\n(.*?)(?=^##|\Z)", _PAGE, re.MULTILINE | re.DOTALL)
-    blocks = re.findall(r"(?:^    .*\n)+", section, re.MULTILINE)
-    [block] = [each for each in blocks if each.strip().startswith(beginning)]
-    return "\n".join(line.strip() for line in block.splitlines() if not line.strip().startswith("systemctl "))
-
-
 def shell(script: str, replaced: Mapping[str, str]) -> str:
-    """Run commands with other paths, and return what they print. Each path must be there."""
+    """Run commands but those for systemd, with other paths, and return what they print. Each path must be there."""
+    script = "\n".join(line for line in script.splitlines() if not line.startswith("systemctl "))
     for old, new in replaced.items():
         assert old in script, f"{old} is not in {script}"
         script = script.replace(old, new)
@@ -64,23 +57,26 @@ def test_back_up_and_restore(tmp_path: Path) -> None:
         take_steps(service, 5)
         service.stop()
     [backup] = backups.iterdir()
-    shell(f"backup={backup}\n" + commands("Back up, and restore", "systemctl stop"), paths)
+    shell(of_backup(commands("Back up, and restore", "systemctl stop"), str(backup)), paths)
     with serving(data) as service:
         assert service.sequence() == 20
         assert take_steps(service, 1) == 21
     assert "Sequence 21, position 21." in run("journal", "verify", "--data-dir", str(data)).stdout
-    assert [each.name for each in data.glob("aside/journal-*")], "what was there is kept"
+    assert [each.name for each in data.glob("aside-*/journal-*")], "what was there is kept"
 
 
 def test_move_to_another_machine(tmp_path: Path) -> None:
-    """The walk goes on where it stood."""
+    """The walk goes on where it stood, and not where that of the new machine had got to."""
     old, new = tmp_path / "old", tmp_path / "new"
-    new.mkdir()
-    with serving(old) as service:
-        take_steps(service, 7)
-        service.stop()
+    for data, steps in ((old, 7), (new, 9)):
+        with serving(data) as service:
+            take_steps(service, steps)
+            service.stop()
+    there = {"/var/lib/pexservice": str(new)}
     elsewhere = {"ssh new-machine 'tar -C /var/lib/pexservice": f"sh -c 'tar -C {new}", "/var/lib/pexservice": str(old)}
+    shell(commands("Move to another machine", "systemctl stop"), there)
     shell(commands("Move to another machine", "systemctl disable"), elsewhere)
+    shell(commands("Move to another machine", "chown"), there)
     with serving(new) as service:
         assert take_steps(service, 1) == 8
 
@@ -102,7 +98,7 @@ def test_give_up_what_is_behind_the_damage(tmp_path: Path) -> None:
     assert f"offset {offset}" in message
     shown = shell(f"OFFSET={offset}\n" + commands("Damaged journal", "tail"), {"FILE": file})
     assert shown.encode().startswith(rows[7])
-    [cut] = re.findall(r"`(truncate -s OFFSET FILE)`", _PAGE)
+    [cut] = re.findall(r"`(truncate -s OFFSET FILE)`", PAGE)
     shell(cut, {"OFFSET": offset, "FILE": file})
     with serving(tmp_path) as service:
         assert service.sequence() == 5
@@ -143,7 +139,7 @@ def test_probe_the_disk(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", re.findall(r"`(PEXSERVICE_[A-Z_]+)(?:=[^`]*)?`", _PAGE))
+@pytest.mark.parametrize("name", re.findall(r"`(PEXSERVICE_[A-Z_]+)(?:=[^`]*)?`", PAGE))
 def test_named_variables_exist(name: str) -> None:
     """Each environment variable on the page is one that `serve` has."""
     assert re.search(rf"\b{name}\b", run("serve", "--help").stdout)
