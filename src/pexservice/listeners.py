@@ -7,6 +7,7 @@ import errno
 import socket
 import stat
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -16,6 +17,11 @@ from pexservice.errors import AddressUnavailable, NotPermitted, WrongSockets
 from pexservice.limits import BACKLOG
 
 log = structlog.get_logger()
+
+_HINTS: Final[dict[int | None, str]] = {
+    errno.EADDRINUSE: "Another process listens there.",
+    errno.EAFNOSUPPORT: "Under systemd, it takes a socket unit (pexservice-admin.socket for --admin-bind).",
+}
 
 
 def listeners(settings: Settings) -> tuple[socket.socket, socket.socket | None]:
@@ -64,7 +70,7 @@ def bind(host: str, port: int, uds: Path | None) -> socket.socket:
         message = f"may not listen on {where}: {error.strerror}. Ports below 1024 need the right to."
         raise NotPermitted(message) from error
     except OSError as error:
-        hint = "Another process listens there." if error.errno == errno.EADDRINUSE else "Choose another address."
+        hint = _HINTS.get(error.errno, "Choose another address.")
         message = f"cannot listen on {where}: {error.strerror}. {hint}"
         raise AddressUnavailable(message) from error
     return listener

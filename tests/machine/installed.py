@@ -63,8 +63,40 @@ class Installed:
 
     def make(self, target: str) -> str:
         """Run `make` in the clone, without a network."""
+        return self.machine.run(*self.making(target))
+
+    def making(self, target: str) -> list[str]:
+        """Return the command for it."""
         variables = ("PIP_NO_INDEX=1", f"PIP_FIND_LINKS=/{_WHEELS}")
-        return self.machine.run(*variables, "make", "--directory", f"/{_CLONE}", "--no-print-directory", target)
+        return [*variables, "make", "--directory", f"/{_CLONE}", "--no-print-directory", target]
+
+    def shell(self, script: str) -> str:
+        """Run the commands of a page."""
+        return self.machine.run("bash", "-euo", "pipefail", "-c", script)
+
+    @contextmanager
+    def drop_in(self, unit: str, text: str) -> Iterator[None]:
+        """Have what `systemctl edit` would leave during the block; who wants it to take effect restarts the unit."""
+        path = self.machine.root / f"etc/systemd/system/{unit}.d/override.conf"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        self.machine.run("systemctl", "daemon-reload")
+        try:
+            yield
+        finally:
+            shutil.rmtree(path.parent)
+            self.machine.run("systemctl", "daemon-reload")
+
+    @contextmanager
+    def options(self, *lines: str) -> Iterator[None]:
+        """Have these lines in its options during the block, likewise."""
+        path = self.machine.root / "etc/pexservice.env"
+        old = path.read_text()
+        path.write_text(old + "".join(f"{line}\n" for line in lines))
+        try:
+            yield
+        finally:
+            path.write_text(old)
 
     def show(self, name: str, unit: str = "pexservice.service") -> str:
         """Return a property of a unit."""

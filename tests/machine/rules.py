@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from machine.installed import CLIENTS, Installed, Seen
+from support.page import commands, of_backup
 
 _EXPOSURE_MAX: Final = 1.5
 """Of `systemd-analyze security`, which calls it OK below 5 and SAFE below 2."""
@@ -13,7 +14,11 @@ _ANSWER_S_MAX: Final = 1.0
 """From a crash to the next answer."""
 _KILLS: Final = 8
 """In a row, faster than the limit at which systemd gives up by default: 5 starts in 10 s."""
-_UNITS: Final = ("pexservice.service", "pexservice.socket", "pexservice-halted.target")
+_UNITS: Final = ("pexservice.service", "pexservice.socket", "pexservice-admin.socket", "pexservice-halted.target")
+_ADMIN: Final = "http://127.0.0.1:9100"
+_REFUSED: Final = 7
+_NOT_FOUND_OR_SO: Final = 22
+"""Of curl."""
 
 
 def make_all_serves(service: Installed) -> str:
@@ -105,13 +110,117 @@ def an_upgrade_and_a_roll_back_lose_nothing(service: Installed) -> str:
     return _words(load.seen)
 
 
+def an_interrupted_install_is_taken_up(service: Installed) -> str:
+    """`make all` that ends before the restart: the next one restarts, so that what it calls active is what runs."""
+    source = service.clone / "src/pexservice/__init__.py"
+    old = source.read_text()
+    source.write_text(re.sub(r'__version__ = ".*"', '__version__ = "98.0.0"', old))
+    fails = service.machine.root / "root/fails/systemctl"
+    fails.parent.mkdir()
+    fails.write_text("#!/bin/sh\nexit 1\n")
+    fails.chmod(0o755)
+    ended = service.machine.attempt("PATH=/root/fails:/usr/sbin:/usr/bin:/sbin:/bin", *service.making("all"))
+    assert ended.returncode != 0
+    assert not service.ask("/").startswith("pexservice 98.0.0")
+    service.make("all")
+    assert service.ask("/").startswith("pexservice 98.0.0")
+    source.write_text(old)
+    service.make("roll-back")
+    assert not service.ask("/").startswith("pexservice 98.0.0")
+    return "the second runs what the first installed"
+
+
+def a_backup_is_restored(service: Installed) -> str:
+    """The commands of operations.md, pasted as they stand, twice: the walk is back where it was."""
+    page = "Back up, and restore"
+    sequence = service.sequence()
+    service.shell(commands(page, "backup="))
+    [backup] = (service.machine.root / "var/backups").glob("pexservice-*")
+    for _ in range(2):
+        assert service.ask("/next", "--request", "POST")
+        service.shell(of_backup(commands(page, "systemctl stop"), f"/var/backups/{backup.name}"))
+        assert service.sequence() == sequence
+        time.sleep(1.1)  # What is put aside is named by the second.
+    return f"sequence {sequence}, twice"
+
+
+def the_walk_moves_to_another_machine(service: Installed) -> str:
+    """The commands of operations.md: the new machine, on which `make all` began another walk, goes on with the old."""
+    page = "Move to another machine"
+    put_aside, start = commands(page, "systemctl stop"), commands(page, "chown")
+    stop, copy = commands(page, "systemctl disable").splitlines()
+    sequence = service.sequence()
+    service.shell(f"{stop}\ncp -a /var/lib/pexservice/. /root/old\n{put_aside}")
+    service.machine.run("systemctl", "enable", "--now", "pexservice.socket", "pexservice.service")
+    assert service.sequence() == 0
+    assert service.ask("/next", "--request", "POST") == "1"
+    time.sleep(1.1)
+    copy = copy.replace("tar -C /var/lib/pexservice -cf", "tar -C /root/old -cf").replace("ssh new-machine", "sh -c")
+    service.shell(f"{put_aside}\n{copy}\n{start}")
+    assert service.sequence() == sequence
+    assert service.ask("/next", "--request", "POST")
+    return f"sequence {sequence} goes on"
+
+
+def metrics_have_a_socket_of_their_own(service: Installed) -> str:
+    """Enabled as systemd.md says, it answers scrapes; stopped or halted, it is closed too, and no scrape starts it."""
+
+    def scrape(where: str) -> int:
+        return service.machine.attempt("curl", "--silent", "--fail", "--max-time", "10", f"{where}/metrics").returncode
+
+    stop = ("systemctl", "stop", "pexservice.socket", "pexservice.service")
+    with service.options("PEXSERVICE_ADMIN_BIND=127.0.0.1:9100"):
+        service.machine.attempt("systemctl", "restart", "pexservice.service")
+        without = _check_halted(service, "pexservice-admin.socket", "crit..crit")
+        service.machine.run("systemctl", "enable", "pexservice-admin.socket")
+        service.machine.run("systemctl", "start", "pexservice.service")
+        assert scrape(_ADMIN) == 0
+        assert scrape("http://127.0.0.1:8081") == _NOT_FOUND_OR_SO
+        service.machine.run(*stop)
+        assert scrape(_ADMIN) == _REFUSED
+        assert service.show("ActiveState") == "inactive"
+        service.machine.run("systemctl", "start", "pexservice.service")
+        assert scrape(_ADMIN) == 0
+        with service.options("PEXSERVICE_DURABILITY=perhaps"):
+            service.machine.attempt("systemctl", "restart", "pexservice.service")
+            _check_halted(service, "perhaps", "err..err")
+            assert scrape(_ADMIN) == _REFUSED
+    service.machine.run("systemctl", "disable", "pexservice-admin.socket")
+    service.machine.run("systemctl", "start", "pexservice.service")
+    assert scrape("http://127.0.0.1:8081") == 0
+    return f"scraped; closed when stopped, and when halted; without it: {without}"
+
+
+def a_token_is_a_credential(service: Installed) -> str:
+    """A token as security.md says: steps need it; with its file gone, the unit fails, once, and is not open."""
+    token = service.machine.root / "etc/pexservice.token"
+    token.write_text(f"{'t' * 32}\n")
+    token.chmod(0o600)
+    lines = (
+        "LoadCredential=pexservice.token:/etc/pexservice.token\nEnvironment=PEXSERVICE_TOKEN_FILE=%d/pexservice.token"
+    )
+    with service.drop_in("pexservice.service", f"[Service]\n{lines}\n"):
+        service.machine.run("systemctl", "restart", "pexservice.service")
+        step = ("curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--request", "POST")
+        url = "http://127.0.0.1:8081/next"
+        assert service.machine.run(*step, url) == "401"
+        assert service.machine.run(*step, "--header", f"Authorization: Bearer {'t' * 32}", url) == "200"
+        token.unlink()
+        service.machine.attempt("systemctl", "restart", "pexservice.service")
+        seen = _check_halted(service, "credentials", "err..err")
+    service.machine.run("systemctl", "start", "pexservice.service")
+    return f"401 without, 200 with it; its file gone: {seen}"
+
+
 def a_hung_loop_is_restarted(service: Installed) -> str:
     """SIGSTOP: the watchdog starts it anew, and who waited in the meantime is answered."""
     sequence = service.sequence()
-    service.signal("SIGSTOP")
-    began_s = time.monotonic()
-    assert service.ask("/next", "--request", "POST")
-    waited_s = time.monotonic() - began_s
+    with service.drop_in("pexservice.service", "[Service]\nWatchdogSec=8s\n"):
+        service.machine.run("systemctl", "restart", "pexservice.service")
+        service.signal("SIGSTOP")
+        began_s = time.monotonic()
+        assert service.ask("/next", "--request", "POST")
+        waited_s = time.monotonic() - began_s
     assert service.sequence() == sequence + 1
     assert "Watchdog timeout" in service.log(50)
     return f"answered after {waited_s:.1f} s"
@@ -119,12 +228,9 @@ def a_hung_loop_is_restarted(service: Installed) -> str:
 
 def wrong_usage_halts(service: Installed) -> str:
     """A wrong option leaves the unit failed, the reason in its journal, and clients refused; `start` leaves that."""
-    configuration = service.machine.root / "etc/pexservice.env"
-    old = configuration.read_text()
-    configuration.write_text(old + "PEXSERVICE_DURABILITY=perhaps\n")
-    service.machine.attempt("systemctl", "restart", "pexservice.service")
-    seen = _check_halted(service, "perhaps", "err..err")
-    configuration.write_text(old)
+    with service.options("PEXSERVICE_DURABILITY=perhaps"):
+        service.machine.attempt("systemctl", "restart", "pexservice.service")
+        seen = _check_halted(service, "perhaps", "err..err")
     service.machine.run("systemctl", "start", "pexservice.service")
     assert service.ask("/current")
     return seen
@@ -151,22 +257,36 @@ def damage_halts(service: Installed) -> str:
 def another_address_is_served(service: Installed) -> str:
     """A drop-in for the socket unit moves it to a Unix socket, as the documentation says."""
     sequence = service.sequence()
-    drop_in = service.machine.root / "etc/systemd/system/pexservice.socket.d/override.conf"
-    drop_in.parent.mkdir()
-    drop_in.write_text("[Socket]\nListenStream=\nListenStream=/run/pexservice.sock\n")
-    service.machine.run("systemctl", "daemon-reload")
-    for verb, unit in (("stop", "pexservice"), ("restart", "pexservice.socket"), ("start", "pexservice")):
-        service.machine.run("systemctl", verb, unit)
-    answer = service.ask("/current", "--unix-socket", "/run/pexservice.sock", "--include")
-    assert f"Pex-Sequence: {sequence}" in answer
-    return "unix:/run/pexservice.sock answers"
+    path = "/run/pexservice/http.socket"
+    apply = "systemctl stop pexservice && systemctl restart pexservice.socket && systemctl start pexservice"
+    lines = f"ListenStream=\nListenStream={path}\nSocketGroup=www-data\nSocketMode=0660\n"
+    with service.drop_in("pexservice.socket", f"[Socket]\n{lines}"):
+        service.shell(apply)
+        answer = service.ask("/current", "--unix-socket", path, "--include")
+        assert f"Pex-Sequence: {sequence}" in answer
+        seen = service.machine.run("stat", "--format=%A %U %G", path)
+        assert seen == "srw-rw---- root www-data", seen
+    service.shell(apply)
+    return f"unix:{path} answers, {seen}"
 
 
 def uninstall_leaves_the_data(service: Installed) -> str:
-    """`make uninstall` removes all that `make all` made, but the data; and `make all` finds them again."""
+    """`make uninstall` removes all that `make all` made, but the data; and `make all` finds them again.
+
+    What the operator set stays with them, and is told: the next `make all` must not come back without the token.
+    """
     newest = service.newest_segment()
-    told = service.make("uninstall")
     root = service.machine.root
+    options = root / "etc/pexservice.env"
+    with service.options("PEXSERVICE_KEEP_ALIVE=60s"), service.drop_in("pexservice.service", "[Service]\nNice=1\n"):
+        told = service.make("uninstall")
+        for kept in ("etc/pexservice.env", "etc/systemd/system/pexservice.service.d"):
+            assert (root / kept).exists()
+            assert kept in told, told
+        service.make("all")
+        assert service.show("Nice") == "1"
+    told = service.make("uninstall")
+    assert not options.exists()
     left = [
         each for each in ("opt/pexservice", "usr/local/bin/pexservice", "etc/pexservice.env") if (root / each).exists()
     ]
@@ -215,6 +335,11 @@ RULES: Final[tuple[Callable[[Installed], str], ...]] = (
     a_kill_refuses_nobody,
     a_restart_loses_nothing,
     an_upgrade_and_a_roll_back_lose_nothing,
+    an_interrupted_install_is_taken_up,
+    a_backup_is_restored,
+    the_walk_moves_to_another_machine,
+    metrics_have_a_socket_of_their_own,
+    a_token_is_a_credential,
     a_hung_loop_is_restarted,
     wrong_usage_halts,
     damage_halts,
