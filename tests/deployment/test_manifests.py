@@ -45,6 +45,12 @@ def test_a_misspelt_field_is_noticed() -> None:
         kubernetes_validate.validate(manifest, _VERSIONS[0], strict=True)
 
 
+def test_the_base_names_this_version() -> None:
+    """The tag is the version of this source, so a release cannot forget it."""
+    (image,) = yaml.safe_load((BASE / "kustomization.yaml").read_text())["images"]
+    assert image == {"name": container()["image"], "newTag": __version__}
+
+
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 @pytest.mark.parametrize("directory", [BASE, MONITORING], ids=lambda each: each.name)
 def test_kustomize_renders_them(directory: Path) -> None:
