@@ -15,7 +15,19 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from deployment.reading import BASE, MONITORING, Manifest, claim, container, instruction, manifests, only, pod
+from deployment.reading import (
+    BASE,
+    CHECKOUT,
+    MONITORING,
+    Manifest,
+    claim,
+    container,
+    instruction,
+    manifests,
+    only,
+    page,
+    pod,
+)
 from pexservice import __version__
 from pexservice.config import parse_duration_s
 
@@ -120,3 +132,17 @@ def test_the_monitor_finds_the_service() -> None:
     (port,) = (port["targetPort"] for port in service["spec"]["ports"] if port["name"] == endpoint["port"])
     assert port == "admin"
     assert parse_duration_s(endpoint["interval"]) >= 1
+
+
+def test_the_alerts_become_a_rule_of_the_operator() -> None:
+    """The command of docs/kubernetes.md hands on every alert, and nothing but a PrometheusRule around them."""
+    (command,) = (block for block in page("kubernetes.md").split("\n\n") if "kind: PrometheusRule" in block)
+    made, _, applied = command.rpartition("|")
+    assert applied.split() == ["kubectl", "--namespace", "walk", "apply", "--filename", "-"]
+    rendered = subprocess.run(["sh", "-c", made], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert yaml.safe_load(rendered.stdout) == {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "pexservice"},
+        "spec": yaml.safe_load((CHECKOUT / "deploy/prometheus/alerts.yaml").read_text()),
+    }
