@@ -1,4 +1,4 @@
-"""`python -m release`: make everything that is given out of the last commit, or nothing."""
+"""`make dist`: make everything that is given out of the last commit, or nothing."""
 
 import shutil
 import subprocess

@@ -15,7 +15,7 @@ from release.building import Unfit
 from support.process import started
 
 _INSTALL_S: Final = 600
-"""Seven packages; a slow network."""
+"""A handful of packages; a slow network."""
 _STEPS: Final = 10
 
 

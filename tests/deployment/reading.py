@@ -8,9 +8,9 @@ import yaml
 
 Manifest = dict[str, Any]
 
-_CHECKOUT: Final = Path(__file__).parents[2]
-BASE: Final = _CHECKOUT / "deploy/kubernetes/base"
-MONITORING: Final = _CHECKOUT / "deploy/kubernetes/overlays/monitoring"
+CHECKOUT: Final = Path(__file__).parents[2]
+BASE: Final = CHECKOUT / "deploy/kubernetes/base"
+MONITORING: Final = CHECKOUT / "deploy/kubernetes/overlays/monitoring"
 
 
 def manifests(directory: Path) -> list[Manifest]:
@@ -48,13 +48,29 @@ def claim() -> Manifest:
 
 def compose() -> Manifest:
     """Return what compose.yaml says of the service."""
-    service: Manifest = yaml.safe_load((_CHECKOUT / "compose.yaml").read_text())["services"]["pexservice"]
+    service: Manifest = _compose_file()["services"]["pexservice"]
     return service
+
+
+def compose_volumes() -> dict[str, Manifest]:
+    """Return the volumes that compose.yaml declares."""
+    declared: dict[str, Manifest] = _compose_file()["volumes"]
+    return declared
+
+
+def _compose_file() -> Manifest:
+    whole: Manifest = yaml.safe_load((CHECKOUT / "compose.yaml").read_text())
+    return whole
+
+
+def page(name: str) -> str:
+    """Return a page of docs."""
+    return (CHECKOUT / "docs" / name).read_text("utf-8")
 
 
 def instruction(name: str) -> str:
     """Return the last such instruction of the Dockerfile, without its name."""
-    text = (_CHECKOUT / "Dockerfile").read_text().replace("\\\n", " ")
+    text = (CHECKOUT / "Dockerfile").read_text().replace("\\\n", " ")
     found: list[str] = re.findall(rf"^{name} (.*)$", text, re.MULTILINE)
     return found[-1].strip()
 

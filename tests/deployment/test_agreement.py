@@ -4,11 +4,23 @@ The idea: a port, a path, a variable or a bound that is written in the Dockerfil
 in the code too, and the one that is forgotten is noticed in production. So each is compared here.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from deployment.reading import MONITORING, claim, compose, container, image_environment, instruction, only, pod
+from deployment.reading import (
+    MONITORING,
+    claim,
+    compose,
+    compose_volumes,
+    container,
+    image_environment,
+    instruction,
+    only,
+    page,
+    pod,
+)
 from pexservice.cli import commands
 from pexservice.config import parse_duration_s, parse_size_bytes
 from pexservice.limits import CONNECTIONS_MAX, DRAIN_TIMEOUT_S, HISTORY_BYTES_MAX, MIB, RESERVED_DESCRIPTORS
@@ -60,6 +72,15 @@ def test_the_volume_is_mounted_where_the_data_is() -> None:
     assert instruction("VOLUME") == data_dir
     assert container()["volumeMounts"] == [{"name": claim()["metadata"]["name"], "mountPath": data_dir}]
     assert [volume.split(":")[1] for volume in compose()["volumes"]] == [data_dir]
+
+
+def test_the_page_and_compose_name_the_same_things() -> None:
+    """What docs/container.md does to the container and the volume works with compose too."""
+    run_it = re.search(r"docker run --detach --name (\S+) .* --volume (\S+):", page("container.md"))
+    assert run_it is not None
+    (mounted,) = (volume.split(":")[0] for volume in compose()["volumes"])
+    assert run_it.groups() == (compose()["container_name"], compose_volumes()[mounted]["name"])
+    assert set(re.findall(r"docker exec (\S+)", page("container.md"))) == {compose()["container_name"]}
 
 
 def _variables() -> Iterator[str]:

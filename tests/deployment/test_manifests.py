@@ -15,7 +15,19 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from deployment.reading import BASE, MONITORING, Manifest, claim, container, instruction, manifests, only, pod
+from deployment.reading import (
+    BASE,
+    CHECKOUT,
+    MONITORING,
+    Manifest,
+    claim,
+    container,
+    instruction,
+    manifests,
+    only,
+    page,
+    pod,
+)
 from pexservice import __version__
 from pexservice.config import parse_duration_s
 
@@ -43,6 +55,12 @@ def test_a_misspelt_field_is_noticed() -> None:
     probe["failureTreshold"] = probe.pop("failureThreshold")
     with pytest.raises(kubernetes_validate.ValidationError, match="failureTreshold"):
         kubernetes_validate.validate(manifest, _VERSIONS[0], strict=True)
+
+
+def test_the_base_names_this_version() -> None:
+    """The tag is the version of this source, so a release cannot forget it."""
+    (image,) = yaml.safe_load((BASE / "kustomization.yaml").read_text())["images"]
+    assert image == {"name": container()["image"], "newTag": __version__}
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
@@ -114,3 +132,17 @@ def test_the_monitor_finds_the_service() -> None:
     (port,) = (port["targetPort"] for port in service["spec"]["ports"] if port["name"] == endpoint["port"])
     assert port == "admin"
     assert parse_duration_s(endpoint["interval"]) >= 1
+
+
+def test_the_alerts_become_a_rule_of_the_operator() -> None:
+    """The command of docs/kubernetes.md hands on every alert, and nothing but a PrometheusRule around them."""
+    (command,) = (block for block in page("kubernetes.md").split("\n\n") if "kind: PrometheusRule" in block)
+    made, _, applied = command.rpartition("|")
+    assert applied.split() == ["kubectl", "--namespace", "walk", "apply", "--filename", "-"]
+    rendered = subprocess.run(["sh", "-c", made], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert yaml.safe_load(rendered.stdout) == {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "pexservice"},
+        "spec": yaml.safe_load((CHECKOUT / "deploy/prometheus/alerts.yaml").read_text()),
+    }
