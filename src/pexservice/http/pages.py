@@ -1,8 +1,8 @@
 """What a listener says of itself: the page at / for people, and /openapi.json for machines.
 
-The idea: both are made once, at the start, of the paths that there are and of whether a step needs a token, so that
-they name nothing that answers 404 and leave out nothing that is needed. What changes, {position} and {sequence}, is
-put in when somebody asks.
+The idea: both are made once, when first asked for, of the paths that there are and of whether a step needs a token,
+so that they name nothing that answers 404 and leave out nothing that is needed. What changes, {position} and
+{sequence}, is put in when somebody asks.
 """
 
 import json

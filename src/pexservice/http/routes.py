@@ -4,6 +4,7 @@ The idea: everything about a request that does not depend on when it is carried 
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Final, Protocol
 
 from pexservice.errors import NotApplied
@@ -88,9 +89,6 @@ class Routes:
             "/metrics": self._exposition,
             "/openapi.json": self._openapi,
         }
-        self._home_html = pages.home_html(paths, needs_token=access.needs_token)
-        self._home_text = pages.home_text(paths, needs_token=access.needs_token)
-        self._description = pages.openapi(paths, needs_token=access.needs_token)
 
     def action(self, request: Request) -> Action:
         """Return what a request amounts to; a request that is turned away amounts to the answer that says so."""
@@ -167,6 +165,20 @@ class Routes:
             return answer
 
         return reply
+
+    # What a listener says of itself is made when it is first asked for: a start need not wait for it.
+
+    @cached_property
+    def _home_html(self) -> str:
+        return pages.home_html(self._paths, needs_token=self._access.needs_token)
+
+    @cached_property
+    def _home_text(self) -> str:
+        return pages.home_text(self._paths, needs_token=self._access.needs_token)
+
+    @cached_property
+    def _description(self) -> str:
+        return pages.openapi(self._paths, needs_token=self._access.needs_token)
 
     def _home(self, request: Request) -> Reply:
         is_html = negotiation.wants_html(request)
