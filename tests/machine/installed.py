@@ -14,8 +14,8 @@ from typing import Final
 from machine.booted import HANG_S, Machine
 
 _CHECKOUT: Final = Path(__file__).parents[2]
-_CLONE: Final = Path("root/pexservice")
-_WHEELS: Final = Path("root/wheels")
+_CLONE: Final = Path("srv/pexservice")
+_WHEELS: Final = Path("srv/wheels")
 _PYTHON: Final = "3.11"
 """Of the Debian release in the machine."""
 CLIENTS: Final = 8
@@ -59,7 +59,7 @@ class Installed:
         self.clone = machine.root / _CLONE
         subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", _CHECKOUT, self.clone], check=True)
         shutil.copytree(wheels(directory), machine.root / _WHEELS)
-        shutil.copy(Path(__file__).with_name("load.py"), machine.root / "root/load.py")
+        shutil.copy(Path(__file__).with_name("load.py"), machine.root / "srv/load.py")
 
     def make(self, target: str) -> str:
         """Run `make` in the clone, without a network."""
@@ -146,7 +146,7 @@ class Installed:
     def under_load(self) -> Iterator[Load]:
         """Have steps taken during the block, and then check that none is lost and none was counted twice."""
         before = self.sequence()
-        program = self.machine.command("python3", "/root/load.py")
+        program = self.machine.command("python3", "/srv/load.py")
         loading = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert loading.stdin is not None
         assert loading.stdout is not None

@@ -115,11 +115,11 @@ def an_interrupted_install_is_taken_up(service: Installed) -> str:
     source = service.clone / "src/pexservice/__init__.py"
     old = source.read_text()
     source.write_text(re.sub(r'__version__ = ".*"', '__version__ = "98.0.0"', old))
-    fails = service.machine.root / "root/fails/systemctl"
+    fails = service.machine.root / "srv/fails/systemctl"
     fails.parent.mkdir()
     fails.write_text("#!/bin/sh\nexit 1\n")
     fails.chmod(0o755)
-    ended = service.machine.attempt("PATH=/root/fails:/usr/sbin:/usr/bin:/sbin:/bin", *service.making("all"))
+    ended = service.machine.attempt("PATH=/srv/fails:/usr/sbin:/usr/bin:/sbin:/bin", *service.making("all"))
     assert ended.returncode != 0
     assert not service.ask("/").startswith("pexservice 98.0.0")
     service.make("all")
@@ -150,12 +150,12 @@ def the_walk_moves_to_another_machine(service: Installed) -> str:
     put_aside, start = commands(page, "systemctl stop"), commands(page, "chown")
     stop, copy = commands(page, "systemctl disable").splitlines()
     sequence = service.sequence()
-    service.shell(f"{stop}\ncp -a /var/lib/pexservice/. /root/old\n{put_aside}")
+    service.shell(f"{stop}\ncp -a /var/lib/pexservice/. /srv/old\n{put_aside}")
     service.machine.run("systemctl", "enable", "--now", "pexservice.socket", "pexservice.service")
     assert service.sequence() == 0
     assert service.ask("/next", "--request", "POST") == "1"
     time.sleep(1.1)
-    copy = copy.replace("tar -C /var/lib/pexservice -cf", "tar -C /root/old -cf").replace("ssh new-machine", "sh -c")
+    copy = copy.replace("tar -C /var/lib/pexservice -cf", "tar -C /srv/old -cf").replace("ssh new-machine", "sh -c")
     service.shell(f"{put_aside}\n{copy}\n{start}")
     assert service.sequence() == sequence
     assert service.ask("/next", "--request", "POST")
