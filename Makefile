@@ -61,16 +61,16 @@ check: $(VENV)/.dev
 
 # They wait most of the time; more at once than this and the faults get in each other's way.
 test-alerts: $(VENV)/.dev test-deps
-	$(BIN)/pytest -m alerts -n 6 tests/watching
+	$(BIN)/pytest -m alerts -n 6 tests/system/watching
 
 test-proxy: $(VENV)/.dev test-deps
-	PROXY_REQUESTS=1000000 $(BIN)/pytest -n0 tests/deployment/test_proxy.py
+	PROXY_REQUESTS=1000000 $(BIN)/pytest -n0 tests/system/deployment/test_proxy.py
 
 test-systemd: $(VENV)/.dev test-systemd-deps
-	@PYTHONPATH=tests $(BIN)/python -m machine
+	@PYTHONPATH=tests $(BIN)/python -m system.machine
 
 test-image: $(VENV)/.dev test-image-deps
-	$(BIN)/pytest -n0 --capture=no --timeout=900 tests/deployment/check_image.py
+	$(BIN)/pytest -n0 --capture=no --timeout=900 tests/system/deployment/check_image.py
 
 # Debian packages. What uses one that is missing is left out, and says so.
 test-deps: .prometheus/promtool

@@ -5,7 +5,7 @@ import socket
 import time
 from typing import Final
 
-from pexservice.store import Place
+from pexservice.core.store import Place
 
 _TIMEOUT_S: Final = 30
 """Ten times what the largest answer takes."""

@@ -12,7 +12,7 @@ from benchmarks.asking import ask, place
 from benchmarks.figures import Outcome
 from benchmarks.loads import Load
 from benchmarks.peers import Peer
-from pexservice.store import Place
+from pexservice.core.store import Place
 
 _WARM_UP_STEPS: Final = 20
 """So that no load pays for imports and first allocations; few, since they are counted among the groups."""

@@ -20,11 +20,11 @@ from benchmarks.figures import Start
 from benchmarks.peers.catalogue import SERVE
 from benchmarks.peers.running import free_port, write_original
 from benchmarks.placement import Placement
-from pexservice.journal.record import encode_group, encode_opening
-from pexservice.journal.segment import segment_name
+from pexservice.core.store import Place
 from pexservice.limits import SEGMENT_BYTES_MAX
-from pexservice.steps import NEXT, PREVIOUS, Run
-from pexservice.store import Place
+from pexservice.stores.journal.record import encode_group, encode_opening
+from pexservice.stores.journal.segment import segment_name
+from pexservice.walk.steps import NEXT, PREVIOUS, Run
 
 NAME: Final = "starts"
 """By which it is called for, as a load is by its name."""

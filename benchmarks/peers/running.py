@@ -13,8 +13,8 @@ from benchmarks import processes
 from benchmarks.asking import ask
 from benchmarks.peers import Peer
 from benchmarks.placement import Placement
-from pexservice.fibonacci import fibonacci_modulo
-from pexservice.original import FILE_NAME
+from pexservice.walk.fibonacci import fibonacci_modulo
+from pexservice.walk.original import FILE_NAME
 
 _START_S: Final = 20
 """FastAPI takes one second, everything else less."""

@@ -2,9 +2,9 @@
 
 import asyncio
 
+from pexservice.core.store import Place
 from pexservice.errors import NotApplied, PexError
-from pexservice.steps import positions
-from pexservice.store import Place
+from pexservice.walk.steps import positions
 
 _BEGINNING = Place(0, 0)
 

@@ -20,7 +20,7 @@ HANG_S: Final = 60
 """Nothing that these tests wait for takes long; beyond this it hangs."""
 _SLOW_TO_RECOVER: Final = """
 import time
-from pexservice import service
+from pexservice.process import service
 from pexservice.cli import main
 recover = service.recover
 service.recover = lambda disk: (time.sleep({delay_s}), recover(disk))[1]

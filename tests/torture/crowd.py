@@ -13,9 +13,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from pexservice.fibonacci import fibonacci_modulo
-from pexservice.original import FILE_NAME
-from pexservice.steps import Step
+from pexservice.walk.fibonacci import fibonacci_modulo
+from pexservice.walk.original import FILE_NAME
+from pexservice.walk.steps import Step
 from support.client import Client, message
 from support.process import Service
 from torture.attack import Unsupported

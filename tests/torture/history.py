@@ -5,8 +5,8 @@ from itertools import count
 from math import inf
 from typing import Final
 
-from pexservice.steps import NEXT, PREVIOUS, RESET, Step
-from pexservice.store import Place
+from pexservice.core.store import Place
+from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step
 
 PATHS: Final[dict[Step | None, str]] = {NEXT: "/next", PREVIOUS: "/previous", RESET: "/reset", None: "/current"}
 """Where each step is asked for; None is a read."""

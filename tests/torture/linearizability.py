@@ -23,9 +23,9 @@ from collections.abc import Iterable
 from heapq import heappop, heappush
 from math import inf
 
-from pexservice.fibonacci import Walker
-from pexservice.steps import NEXT, PREVIOUS, RESET, Step, positions
-from pexservice.store import Place
+from pexservice.core.store import Place
+from pexservice.walk.fibonacci import Walker
+from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step, positions
 from torture.attack import Violation, require
 from torture.history import Operation
 

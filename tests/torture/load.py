@@ -13,8 +13,8 @@ from random import Random
 from types import TracebackType
 from typing import Final, Self
 
-from pexservice.steps import NEXT, PREVIOUS, RESET, Step
-from pexservice.store import Place
+from pexservice.core.store import Place
+from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step
 from support.client import Answer, Client, message
 from support.process import Service
 from torture.attack import require

@@ -14,16 +14,19 @@ from typing import Any, Final
 from unittest.mock import patch
 from zlib import crc32
 
-from pexservice import engine, limits, service
-from pexservice.http import connection, request, routes, server
+from pexservice import limits
+from pexservice.core import engine
+from pexservice.disk.linux import LinuxFile
+from pexservice.disk.syncer import Syncer
+from pexservice.http import connection, request, server
 from pexservice.http.action import Body
 from pexservice.http.answer import Clock
 from pexservice.http.connection import Connection
 from pexservice.http.server import Server
-from pexservice.journal import record, segment
-from pexservice.journal.record import HEADER
-from pexservice.storage.linux import LinuxFile
-from pexservice.storage.syncer import Syncer
+from pexservice.process import service
+from pexservice.stores.journal import record, segment
+from pexservice.stores.journal.record import HEADER
+from pexservice.walk import endpoints
 
 Patches = list[AbstractContextManager[Any]]
 
@@ -109,7 +112,10 @@ def no_drain() -> Patches:
 
 def small_segments() -> Patches:
     """No safeguard: segments of a few rows, so that rotations are many."""
-    return [patch(f"pexservice.{module}.SEGMENT_BYTES_MAX", 400) for module in ("journal.writer", "exposition")]
+    return [
+        patch(f"pexservice.{module}.SEGMENT_BYTES_MAX", 400)
+        for module in ("stores.journal.writer", "process.exposition")
+    ]
 
 
 def slow_sync() -> Patches:
@@ -166,7 +172,7 @@ def undeclared_form() -> Patches:
     def quoted(body: Body) -> Body:
         return lambda *place_and_digits: f'"{body(*place_and_digits).strip()}"\n'
 
-    return [patch.dict(routes._BODIES, {form: quoted(body) for form, body in routes._BODIES.items()})]
+    return [patch.dict(endpoints._BODIES, {form: quoted(body) for form, body in endpoints._BODIES.items()})]
 
 
 def leak_unsent() -> Patches:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pexservice.fibonacci import Pair
-from pexservice.steps import NEXT, PREVIOUS, RESET, Step, positions
-from pexservice.store import Place
+from pexservice.core.store import Place
+from pexservice.walk.fibonacci import Pair
+from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step, positions
 from torture.attack import Violation
 from torture.history import Operation
 from torture.linearizability import check

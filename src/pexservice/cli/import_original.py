@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from pexservice.cli import options
+from pexservice.core.store import Place
 from pexservice.errors import CannotCreate
-from pexservice.store import Place
 
 
 @click.command("import")
@@ -18,7 +18,7 @@ def import_original(file: Path, data_dir: Path) -> None:
 
     The file is only read. Refused if the data directory has a walk already.
     """
-    from pexservice import original  # noqa: PLC0415 - imports are start-up time.
+    from pexservice.walk import original  # noqa: PLC0415 - imports are start-up time.
 
     place = original.read(file)
     asyncio.run(_begin(data_dir, place))
@@ -26,10 +26,10 @@ def import_original(file: Path, data_dir: Path) -> None:
 
 
 async def _begin(data_dir: Path, place: Place) -> None:
-    from pexservice.journal.recovery import Recovered, recover  # noqa: PLC0415
-    from pexservice.journal.writer import Journal  # noqa: PLC0415
-    from pexservice.storage.linux import LinuxDisk  # noqa: PLC0415
-    from pexservice.storage.syncer import Syncer  # noqa: PLC0415
+    from pexservice.disk.linux import LinuxDisk  # noqa: PLC0415
+    from pexservice.disk.syncer import Syncer  # noqa: PLC0415
+    from pexservice.stores.journal.recovery import Recovered, recover  # noqa: PLC0415
+    from pexservice.stores.journal.writer import Journal  # noqa: PLC0415
 
     disk = LinuxDisk.own(data_dir, Syncer())
     existing = recover(disk)

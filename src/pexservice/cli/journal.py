@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 
 from pexservice.cli import options
-from pexservice.fibonacci import Walker
-from pexservice.journal.history import SegmentFile, segment_files, segments
-from pexservice.journal.segment import Segment
-from pexservice.steps import STEP_NAMES, Step, encode, expand, positions
-from pexservice.storage.linux import LinuxDisk
-from pexservice.store import Place
+from pexservice.core.store import Place
+from pexservice.disk.linux import LinuxDisk
+from pexservice.stores.journal.history import SegmentFile, segment_files, segments
+from pexservice.stores.journal.segment import Segment
+from pexservice.walk.fibonacci import Walker
+from pexservice.walk.steps import STEP_NAMES, Step, encode, expand, positions
 
 
 @click.group()

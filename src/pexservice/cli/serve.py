@@ -77,7 +77,7 @@ def serve(log_format: Any, log_level: str, **given: Any) -> None:
 
     If the data directory holds a fibo.csv of the original service and no journal, the walk goes on from there.
     """
-    from pexservice import logs, service  # noqa: PLC0415 - imports are start-up time.
+    from pexservice.process import logs, service  # noqa: PLC0415 - imports are start-up time.
 
     if given["durability"] == "interval" and given["sync_interval"] <= 0:
         message = "must be above 0."

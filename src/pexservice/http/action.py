@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pexservice.http.answer import Head, walk_fields
 from pexservice.http.request import Request
-from pexservice.steps import Step
+from pexservice.walk.steps import Step
 
 Body = Callable[[int, int, str], str]
 """Makes the body of an answer from the sequence, the position, and the digits of the value."""

@@ -15,7 +15,8 @@ from itertools import islice
 from math import inf
 from typing import cast
 
-from pexservice.engine import Engine
+from pexservice.core.engine import Engine
+from pexservice.core.metrics import Metrics
 from pexservice.errors import BadRequest, NotApplied
 from pexservice.http.action import Action, ReplyAction, StepAction
 from pexservice.http.answer import CONTINUE, Clock, bad_request, closing, not_applied
@@ -30,7 +31,6 @@ from pexservice.limits import (
     UNANSWERED_STEPS_MAX,
     WRITE_BUFFER_BYTES_MAX,
 )
-from pexservice.metrics import Metrics
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from random import Random
 
-from pexservice.journal.record import HEADER
+from pexservice.stores.journal.record import HEADER
 from torture.attacks.specimen import Damage, File, chained, forged
 
 

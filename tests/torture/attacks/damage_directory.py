@@ -9,9 +9,9 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from pexservice.journal.record import HEADER
-from pexservice.journal.segment import segment_name
-from pexservice.store import Place
+from pexservice.core.store import Place
+from pexservice.stores.journal.record import HEADER
+from pexservice.stores.journal.segment import segment_name
 from torture.attacks.damage_bytes import forbidden, instead
 from torture.attacks.specimen import Content, Damage, Specimen, chained, named
 

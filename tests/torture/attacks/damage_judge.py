@@ -20,11 +20,11 @@ from click.testing import CliRunner
 from structlog.testing import capture_logs
 
 from pexservice.cli import commands
+from pexservice.core.store import Place
+from pexservice.disk.linux import LinuxDisk
 from pexservice.errors import Fatal
-from pexservice.journal.recovery import recover
-from pexservice.journal.segment import segment_name
-from pexservice.storage.linux import LinuxDisk
-from pexservice.store import Place
+from pexservice.stores.journal.recovery import recover
+from pexservice.stores.journal.segment import segment_name
 from support.process import Service, run, wait_until
 from torture.attack import Bench, Violation, require
 from torture.attacks.specimen import Content, Damage, Specimen, named

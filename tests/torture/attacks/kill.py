@@ -8,7 +8,7 @@ import signal
 import time
 from typing import Final
 
-from pexservice.store import Place
+from pexservice.core.store import Place
 from torture.attack import Attack, Bench
 from torture.linearizability import check
 from torture.load import Load, place_of

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from pexservice.core.store import Place
 from pexservice.errors import DamagedData
-from pexservice.journal.record import HEADER, encode_group, encode_opening
-from pexservice.journal.segment import Segment, read, segment_name
-from pexservice.steps import NEXT, PREVIOUS, RESET, fold, runs
-from pexservice.store import Place
+from pexservice.stores.journal.record import HEADER, encode_group, encode_opening
+from pexservice.stores.journal.segment import Segment, read, segment_name
+from pexservice.walk.steps import NEXT, PREVIOUS, RESET, fold, runs
 from torture.attack import Attack, Bench, Violation, require
 from torture.mutation import Mutator
 

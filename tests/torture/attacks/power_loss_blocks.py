@@ -13,7 +13,7 @@ from math import inf
 from pathlib import Path
 from typing import Final
 
-from pexservice.store import Place
+from pexservice.core.store import Place
 from torture.attack import Attack, Bench, require
 from torture.disks.block_device import block_device
 from torture.disks.mounting import make_ext4, mounted

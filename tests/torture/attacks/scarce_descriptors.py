@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Final
 
-from pexservice.steps import NEXT
-from pexservice.store import Place
+from pexservice.core.store import Place
+from pexservice.walk.steps import NEXT
 from support.client import TIMEOUT_S, Client, message
 from support.process import Service
 from torture.attack import Attack, Bench, Violation, require

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Final
 
 from pexservice.limits import CONNECTIONS_MAX, MIB
-from pexservice.steps import NEXT, PREVIOUS
+from pexservice.walk.steps import NEXT, PREVIOUS
 from support.client import message
 from support.process import Service
 from torture.attack import Attack, Bench, Violation, require

@@ -10,9 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from zlib import crc32
 
-from pexservice.journal.record import HEADER
-from pexservice.steps import NEXT, PREVIOUS, RESET, STEP_NAMES
-from pexservice.store import Place
+from pexservice.core.store import Place
+from pexservice.stores.journal.record import HEADER
+from pexservice.walk.steps import NEXT, PREVIOUS, RESET, STEP_NAMES
 from support.client import message
 from torture.attack import Bench, require
 from torture.history import PATHS

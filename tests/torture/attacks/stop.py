@@ -13,9 +13,9 @@ from collections import defaultdict
 from types import TracebackType
 from typing import Final, Self
 
+from pexservice.core.store import Place
 from pexservice.limits import DRAIN_IDLE_S, DRAIN_TIMEOUT_S
-from pexservice.steps import NEXT
-from pexservice.store import Place
+from pexservice.walk.steps import NEXT
 from support.client import message
 from support.process import Service
 from torture.attack import Attack, Bench, require

@@ -9,8 +9,8 @@ import signal
 import time
 from typing import Final
 
+from pexservice.core.store import Place
 from pexservice.limits import KEEP_ALIVE_S, SWEEP_PERIOD_S
-from pexservice.store import Place
 from support.client import Client, message
 from torture.attack import Attack, Bench, Violation, require
 from torture.history import Operation

@@ -13,8 +13,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from pexservice.steps import NEXT, PREVIOUS, RESET, Step
-from pexservice.store import Place
+from pexservice.core.store import Place
+from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step
 from support.client import message
 from support.process import Service
 from torture.attack import Attack, Bench, Unsupported, require

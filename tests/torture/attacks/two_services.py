@@ -14,8 +14,8 @@ from pathlib import Path
 from threading import Barrier
 from typing import Final
 
-from pexservice.journal.segment import segment_name
-from pexservice.store import Place
+from pexservice.core.store import Place
+from pexservice.stores.journal.segment import segment_name
 from support.process import Service
 from torture.attack import Attack, Bench, require
 from torture.attacks.damage_judge import contents, judge_files

@@ -14,7 +14,7 @@ from functools import partial
 from random import Random
 from typing import Final
 
-from pexservice.steps import NEXT, PREVIOUS, Step
+from pexservice.walk.steps import NEXT, PREVIOUS, Step
 from support.client import Client, message
 from support.process import Service
 from torture.attack import Attack, Bench, require

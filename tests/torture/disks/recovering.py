@@ -3,11 +3,11 @@
 from itertools import chain
 from pathlib import Path
 
+from pexservice.core.store import Place
+from pexservice.disk.linux import LinuxDisk
 from pexservice.errors import Fatal
-from pexservice.journal.history import segment_files, segments
-from pexservice.journal.recovery import recover
-from pexservice.storage.linux import LinuxDisk
-from pexservice.store import Place
+from pexservice.stores.journal.history import segment_files, segments
+from pexservice.stores.journal.recovery import recover
 from torture.attack import Bench, Violation, require
 from torture.load import place_of
 

@@ -8,17 +8,17 @@ must give the same bytes, whichever way the service came to understand them.
 import asyncio
 from typing import Final, cast
 
-from pexservice.engine import Caller, Engine
+from pexservice.core.engine import Caller, Engine
+from pexservice.core.metrics import Metrics
+from pexservice.core.store import Place
 from pexservice.http.access import Access
 from pexservice.http.action import StepAction
 from pexservice.http.answer import Clock
 from pexservice.http.connection import Connection, Shared
 from pexservice.http.memo import Memo
-from pexservice.http.routes import Routes
 from pexservice.limits import READ_BYTES_MAX
-from pexservice.metrics import Metrics
-from pexservice.steps import Step
-from pexservice.store import Place
+from pexservice.walk.endpoints import Routes
+from pexservice.walk.steps import Step
 
 PLACE: Final = Place(7, 3)
 CLOCK: Final = Clock()

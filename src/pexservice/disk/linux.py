@@ -1,0 +1,193 @@
+"""A data directory on a real disk.
+
+Every name is resolved relative to one open directory descriptor, so the directory may be renamed or remounted over
+while the service runs without a file landing elsewhere.
+"""
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Awaitable
+from contextlib import suppress
+from pathlib import Path
+
+from pexservice.disk.syncer import Syncer
+from pexservice.errors import CannotCreate, DirectoryOwned, Fatal, NotPermitted
+
+_FILE_MODE = 0o640
+_DIRECTORY_MODE = 0o750
+_LOCK_NAME = "lock"
+_NOT_OURS_TO_SYNC = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EINVAL}
+"""What a directory says that this user did not make: it may not be read, or its file system keeps nothing."""
+
+
+class LinuxFile:
+    """A file opened for appending. See `storage.File`."""
+
+    def __init__(self, fd: int, syncer: Syncer) -> None:
+        self._fd = fd
+        self._syncer = syncer
+
+    def append(self, data: bytes) -> None:
+        """As `File.append`."""
+        written = os.write(self._fd, data)
+        while written < len(data):  # A short write comes first, the error that explains it with the next.
+            written += os.write(self._fd, data[written:])
+
+    def cut(self, size_bytes: int) -> None:
+        """As `File.cut`."""
+        os.ftruncate(self._fd, size_bytes)
+
+    def is_linked(self) -> bool:
+        """As `File.is_linked`."""
+        return os.fstat(self._fd).st_nlink > 0
+
+    def sync(self) -> Awaitable[None]:
+        """As `File.sync`."""
+        return self._syncer.sync(self._fd)
+
+    def close(self) -> None:
+        """As `File.close`."""
+        os.close(self._fd)
+
+
+class LinuxDisk:
+    """A directory on this machine. See `storage.Disk`. Its `path` is for messages."""
+
+    def __init__(self, path: Path, fd: int, syncer: Syncer | None) -> None:
+        self.path = path
+        self._fd = fd
+        self._syncer = syncer
+        self._lock: int | None = None
+
+    @classmethod
+    def own(cls, path: Path, syncer: Syncer) -> "LinuxDisk":
+        """Create the directory if there is none, open it, and lock it for this process until it ends.
+
+        Raises CannotCreate, NotPermitted, DirectoryOwned.
+        """
+        try:
+            path.mkdir(_DIRECTORY_MODE, parents=True, exist_ok=True)
+            _sync_ancestors(path.resolve())
+            disk = cls(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY), syncer)
+            disk._take_lock()
+        except OSError as error:
+            raise _cannot(path, "use", error) from error
+        return disk
+
+    @classmethod
+    def inspect(cls, path: Path) -> "LinuxDisk":
+        """Open the directory for reading, beside whoever owns it. Raises NotPermitted, CannotCreate."""
+        try:
+            return cls(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY), None)
+        except OSError as error:
+            raise _cannot(path, "read", error) from error
+
+    def names(self) -> list[str]:
+        """As `Disk.names`."""
+        return os.listdir(self._fd)
+
+    def size(self, name: str) -> int:
+        """As `Disk.size`."""
+        return os.stat(name, dir_fd=self._fd).st_size
+
+    def read(self, name: str) -> bytes:
+        """As `Disk.read`."""
+        return read_regular(name, dir_fd=self._fd, from_disk=self._lock is not None)
+
+    def create(self, name: str) -> LinuxFile:
+        """As `Disk.create`."""
+        assert self._syncer is not None, "a directory opened for reading"
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
+        return LinuxFile(os.open(name, flags, _FILE_MODE, dir_fd=self._fd), self._syncer)
+
+    def rename(self, old: str, new: str) -> None:
+        """As `Disk.rename`."""
+        os.rename(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+
+    def link(self, name: str, second: str) -> None:
+        """As `Disk.link`."""
+        os.link(name, second, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+
+    def remove(self, name: str) -> None:
+        """As `Disk.remove`."""
+        os.unlink(name, dir_fd=self._fd)
+
+    def sync_names(self) -> Awaitable[None]:
+        """As `Disk.sync_names`."""
+        assert self._syncer is not None, "a directory opened for reading"
+        return self._syncer.sync(self._fd, is_directory=True)
+
+    def free_bytes(self) -> int:
+        """Return how many bytes this user may still write to the file system, quotas left aside (statvfs(3))."""
+        found = os.fstatvfs(self._fd)
+        return found.f_bavail * found.f_frsize
+
+    def close(self) -> None:
+        """Let go of the directory, and of its lock."""
+        if self._lock is not None:
+            os.close(self._lock)
+        os.close(self._fd)
+
+    def _take_lock(self) -> None:
+        lock = os.open(_LOCK_NAME, os.O_RDWR | os.O_CREAT, _FILE_MODE, dir_fd=self._fd)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.read(lock, 20).decode("ascii", "replace").strip() or "unknown"
+            os.close(lock)
+            message = (
+                f"another process (pid {owner}) owns the data directory {self.path}. "
+                "Stop it first, or give this one a directory of its own with --data-dir."
+            )
+            raise DirectoryOwned(message) from None
+        self._lock = lock
+        with suppress(OSError):  # The number is a courtesy to whoever is turned away; a full disk must not stop us.
+            os.ftruncate(lock, 0)
+            os.write(lock, b"%d\n" % os.getpid())
+
+
+def read_regular(name: str | Path, *, bytes_max: int = -1, dir_fd: int | None = None, from_disk: bool = False) -> bytes:
+    """Return the beginning, or the whole, of a regular file. Raises OSError, also for any other kind of file.
+
+    With `from_disk`, what a write left in the page cache when its sync failed is not taken for what is on the disk.
+    """
+    # Without O_NONBLOCK a named pipe would wait for somebody to write to it.
+    with os.fdopen(os.open(name, os.O_RDONLY | os.O_NONBLOCK, dir_fd=dir_fd), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        if from_disk:
+            os.fdatasync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return file.read(bytes_max)
+
+
+def _sync_ancestors(path: Path) -> None:
+    """Make the names of a directory and of those above it durable, up to the mount point, which has none to lose.
+
+    Whoever made them: it may have been a start that was killed before it came to this.
+    """
+    for directory in (path, *path.parents):
+        if directory.is_mount():
+            return
+        try:
+            fd = os.open(directory.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            if error.errno not in _NOT_OURS_TO_SYNC:
+                raise
+
+
+def _cannot(path: Path, verb: str, error: OSError) -> Fatal:
+    if isinstance(error, PermissionError):
+        return NotPermitted(
+            f"may not {verb} the data directory {path}: {error.strerror}. "
+            f"Give user id {os.geteuid()} the right to, or choose another with --data-dir."
+        )
+    if isinstance(error, FileNotFoundError) and verb == "read":
+        return CannotCreate(f"there is no data directory {path}. Name it with --data-dir.")
+    return CannotCreate(f"cannot {verb} the data directory {path}: {error.strerror}. Choose another with --data-dir.")

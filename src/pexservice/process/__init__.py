@@ -1,0 +1,1 @@
+"""One process of the service: how it starts, listens, reports and stops."""

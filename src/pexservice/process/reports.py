@@ -1,0 +1,58 @@
+"""How the service is, in the words of sd_notify(3).
+
+The idea: progress counts, not speed. That reports come at all shows that the event loop turns. A group that is at the
+disk is the disk's business, however long it takes: a restart makes no disk faster, and would only lose the queue. But
+steps that wait while no group is at the disk, from one report to the next, are nobody's business, and only a restart
+helps. So that alone withholds the watchdog's food. Every report is complete: the next makes up for one that is lost.
+"""
+
+import time
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+import structlog
+
+from pexservice.core.engine import Engine
+from pexservice.errors import Recovering
+from pexservice.limits import START_PATIENCE_S
+
+log = structlog.get_logger()
+
+
+class Vitals:
+    """Makes the reports on one service."""
+
+    def __init__(self, engine: Engine[Any], is_draining: Callable[[], bool]) -> None:
+        self._engine = engine
+        self._is_draining = is_draining
+        self._stalled_at: int | None = None
+        self._told: tuple[int, float] | None = None
+
+    def report(self) -> list[str]:
+        """Return the assignments that tell the state as of now."""
+        if self._is_draining():
+            return ["STOPPING=1", "STATUS=Answering what was accepted.", "WATCHDOG=1"]
+        if isinstance(self._engine.refusal, Recovering):
+            return ["STATUS=Reading the journal.", f"EXTEND_TIMEOUT_USEC={START_PATIENCE_S * 10**6}"]
+        return ["READY=1", f"STATUS={self._status()}", *(["WATCHDOG=1"] if self._is_going_on() else [])]
+
+    def _status(self) -> str:
+        place, refusal = self._engine.place, self._engine.refusal
+        now_s = time.monotonic()
+        sequence, told_s = self._told or (place.sequence, -inf)  # The first report has no steps behind it.
+        self._told = place.sequence, now_s
+        rate = (place.sequence - sequence) / (now_s - told_s)
+        text = f"Sequence {place.sequence}, position {place.position}, {rate:.0f} steps/s"
+        return f"{text}; steps are refused: {refusal.code}." if refusal else f"{text}."
+
+    def _is_going_on(self) -> bool:
+        was_stalled_at, self._stalled_at = self._stalled_at, None
+        if self._engine.is_stalled:
+            self._stalled_at = self._engine.place.sequence
+            if self._stalled_at == was_stalled_at:
+                log.critical(
+                    "steps wait and none is at the disk; a watchdog would restart", waiting=self._engine.waiting
+                )
+                return False
+        return True

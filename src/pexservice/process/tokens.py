@@ -1,0 +1,66 @@
+"""The file that holds the tokens.
+
+The idea: a secret comes in a file and in nothing else. Arguments are shown to every user by ps(1), and the environment
+is handed on to every child; a file has an owner and a mode, and is what systemd's credentials, Kubernetes' and Docker's
+secrets all come down to. Each line is a token, and each is as good as the others, so that one can be replaced without
+a moment at which some client has none that is valid. What a file holds is never shown, not even in an error about it.
+"""
+
+import re
+import stat
+from pathlib import Path
+
+import structlog
+
+from pexservice.disk.linux import read_regular
+from pexservice.errors import BadTokenFile, NotPermitted
+from pexservice.limits import TOKEN_CHARACTERS_MIN, TOKEN_FILE_BYTES_MAX
+
+log = structlog.get_logger()
+
+_B64TOKEN = re.compile(rb"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, 2.1
+
+
+def parse(data: bytes, name: str) -> tuple[bytes, ...]:
+    """Return the tokens in the bytes of a file, one a line; white space around them and empty lines do not count.
+
+    Raises BadTokenFile, naming the file `name`.
+    """
+    if len(data) > TOKEN_FILE_BYTES_MAX:
+        raise BadTokenFile(f"the token file {name} is over {TOKEN_FILE_BYTES_MAX} bytes. It holds one token a line.")
+    tokens = []
+    for number, line in enumerate(data.splitlines(), 1):
+        token = line.strip()
+        if not token:
+            continue
+        if not _B64TOKEN.fullmatch(token):
+            message = (
+                f"line {number} of the token file {name} is no token: it may have letters, digits and -._~+/, and = "
+                "only at its end (RFC 6750). Make one with: openssl rand -base64 32"
+            )
+            raise BadTokenFile(message)
+        if len(token) < TOKEN_CHARACTERS_MIN:
+            message = (
+                f"the token in line {number} of the token file {name} could be guessed: it has {len(token)} characters "
+                f"and needs {TOKEN_CHARACTERS_MIN} or more. Make one with: openssl rand -base64 32"
+            )
+            raise BadTokenFile(message)
+        tokens.append(token)
+    if not tokens:
+        raise BadTokenFile(f"the token file {name} is empty. Make a token with: openssl rand -base64 32")
+    return tuple(tokens)
+
+
+def read(path: Path) -> tuple[bytes, ...]:
+    """Return the tokens in a file, at least one. Raises BadTokenFile, NotPermitted."""
+    try:
+        data = read_regular(path, bytes_max=TOKEN_FILE_BYTES_MAX + 1)
+        mode = path.stat().st_mode
+    except PermissionError as error:
+        message = f"may not read the token file {path}: {error.strerror}. Give this user, and no other, the right to."
+        raise NotPermitted(message) from error
+    except OSError as error:
+        raise BadTokenFile(f"cannot read the token file {path}: {error.strerror}.") from error
+    if mode & stat.S_IROTH:
+        log.warning("every user of this machine may read the token file", file=str(path), hint=f"chmod o= {path}")
+    return parse(data, str(path))

@@ -1,0 +1,63 @@
+"""The data file of the original Go service: one line `hits,position,previous,current,next`.
+
+The idea: its values wrapped at 2^64, but its position did not, and the position is all there is to know. The current
+value is only used to make sure that the file means what it says.
+"""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from pexservice.core.store import Place
+from pexservice.disk.linux import read_regular
+from pexservice.errors import CannotCreate, DamagedData, NotPermitted
+from pexservice.walk.fibonacci import fibonacci_modulo
+
+FILE_NAME: Final = "fibo.csv"
+_FIELDS = re.compile(r"\s{0,16}([0-9]{1,20}),([0-9]{1,20}),([0-9]{1,20}),([0-9]{1,20}),([0-9]{1,20})\s{0,16}", re.ASCII)
+_FILE_BYTES_MAX: Final = 4096
+_WRAP: Final = 1 << 64
+_COUNT_MAX: Final = 1 << 63
+"""Half of what the journal can hold, so that no number of steps leads beyond that."""
+
+
+def parse(text: str, name: str) -> Place:
+    """Return the place that a file of the original stands for.
+
+    Its hits are the sequence. After a reset the original wrote position 1 with value 0; that is position 0.
+    Raises DamagedData, naming the file `name`, unless the current value is F(position) mod 2^64.
+    """
+    matched = _FIELDS.fullmatch(text)
+    if matched is None:
+        message = (
+            f"{name} is not a file of the original service: it must be one line hits,position,previous,current,next "
+            f"of whole numbers, but begins {text[:80]!r}. Nothing was imported."
+        )
+        raise DamagedData(message)
+    hits, position, _, current, _ = map(int, matched.groups())
+    if max(hits, position) > _COUNT_MAX:
+        message = f"{name} says {hits} hits at position {position}, but no walk comes so far. Nothing was imported."
+        raise DamagedData(message)
+    if (position, current) == (1, 0):
+        position = 0
+    expected = fibonacci_modulo(position, _WRAP)
+    if current != expected:
+        message = (
+            f"{name} contradicts itself: at position {position} the value must be {expected} (modulo 2^64), but it "
+            f"says {current}. Nothing was imported. Correct the position or the value, whichever is wrong."
+        )
+        raise DamagedData(message)
+    return Place(hits, position)
+
+
+def read(path: Path) -> Place:
+    """Read a file of the original. Raises DamagedData, NotPermitted, CannotCreate if there is none."""
+    try:
+        data = read_regular(path, bytes_max=_FILE_BYTES_MAX + 1)
+    except PermissionError as error:
+        message = f"may not read {path}: {error.strerror}. Give this user the right to."
+        raise NotPermitted(message) from error
+    except OSError as error:
+        message = f"cannot read {path}: {error.strerror}."
+        raise CannotCreate(message) from error
+    return parse(data.decode("ascii", "backslashreplace"), str(path))

@@ -1,0 +1,167 @@
+"""The command line: what it prints, and how it ends."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from pexservice import __version__
+from pexservice.config import parse_address, parse_duration_s, parse_size_bytes
+from pexservice.stores.journal.segment import segment_name
+from support.process import run, serving
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    """Return a data directory with the history of a short walk: 58..63."""
+    (tmp_path / "fibo.csv").write_text("58,11,55,89,144")
+    with serving(tmp_path) as service, service.connect() as client:
+        for path in ("/next", "/next", "/previous", "/reset", "/next"):
+            assert client.ask("POST", path).status == 200
+    return tmp_path
+
+
+def test_the_history_is_exported(history: Path) -> None:
+    """Export writes one row a step, plain, with values, or in the form of the original."""
+    plain = run("journal", "export", "--data-dir", str(history)).stdout
+    assert plain == ("sequence,step,position\n59,next,12\n60,next,13\n61,previous,12\n62,reset,0\n63,next,1\n")
+    values = run("journal", "export", "--values", "--data-dir", str(history)).stdout
+    assert values.splitlines()[:3] == ["sequence,step,position,value", "59,next,12,144", "60,next,13,233"]
+    original = run("journal", "export", "--original", "--data-dir", str(history)).stdout
+    assert original.splitlines() == [
+        "59,12,89,144,233",
+        "60,13,144,233,377",
+        "61,12,89,144,233",
+        "62,0,0,0,1",
+        "63,1,0,1,1",
+    ]
+
+
+def test_the_history_is_verified_and_shown(history: Path) -> None:
+    """Verify proves all of it, and show ends with the last group."""
+    assert "1 segments, 5 groups: whole. Sequence 63, position 1." in (
+        run("journal", "verify", "--data-dir", str(history)).stdout
+    )
+    assert run("journal", "show", "--data-dir", str(history)).stdout.endswith("sequence 63  position 1  1n\n")
+
+
+@pytest.mark.parametrize("command", [["journal", "verify"], ["serve", "--port", "0"]])
+def test_a_segment_that_is_no_file_is_an_error(tmp_path: Path, command: list[str]) -> None:
+    """A named pipe under a segment's name is refused with 74; nobody waits for it to be written to."""
+    os.mkfifo(tmp_path / segment_name(0))
+    ended = run(*command, "--data-dir", str(tmp_path))
+    assert (ended.returncode, "not a regular file" in ended.stderr) == (74, True)
+
+
+@pytest.mark.parametrize("sequence", [58, 63, 99])
+def test_an_empty_segment_is_damage(history: Path, sequence: int) -> None:
+    """Where answered steps were, where the next would be, and beyond: it stops verify as it stops a start, with 65."""
+    (history / segment_name(sequence)).write_bytes(b"")
+    for command in (["journal", "verify"], ["serve", "--port", "0"]):
+        ended = run(*command, "--data-dir", str(history))
+        is_named = f"{segment_name(sequence)} is damaged at line 1, byte offset 0" in ended.stderr
+        assert (ended.returncode, is_named) == (65, True)
+
+
+def test_import_begins_a_walk_once(tmp_path: Path) -> None:
+    """Import takes over a file of the original into an empty directory, and never into one with a walk."""
+    file, data = tmp_path / "fibo.csv", tmp_path / "data"
+    file.write_text("58,11,55,89,144")
+    assert run("import", str(file), "--data-dir", str(data)).returncode == 0
+    again = run("import", str(file), "--data-dir", str(data))
+    assert again.returncode == 73
+    assert "already has a walk, at position 11 after 58 steps" in again.stderr
+    with serving(data) as service, service.connect() as client:
+        answer = client.ask("GET", "/current")
+        assert (answer.status, answer.sequence, answer.position, answer.body) == (200, 58, 11, b"89\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["serve", "--port", "x"], 2, "--port"),
+        (["serve", "--keep-alive", "soon"], 2, "is not a duration; write"),
+        (["serve", "--history-max-bytes", "1 parsec"], 2, "is not a size; write"),
+        (["serve", "--admin-bind", "9100"], 2, "is not an address; write"),
+        (["serve", "--admin-bind", "192.0.2.1:9100"], 69, "cannot listen on 192.0.2.1:9100"),
+        (["serve", "--durability", "interval", "--sync-interval", "0s"], 2, "must be above 0"),
+        (["serve", "--data-dir", "/dev/null/data"], 73, "Choose another with --data-dir"),
+        (["serve", "--host", "192.0.2.1"], 69, "cannot listen on 192.0.2.1"),
+        (["journal", "verify", "--data-dir", "/nonexistent"], 73, "there is no data directory"),
+        (["status", "--url", "http://127.0.0.1:1"], 69, "nothing answers"),
+        (["status", "--url", "ftp://x"], 2, "not an http URL"),
+    ],
+)
+def test_errors_have_a_status_and_say_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], status: int, message: str
+) -> None:
+    """Each kind of failure ends with its own exit status and a message, and never with a traceback."""
+    monkeypatch.chdir(tmp_path)
+    ended = run(*arguments)
+    assert ended.returncode == status
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_an_address_in_use_ends_with_69(tmp_path: Path) -> None:
+    """The data directory of the one that could not listen is left without a journal."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run("serve", "--data-dir", str(tmp_path), PEXSERVICE_PORT=port)
+    assert ended.returncode == 69
+    assert "Another process listens there" in ended.stderr
+    assert not list(tmp_path.glob("journal-*"))
+
+
+def test_status_shows_one_screen(tmp_path: Path) -> None:
+    """Position, sequence and health of a running service."""
+    with serving(tmp_path) as service, service.connect() as client:
+        assert client.ask("POST", "/next").status == 200
+        shown = run("status", PEXSERVICE_URL=f"http://127.0.0.1:{service.port}")
+    assert shown.returncode == 0
+    lines = dict(line.split(":", 1) for line in shown.stdout.splitlines())
+    assert (lines["health"].strip(), lines["position"].strip(), lines["sequence"].strip()) == ("ok", "1", "1")
+
+
+def test_version_and_help() -> None:
+    """The version is that of the package, and help names every option's variable."""
+    assert run("version").stdout == f"pexservice {__version__}\n"
+    assert "PEXSERVICE_SYNC_INTERVAL" in run("serve", "--help").stdout
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("75s", 75), ("500ms", 0.5), ("1.5m", 90), ("2h", 7200), ("3", 3)])
+def test_durations_have_units(text: str, seconds: float) -> None:
+    """A bare number is seconds."""
+    assert parse_duration_s(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("1GiB", 2**30), ("512M", 2**29), ("64KiB", 2**16), ("1GB", 10**9), ("0", 0), ("7 B", 7)]
+)
+def test_sizes_have_units(text: str, size: int) -> None:
+    """Binary units are powers of 1024, GB and its like of 1000."""
+    assert parse_size_bytes(text) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:9100", ("127.0.0.1", 9100)),
+        ("localhost:0", ("localhost", 0)),
+        ("[::1]:65535", ("::1", 65535)),
+        ("[fe80::1%eth0]:1", ("fe80::1%eth0", 1)),
+    ],
+)
+def test_an_address_has_a_host_and_a_port(text: str, address: tuple[str, int]) -> None:
+    """Of IPv6 in brackets, as in a URL."""
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["", "9100", ":9100", "x:", "::1:9100", "[::1]", "[]:1", "x:65536", "x:-1", "a b:1", "x:1_0"]
+)
+def test_half_an_address_is_none(text: str) -> None:
+    """Host and port must both be said: who means every interface writes 0.0.0.0."""
+    with pytest.raises(ValueError, match="is not an address"):
+        parse_address(text)

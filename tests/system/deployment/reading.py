@@ -1,0 +1,80 @@
+"""What the Dockerfile, compose.yaml and the Kubernetes manifests say, for tests that hold it against each other."""
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+Manifest = dict[str, Any]
+
+CHECKOUT: Final = Path(__file__).parents[3]
+BASE: Final = CHECKOUT / "deploy/kubernetes/base"
+MONITORING: Final = CHECKOUT / "deploy/kubernetes/overlays/monitoring"
+
+
+def manifests(directory: Path) -> list[Manifest]:
+    """Return what the kustomization of a directory lists there."""
+    kustomization = yaml.safe_load((directory / "kustomization.yaml").read_text())
+    files = [directory / name for name in kustomization["resources"] if name.endswith(".yaml")]
+    return [manifest for file in files for manifest in yaml.safe_load_all(file.read_text())]
+
+
+def only(kind: str, directory: Path = BASE) -> Manifest:
+    """Return the one manifest of a kind."""
+    (manifest,) = (each for each in manifests(directory) if each["kind"] == kind)
+    return manifest
+
+
+def pod() -> Manifest:
+    """Return the template of the pod."""
+    template: Manifest = only("StatefulSet")["spec"]["template"]
+    return template
+
+
+def container() -> Manifest:
+    """Return the pod's one container."""
+    (found,) = pod()["spec"]["containers"]
+    assert isinstance(found, dict)
+    return found
+
+
+def claim() -> Manifest:
+    """Return the claim of the pod's volume."""
+    (found,) = only("StatefulSet")["spec"]["volumeClaimTemplates"]
+    assert isinstance(found, dict)
+    return found
+
+
+def compose() -> Manifest:
+    """Return what compose.yaml says of the service."""
+    service: Manifest = _compose_file()["services"]["pexservice"]
+    return service
+
+
+def compose_volumes() -> dict[str, Manifest]:
+    """Return the volumes that compose.yaml declares."""
+    declared: dict[str, Manifest] = _compose_file()["volumes"]
+    return declared
+
+
+def _compose_file() -> Manifest:
+    whole: Manifest = yaml.safe_load((CHECKOUT / "compose.yaml").read_text())
+    return whole
+
+
+def page(name: str) -> str:
+    """Return a page of docs."""
+    return (CHECKOUT / "docs" / name).read_text("utf-8")
+
+
+def instruction(name: str) -> str:
+    """Return the last such instruction of the Dockerfile, without its name."""
+    text = (CHECKOUT / "Dockerfile").read_text().replace("\\\n", " ")
+    found: list[str] = re.findall(rf"^{name} (.*)$", text, re.MULTILINE)
+    return found[-1].strip()
+
+
+def image_environment() -> dict[str, str]:
+    """Return the variables that the image sets."""
+    return dict(pair.split("=", 1) for pair in instruction("ENV").split())

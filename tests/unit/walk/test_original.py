@@ -1,0 +1,60 @@
+"""Taking over the data file of the original service."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pexservice.core.store import Place
+from pexservice.errors import CannotCreate, DamagedData
+from pexservice.walk.fibonacci import fibonacci_modulo
+from pexservice.walk.original import parse, read
+
+WRAPPED = fibonacci_modulo(300, 2**64)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("58,11,55,89,144", Place(58, 11)),
+        ("58,11,55,89,144\n", Place(58, 11)),
+        ("0,0,0,0,1", Place(0, 0)),
+        ("7,1,0,0,1", Place(7, 0)),
+        ("7,1,0,1,1", Place(7, 1)),
+        (f"900,300,0,{WRAPPED},0", Place(900, 300)),
+    ],
+)
+def test_a_consistent_file_gives_its_place(text: str, place: Place) -> None:
+    """The hits are the sequence, and a value that wrapped is as good as one that did not."""
+    assert parse(text, "fibo.csv") == place
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "58,11,55,89",
+        "58,11,55,90,144",
+        "58,12,55,89,144",
+        "a,b,c,d,e",
+        "-1,0,0,0,1",
+        "1,1,0,1,1\n2,1,0,1,1",
+        f"{2**63 + 1},11,55,89,144",
+    ],
+)
+def test_anything_else_is_refused(text: str) -> None:
+    """A file that is not one, or contradicts itself, is refused with a message that names it."""
+    with pytest.raises(DamagedData, match=r"fibo\.csv .* Nothing was imported"):
+        parse(text, "fibo.csv")
+
+
+def test_a_file_must_be_there_and_short(tmp_path: Path) -> None:
+    """A missing file cannot be read, and a long one is not of the original."""
+    with pytest.raises(CannotCreate, match="cannot read"):
+        read(tmp_path / "fibo.csv")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CannotCreate, match="not a regular file"):
+        read(tmp_path / "pipe")
+    (tmp_path / "fibo.csv").write_text("58,11,55,89,144" + " " * 5000)
+    with pytest.raises(DamagedData):
+        read(tmp_path / "fibo.csv")
