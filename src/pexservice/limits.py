@@ -1,94 +1,154 @@
 """Every bound of the service in one place, each with its unit in its name and the reason beside it.
 
-The idea: a service on 512 MiB stays up because nothing in it can grow without end. Those that an operator may want to
-change are options of `pexservice serve`, and these are their defaults.
+A service on 512 MiB stays up because nothing in it can grow without end. The bounds are one frozen value that is passed
+to whatever needs it, so that a test can pass another. Those that an operator may want to change are options of
+`pexservice serve`, and these are their defaults.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 GIB: Final = 1024 * MIB
 
-# The journal.
-SEGMENT_BYTES_MAX: Final = 4 * MIB
-"""A segment is closed beyond it. A start proves one segment: 4 MiB are 70,000 rows, 40 ms."""
-HISTORY_BYTES_MAX: Final = 1 * GIB
-"""Oldest segments go beyond it: some 18 million groups, hours of full load."""
 
-# The engine.
-PENDING_STEPS_MAX: Final = 16_384
-"""Steps waiting for the disk. More than every connection having one; at 5,000 syncs/s some 0.2 s of work."""
-GROUP_STEPS_MAX: Final = 4_096
-"""Steps in a group. Keeps a row under 9 KiB when no two neighbours are alike, and a group's answers under 2 ms."""
-GROUP_ANSWER_BYTES_MAX: Final = 4 * MIB
-"""Digits rendered for one group: some 10 ms, for which nobody else is served."""
-UNSENT_BYTES_MAX: Final = 128 * MIB
-"""Answers rendered but not taken by their clients, over all connections; a quarter of the smallest machine."""
-HEAL_PERIOD_S: Final = 1.0
-"""How often a full disk is tried again."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of one service. Raises AssertionError where two of them contradict each other."""
 
-# The wire. nginx and Apache httpd allow 8 KiB for a line and 100 fields; ours need a hundredth of it.
-REQUEST_LINE_BYTES_MAX: Final = 4 * KIB
-HEADER_BYTES_MAX: Final = 16 * KIB
-HEADER_FIELDS_MAX: Final = 64
-BODY_BYTES_MAX: Final = 1 * KIB
-"""No endpoint reads a body."""
-CHUNKED_BYTES_MAX: Final = 16 * KIB
-"""A chunked body with its framing, extensions and trailers: 1-byte chunks take six bytes each."""
-REQUEST_TIMEOUT_S: Final = 10
-"""For a new connection's first byte, for the rest of a header, for a body, and for progress in reading an answer."""
-LINGER_S: Final = 2
-"""After a last answer, to read what the client was still sending, so that the answer is not lost to a reset."""
-KEEP_ALIVE_S: Final = 75
-"""An idle connection. Longer than the 60 s of common proxies, so that they close first and race with nothing."""
-SWEEP_PERIOD_S: Final = 1.0
-"""How often deadlines are looked at: one pass over all connections instead of a timer for each."""
-TICK_S_MAX: Final = 2 * SWEEP_PERIOD_S
-"""What a pass that comes late counts for: the process was suspended, and its clients had nobody to talk to."""
-UNANSWERED_STEPS_MAX: Final = 256
-"""Pipelined steps of one connection that wait at a time; the rest of its requests wait unread."""
-WRITE_BUFFER_BYTES_MAX: Final = 16 * KIB
-"""Unsent bytes of one connection beyond which it is not read. Times 10,000 connections, 160 MiB."""
-READ_BYTES_MAX: Final = 4 * KIB
-"""Read from a connection at a time, so also what waits of it, as bytes, while its client does not take answers."""
-READ_AHEAD_MAX: Final = 4
-"""Requests of a connection that are parsed before the first of them is carried out. Parsed, one takes 1 KiB, however
-short it was."""
-CONNECTIONS_MAX: Final = 10_000
-RESERVED_DESCRIPTORS: Final = 32
-"""Descriptors kept back from connections, for the journal, the listener, the log and the event loop."""
-BACKLOG: Final = 4_096
-"""Connections that the kernel holds before they are accepted; it takes at most net.core.somaxconn."""
+    # The journal.
+    segment_bytes_max: int = 4 * MIB
+    """A segment is closed beyond it. A start proves one segment: 4 MiB are 70,000 rows, 40 ms."""
+    history_bytes_max: int = 1 * GIB
+    """Oldest segments go beyond it: some 18 million groups, hours of full load."""
 
-# Access.
-TOKEN_CHARACTERS_MIN: Final = 22
-"""22 characters of base64 hold 128 bits, the least that nobody guesses (RFC 6749, 10.10)."""
-TOKEN_FILE_BYTES_MAX: Final = 4 * KIB
-"""Some 90 tokens of 256 bits; two are enough to replace one."""
-ADMIN_CONNECTIONS_MAX: Final = 16
-"""Connections to the listener of --admin-bind: a kubelet, some scrapers and a person. They come on top of the others,
-so that they are served when all of those are taken."""
+    # The engine.
+    pending_steps_max: int = 16_384
+    """Steps waiting for the disk. More than every connection having one; at 5,000 syncs/s some 0.2 s of work."""
+    group_steps_max: int = 4_096
+    """Steps in a group. Keeps a row under 9 KiB when no two neighbours are alike, and a group's answers under 2 ms."""
+    group_answer_bytes_max: int = 4 * MIB
+    """Digits rendered for one group: some 10 ms, for which nobody else is served."""
+    unsent_bytes_max: int = 128 * MIB
+    """Answers rendered but not taken by their clients, over all connections; a quarter of the smallest machine."""
+    heal_period_s: float = 1.0
+    """How often a full disk is tried again."""
 
-# Memory of requests seen before (http/memo.py).
-MEMO_REQUESTS_MAX: Final = 1_024
-MEMO_REQUEST_BYTES_MAX: Final = 2 * KIB
-MEMO_ANSWER_BYTES_MAX: Final = 1 * KIB
-"""An answer that is kept beside its request, to be sent again while nothing changes: one of up to 700 digits."""
+    # The wire. nginx and Apache httpd allow 8 KiB for a line and 100 fields; ours need a hundredth of it.
+    request_line_bytes_max: int = 4 * KIB
+    header_bytes_max: int = 16 * KIB
+    header_fields_max: int = 64
+    body_bytes_max: int = 1 * KIB
+    """No endpoint reads a body."""
+    chunked_bytes_max: int = 16 * KIB
+    """A chunked body with its framing, extensions and trailers: 1-byte chunks take six bytes each."""
+    request_timeout_s: float = 10.0
+    """For a new connection's first byte, for the rest of a header, for a body, and for progress in reading an answer."""
+    linger_s: float = 2.0
+    """After a last answer, to read what the client was still sending, so that the answer is not lost to a reset."""
+    keep_alive_s: float = 75.0
+    """An idle connection. Longer than the 60 s of common proxies, so that they close first and race with nothing."""
+    sweep_period_s: float = 1.0
+    """How often deadlines are looked at: one pass over all connections instead of a timer for each."""
+    tick_s_max: float = 2 * sweep_period_s
+    """What a pass that comes late counts for: the process was suspended, and its clients had nobody to talk to."""
+    unanswered_steps_max: int = 256
+    """Pipelined steps of one connection that wait at a time; the rest of its requests wait unread."""
+    write_buffer_bytes_max: int = 16 * KIB
+    """Unsent bytes of one connection beyond which it is not read. Times 10,000 connections, 160 MiB."""
+    read_bytes_max: int = 4 * KIB
+    """Read from a connection at a time, so also what waits of it, as bytes, while its client does not take answers."""
+    read_ahead_max: int = 4
+    """Requests of a connection that are parsed before the first of them is carried out. Parsed, one takes 1 KiB, however
+    short it was."""
+    connections_max: int = 10_000
+    reserved_descriptors: int = 32
+    """Descriptors kept back from connections, for the journal, the listener, the log and the event loop."""
+    backlog: int = 4_096
+    """Connections that the kernel holds before they are accepted; it takes at most net.core.somaxconn."""
 
-# Start and stop.
-RECOVERY_PATIENCE_S: Final = 1.0
-"""A start answers 503 only if recovery takes longer; until then clients wait in the kernel's backlog."""
-REPORT_PERIOD_S: Final = 5
-"""How often the service manager hears how it goes, if its watchdog does not want to more often."""
-START_PATIENCE_S: Final = 30
-"""How much longer a start may take, as of each report on it: some reports may be lost."""
-STOP_PATIENCE_S: Final = 10
-"""How much longer than the drain timeout a stop may take, before the service manager kills: for the last sync."""
-DRAIN_TIMEOUT_S: Final = 10
-DRAIN_COLD_S: Final = 1.0
-"""On a stop, a connection idle for longer is closed at once: of its pool, a proxy takes the one used last, so it hears
-of these before it gets to them."""
-DRAIN_IDLE_S: Final = 0.5
-"""On a stop, how long another idle connection may still send the request that was under way; its answer says close."""
-SYNC_INTERVAL_S: Final = 1
+    # Access.
+    token_characters_min: int = 22
+    """22 characters of base64 hold 128 bits, the least that nobody guesses (RFC 6749, 10.10)."""
+    token_file_bytes_max: int = 4 * KIB
+    """Some 90 tokens of 256 bits; two are enough to replace one."""
+    admin_connections_max: int = 16
+    """Connections to the listener of --admin-bind: a kubelet, some scrapers and a person. They come on top of the others,
+    so that they are served when all of those are taken."""
+
+    # Memory of requests seen before (http/memo.py).
+    memo_requests_max: int = 1_024
+    memo_request_bytes_max: int = 2 * KIB
+    memo_answer_bytes_max: int = 1 * KIB
+    """An answer that is kept beside its request, to be sent again while nothing changes: one of up to 700 digits."""
+
+    # Start and stop.
+    recovery_patience_s: float = 1.0
+    """A start answers 503 only if recovery takes longer; until then clients wait in the kernel's backlog."""
+    report_period_s: float = 5.0
+    """How often the service manager hears how it goes, if its watchdog does not want to more often."""
+    start_patience_s: float = 30.0
+    """How much longer a start may take, as of each report on it: some reports may be lost."""
+    stop_patience_s: float = 10.0
+    """How much longer than the drain timeout a stop may take, before the service manager kills: for the last sync."""
+    drain_timeout_s: float = 10.0
+    drain_cold_s: float = 1.0
+    """On a stop, a connection idle for longer is closed at once: of its pool, a proxy takes the one used last, so it hears
+    of these before it gets to them."""
+    drain_idle_s: float = 0.5
+    """On a stop, how long another idle connection may still send the request that was under way; its answer says close."""
+    sync_interval_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Hold the relations between bounds."""
+        assert self.tick_s_max >= self.sweep_period_s, "a sweep that is in time counts in full"
+        assert self.group_answer_bytes_max <= self.unsent_bytes_max, "the answers of one group fit"
+        assert self.read_bytes_max <= self.write_buffer_bytes_max, "what waits of a connection is less than it is owed"
+        assert self.memo_answer_bytes_max <= self.memo_request_bytes_max, "an answer is kept beside its request"
+        assert self.request_line_bytes_max <= self.header_bytes_max, "a line is shorter than a section"
+        assert self.body_bytes_max <= self.chunked_bytes_max, "framing adds to a body"
+        assert self.drain_idle_s <= self.drain_cold_s <= self.drain_timeout_s, "a stop goes by how long one is idle"
+
+
+DEFAULT: Final = Limits()
+
+# Going: each is read from the value that is passed.
+SEGMENT_BYTES_MAX: Final = DEFAULT.segment_bytes_max
+HISTORY_BYTES_MAX: Final = DEFAULT.history_bytes_max
+PENDING_STEPS_MAX: Final = DEFAULT.pending_steps_max
+GROUP_STEPS_MAX: Final = DEFAULT.group_steps_max
+GROUP_ANSWER_BYTES_MAX: Final = DEFAULT.group_answer_bytes_max
+UNSENT_BYTES_MAX: Final = DEFAULT.unsent_bytes_max
+HEAL_PERIOD_S: Final = DEFAULT.heal_period_s
+REQUEST_LINE_BYTES_MAX: Final = DEFAULT.request_line_bytes_max
+HEADER_BYTES_MAX: Final = DEFAULT.header_bytes_max
+HEADER_FIELDS_MAX: Final = DEFAULT.header_fields_max
+BODY_BYTES_MAX: Final = DEFAULT.body_bytes_max
+CHUNKED_BYTES_MAX: Final = DEFAULT.chunked_bytes_max
+REQUEST_TIMEOUT_S: Final = DEFAULT.request_timeout_s
+LINGER_S: Final = DEFAULT.linger_s
+KEEP_ALIVE_S: Final = DEFAULT.keep_alive_s
+SWEEP_PERIOD_S: Final = DEFAULT.sweep_period_s
+TICK_S_MAX: Final = DEFAULT.tick_s_max
+UNANSWERED_STEPS_MAX: Final = DEFAULT.unanswered_steps_max
+WRITE_BUFFER_BYTES_MAX: Final = DEFAULT.write_buffer_bytes_max
+READ_BYTES_MAX: Final = DEFAULT.read_bytes_max
+READ_AHEAD_MAX: Final = DEFAULT.read_ahead_max
+CONNECTIONS_MAX: Final = DEFAULT.connections_max
+RESERVED_DESCRIPTORS: Final = DEFAULT.reserved_descriptors
+BACKLOG: Final = DEFAULT.backlog
+TOKEN_CHARACTERS_MIN: Final = DEFAULT.token_characters_min
+TOKEN_FILE_BYTES_MAX: Final = DEFAULT.token_file_bytes_max
+ADMIN_CONNECTIONS_MAX: Final = DEFAULT.admin_connections_max
+MEMO_REQUESTS_MAX: Final = DEFAULT.memo_requests_max
+MEMO_REQUEST_BYTES_MAX: Final = DEFAULT.memo_request_bytes_max
+MEMO_ANSWER_BYTES_MAX: Final = DEFAULT.memo_answer_bytes_max
+RECOVERY_PATIENCE_S: Final = DEFAULT.recovery_patience_s
+REPORT_PERIOD_S: Final = DEFAULT.report_period_s
+START_PATIENCE_S: Final = DEFAULT.start_patience_s
+STOP_PATIENCE_S: Final = DEFAULT.stop_patience_s
+DRAIN_TIMEOUT_S: Final = DEFAULT.drain_timeout_s
+DRAIN_COLD_S: Final = DEFAULT.drain_cold_s
+DRAIN_IDLE_S: Final = DEFAULT.drain_idle_s
+SYNC_INTERVAL_S: Final = DEFAULT.sync_interval_s
