@@ -12,6 +12,9 @@ KIB: Final = 1024
 MIB: Final = 1024 * KIB
 GIB: Final = 1024 * MIB
 
+ROW_COMMANDS_MAX: Final = 65_536
+"""The most commands that a row may hold: a bound of the format, so that a row that was made up cannot take all memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -24,10 +27,10 @@ class Limits:
     """Oldest segments go beyond it: some 18 million groups, hours of full load."""
 
     # The engine.
-    pending_steps_max: int = 16_384
-    """Steps waiting for the disk. More than every connection having one; at 5,000 syncs/s some 0.2 s of work."""
-    group_steps_max: int = 4_096
-    """Steps in a group. Keeps a row under 9 KiB when no two neighbours are alike, and a group's answers under 2 ms."""
+    pending_max: int = 16_384
+    """Commands waiting for the disk. More than every connection having one; at 5,000 syncs/s some 0.2 s of work."""
+    group_commands_max: int = 4_096
+    """Commands in a group. Keeps a row under 9 KiB when no two neighbours are alike, and a group's answers under 2 ms."""
     group_answer_bytes_max: int = 4 * MIB
     """Digits rendered for one group: some 10 ms, for which nobody else is served."""
     unsent_bytes_max: int = 128 * MIB
@@ -102,6 +105,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         """Hold the relations between bounds."""
+        assert 1 <= self.group_commands_max <= ROW_COMMANDS_MAX, "a group fits into a row"
         assert self.tick_s_max >= self.sweep_period_s, "a sweep that is in time counts in full"
         assert self.group_answer_bytes_max <= self.unsent_bytes_max, "the answers of one group fit"
         assert self.read_bytes_max <= self.write_buffer_bytes_max, "what waits of a connection is less than it is owed"
@@ -116,8 +120,8 @@ DEFAULT: Final = Limits()
 # Going: each is read from the value that is passed.
 SEGMENT_BYTES_MAX: Final = DEFAULT.segment_bytes_max
 HISTORY_BYTES_MAX: Final = DEFAULT.history_bytes_max
-PENDING_STEPS_MAX: Final = DEFAULT.pending_steps_max
-GROUP_STEPS_MAX: Final = DEFAULT.group_steps_max
+PENDING_STEPS_MAX: Final = DEFAULT.pending_max
+GROUP_STEPS_MAX: Final = DEFAULT.group_commands_max
 GROUP_ANSWER_BYTES_MAX: Final = DEFAULT.group_answer_bytes_max
 UNSENT_BYTES_MAX: Final = DEFAULT.unsent_bytes_max
 HEAL_PERIOD_S: Final = DEFAULT.heal_period_s

@@ -1,46 +1,85 @@
-"""The protocol that the engine commits through.
+"""The boundary to whatever keeps the state: a journal in this process, a process beside it, a database.
 
-The idea: the engine hands over a group and learns where the group *began*. Replaying the group from there gives every
-answer, so a store returns two integers however large the group. Nothing here assumes that this process is the only
-writer; a store shared by several would order their groups and tell each where its own began.
+A store is handed groups and puts them in order. It says where each began, and with that what it came to (`judging.py`);
+it never sees who asked. Several groups may be under way at once, and are completed in the order in which they were handed
+over. What else a store does, it does by itself: looking for room on a full disk, syncing now and again, removing old
+history. So the engine above it is the same for every store.
+
+A store that loses touch with its server may not know what became of a group. It finds out before it completes
+the group: nobody else could (docs/decisions/0017).
 """
 
-from collections.abc import Awaitable
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
+from pexservice.core.judging import Judgement, Place
+from pexservice.core.machine import C, S
+from pexservice.core.measures import Measure
 from pexservice.errors import NotApplied
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the walk stands: `sequence` steps were ever committed, and they led to `position`. Both are >= 0."""
+class Status:
+    """What a store tells of itself."""
 
-    sequence: int
-    position: int
+    labels: Mapping[str, str]
+    """How it is set up."""
+    measures: Sequence[Measure]
 
 
-class Store(Protocol):
-    """Keeps the walk. One group is in flight at a time."""
+class Commit(Protocol[S, C]):
+    """A group on its way to stable storage. To be awaited once."""
 
     @property
-    def place(self) -> Place:
-        """The last durable place that this process knows of."""
+    def expected(self) -> Judgement[S, C] | None:
+        """What the group comes to if it becomes durable; None where another process may put a group before it."""
         ...
 
-    def commit(self, steps: bytes) -> Awaitable[Place]:
-        """Make a group of one or more steps durable, all or nothing, and give the place where it began.
+    def __await__(self) -> Generator[Any, None, Judgement[S, C]]:
+        """Return what the group came to, once it and all before it are durable: `expected` itself, if there was one.
 
-        The work begins with the call, or with the await where something else must come first; the engine does its own
-        in between. Call or await raises NotApplied when the group was not taken and the store is as before, and Fatal
-        when that cannot be known: then nothing of the group may be answered, and the process must end.
+        Raises NotApplied if the group was not taken, and Fatal if that cannot be known: then nothing of it may be
+        answered, and the process must end.
         """
         ...
 
-    async def heal(self) -> NotApplied | None:
-        """Try to become able to commit again after `commit` raised NotApplied; return what is still in the way."""
+
+class Store(Protocol[S, C]):
+    """Keeps the state of one machine."""
+
+    refusals: ClassVar[tuple[type[NotApplied], ...]]
+    """Every reason that `refusal` may have, for metrics."""
+
+    @property
+    def refusal(self) -> NotApplied | None:
+        """Why no group is taken just now, if so."""
+        ...
+
+    @property
+    def in_flight_max(self) -> int:
+        """How many groups may be under way at once, at least 1."""
+        ...
+
+    def commit(self, commands: Sequence[C]) -> Commit[S, C]:
+        """Begin to make the commands of a group durable, in one, and in their order behind the groups before it.
+
+        The work begins with the call; the engine does its own in between. Raises NotApplied and Fatal as the await.
+        """
+        ...
+
+    def read(self) -> Place[S]:
+        """Return a place that is durable, and not older than the call."""
+        ...
+
+    def status(self) -> Status:
+        """Return what metrics and the status page show of it."""
+        ...
+
+    async def run(self) -> None:
+        """Do the work that no commit does, for as long as the store is open. Raises Fatal."""
         ...
 
     async def close(self) -> None:
-        """Make everything durable and let go of the store."""
+        """Make everything durable and let go. No group is under way. Raises Fatal."""
         ...

@@ -1,100 +1,163 @@
 """One row of the journal, to bytes and back. No files here.
 
-A segment is a CSV file of three kinds of lines:
+A segment is a CSV file of three kinds of lines, here those of the walk:
 
-    sequence,position,steps,time,checksum                      the header row, always these bytes
-    0,0,v1,2026-11-23T18:55:31.000000Z,e23788a8                the opening row: format version, where the walk stands
-    64,64,64n,2026-11-23T18:55:31.123456Z,f706041e             a group row: where the walk stands *after* the group
+    sequence,position,steps,time,checksum                      the header row: the machine's columns between ours
+    0,0,v2 fibonacci,2026-11-23T18:55:31.000000Z,e23788a8      the opening row: format, machine, where it stands
+    64,64,64n,2026-11-23T18:55:31.123456Z,f706041e             a group row: where it stands *after* the group
     `------------- body -------------'  `checksum'
 
-The idea: a checksum is the CRC-32 of the row's body and a newline, *continued* from the checksum of the row before (the
-opening row continues the header row). So it proves the row and, by induction, every row above it: a lost, repeated,
-reordered or edited row breaks the chain at that row. The newline is in it because a continued CRC does not see where
-one piece ends and the next begins. CRC-32 finds every single-bit error and every burst of up to 32 bits.
+A checksum is the CRC-32 of the row's body and a newline, *continued* from the checksum of the row before (the opening row
+continues the header row). So it proves the row and, by induction, every row above it: a lost, repeated, reordered or
+edited row breaks the chain at that row. The newline is in it because a continued CRC does not see where one piece ends
+and the next begins. CRC-32 finds every single-bit error and every burst of up to 32 bits.
 """
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, Generic
 from zlib import crc32
 
-from pexservice.core.store import Place
-from pexservice.walk.steps import Run, decode, encode, fold
+from pexservice.core.judging import Place
+from pexservice.core.machine import C, Machine, S
 
-FORMAT: Final = "v1"
-"""What the opening row of a segment says in its `steps` column."""
+FORMAT: Final = "v2"
+_INTERVAL: Final = "interval"
+SEQUENCE_MAX: Final = 2**64 - 1
+"""No service comes so far, command by command; an import begins at most half way."""
 
-FORMAT_INTERVAL: Final = "v1-interval"
-"""The same, for a segment whose rows were answered before they were synced (`--durability interval`)."""
-
-HEADER: Final = b"sequence,position,steps,time,checksum\n"
-PLACE_MAX: Final = 2**64 - 1
-"""No walk comes so far, step by step; an import begins at most half way."""
-
-HEADER_CHECKSUM: Final = crc32(HEADER)
-
-_BODY = re.compile(rb"(0|[1-9][0-9]{0,19}),(0|[1-9][0-9]{0,19}),([0-9a-z-]+),(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)")
+_FIELD: Final = r"[\x20\x21\x23-\x2b\x2d-\x7e]+"
+"""Printable, and nothing that CSV would put in quotes."""
+_SEQUENCE: Final = r"0|[1-9][0-9]{0,19}"
+_TIME: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
+_OPENING = re.compile(rf"(v[0-9]+)(?: ([A-Za-z0-9-]+)(?: ({_INTERVAL}))?)?")
+_FOREIGN = re.compile(rf"(?:{_SEQUENCE})(?:,{_FIELD})*,({_FIELD}),{_TIME}")
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """The opening row: the walk stood at `place` when the segment was begun."""
+class Opening(Generic[S]):
+    """The opening row: the machine stood at `place` when the segment was begun."""
 
-    place: Place
-    interval: bool
+    place: Place[S]
+    is_interval: bool
+    """Whether the rows were answered before they were synced (`--durability interval`)."""
     time: str
     checksum: int
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """A group row: its `runs` led to `place`."""
+class Row(Generic[S]):
+    """A group row: the commands, as they were written, led to `place`."""
 
-    place: Place
-    runs: list[Run]
+    place: Place[S]
+    commands: str
     time: str
-
-    def follows(self, before: Place) -> bool:
-        """Tell whether the steps lead from `before` to the place in the row."""
-        return self.place == Place(
-            before.sequence + sum(run.count for run in self.runs), fold(self.runs)(before.position)
-        )
 
 
 class InvalidRowError(ValueError):
     """Raised when a complete line is not the row that its checksum, or the row before it, demands."""
 
 
-def encode_opening(place: Place, *, interval: bool, time_s: float) -> tuple[bytes, int]:
-    """Return the first two lines of a segment and the checksum to continue from. `time_s` is Unix time."""
-    row, checksum = _seal(place, FORMAT_INTERVAL if interval else FORMAT, time_s, HEADER_CHECKSUM)
-    return HEADER + row, checksum
+class Codec(Generic[S, C]):
+    """Writes and reads the rows of one machine."""
 
+    def __init__(self, machine: Machine[S, C]) -> None:
+        self.machine = machine
+        columns = ",".join(("sequence", *machine.columns, machine.commands_column, "time", "checksum"))
+        self.header: Final = f"{columns}\n".encode("ascii")
+        self._header_checksum = crc32(self.header)
+        state = ",".join([_FIELD] * len(machine.columns))
+        self._body = re.compile(f"({_SEQUENCE}),({state}),({_FIELD}),({_TIME})", re.ASCII)
 
-def encode_group(place: Place, runs: list[Run], time_s: float, previous_checksum: int) -> tuple[bytes, int]:
-    """Return the row of a group that led to `place`, and its checksum. `time_s` is Unix time."""
-    return _seal(place, encode(runs), time_s, previous_checksum)
+    def encode_opening(self, place: Place[S], *, is_interval: bool, time_s: float) -> tuple[bytes, int]:
+        """Return the first two lines of a segment and the checksum to continue from. `time_s` is Unix time."""
+        what = f"{FORMAT} {self.machine.name}{f' {_INTERVAL}' if is_interval else ''}"
+        row, checksum = self._seal(place, what, time_s, self._header_checksum)
+        return self.header + row, checksum
 
+    def encode_row(self, place: Place[S], commands: str, time_s: float, previous_checksum: int) -> tuple[bytes, int]:
+        """Return the row of a group that led to `place`, and its checksum. `time_s` is Unix time."""
+        return self._seal(place, commands, time_s, previous_checksum)
 
-def _seal(place: Place, what: str, time_s: float, previous_checksum: int) -> tuple[bytes, int]:
-    second, microsecond = divmod(int(time_s * 1_000_000), 1_000_000)
-    body = f"{place.sequence},{place.position},{what},{_date(second)}.{microsecond:06}Z".encode("ascii")
-    checksum = crc32(body + b"\n", previous_checksum)
-    return b"%b,%08x\n" % (body, checksum), checksum
+    def decode_opening(self, line: bytes) -> Opening[S]:
+        """Read an opening row, given without its newline. Raises InvalidRowError."""
+        checksum = check(line, self._header_checksum)
+        sequence, state, what, time = self._fields(line)
+        matched = _OPENING.fullmatch(what)
+        if matched is None or matched[1] != FORMAT:
+            message = f"its format version {what!r} is not known to this program, which writes {FORMAT}"
+            raise InvalidRowError(message)
+        if matched[2] != self.machine.name:
+            message = _another_machine(matched[2], self.machine.name)
+            raise InvalidRowError(message)
+        return Opening(self._place(sequence, state), matched[3] is not None, time, checksum)
 
+    def decode_row(self, line: bytes) -> Row[S]:
+        """Read the fields of a group row, given without its newline, that `check` has proved. Raises InvalidRowError."""
+        sequence, state, what, time = self._fields(line)
+        return Row(self._place(sequence, state), what, time)
 
-@lru_cache(maxsize=1)  # PERF: 0.1 us for 3 us, but for the first group of a second.
-def _date(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    def follow(self, row: Row[S], before: Place[S]) -> None:
+        """Prove that the commands of a row lead from `before` to its place. Raises InvalidRowError."""
+        try:
+            count, state = self.machine.replay(before.state, row.commands)
+        except ValueError as error:
+            raise InvalidRowError(str(error)) from error
+        if row.place != Place(before.sequence + count, state):
+            message = f"its {self.machine.commands_column} do not lead there from {before}"
+            raise InvalidRowError(message)
+
+    def foreign(self, data: bytes) -> str | None:
+        """Tell whose segment this is if it is whole, but another program's; None if it is nobody's."""
+        header, _, rest = data.partition(b"\n")
+        line, newline, _ = rest.partition(b"\n")
+        if not newline or header + b"\n" == self.header:
+            return None
+        try:
+            check(line, crc32(header + b"\n"))
+        except InvalidRowError:
+            return None
+        matched = _FOREIGN.fullmatch(line.rpartition(b",")[0].decode("ascii", "replace"))
+        opening = _OPENING.fullmatch(matched[1]) if matched else None
+        if opening is None:
+            return None
+        if opening[1] != FORMAT or opening[2] is None:
+            return f"it is of format version {opening[1]}, and this program reads {FORMAT} only"
+        return _another_machine(opening[2], self.machine.name)
+
+    def _seal(self, place: Place[S], what: str, time_s: float, previous_checksum: int) -> tuple[bytes, int]:
+        second, microsecond = divmod(int(time_s * 1_000_000), 1_000_000)
+        state = self.machine.encode_state(place.state)
+        text = f"{place.sequence},{state},{what},{_date(second)}.{microsecond:06}Z"
+        assert self._body.fullmatch(text), f"a machine writes fields of CSV: {text!r:.200}"
+        body = text.encode("ascii")
+        checksum = crc32(body + b"\n", previous_checksum)
+        return b"%b,%08x\n" % (body, checksum), checksum
+
+    def _fields(self, line: bytes) -> tuple[str, ...]:
+        matched = self._body.fullmatch(line.rpartition(b",")[0].decode("ascii", "replace"))
+        if matched is None:
+            message = "it is not a row of the journal"
+            raise InvalidRowError(message)
+        return matched.groups()
+
+    def _place(self, sequence: str, state: str) -> Place[S]:
+        if int(sequence) > SEQUENCE_MAX:
+            message = f"its sequence is beyond {SEQUENCE_MAX}"
+            raise InvalidRowError(message)
+        try:
+            return Place(int(sequence), self.machine.decode_state(state))
+        except ValueError as error:
+            raise InvalidRowError(str(error)) from error
 
 
 def check(line: bytes, previous_checksum: int) -> int:
-    """Return the checksum of a group row, given without its newline, after proving it.
+    """Return the checksum of a row, given without its newline, after proving it.
 
-    Raises InvalidRowError. PERF: 0.5 us a row, a tenth of `decode_group`; a start proves every row of a segment this
-    way and decodes only the last.
+    Raises InvalidRowError. PERF: 0.5 us a row, a tenth of `decode_row`; a start proves every row of a segment this way
+    and decodes only the last.
     """
     body, comma, written = line.rpartition(b",")
     checksum = crc32(body + b"\n", previous_checksum)
@@ -104,33 +167,10 @@ def check(line: bytes, previous_checksum: int) -> int:
     return checksum
 
 
-def decode_opening(line: bytes) -> Opening:
-    """Read an opening row, given without its newline. Raises InvalidRowError."""
-    checksum = check(line, HEADER_CHECKSUM)
-    place, what, time = _fields(line)
-    if what not in {FORMAT, FORMAT_INTERVAL}:
-        message = f"its format version {what!r} is not known to this program"
-        raise InvalidRowError(message)
-    return Opening(place, what == FORMAT_INTERVAL, time, checksum)
+def _another_machine(theirs: str, ours: str) -> str:
+    return f"it belongs to another machine, {theirs!r}, and this program runs {ours!r}"
 
 
-def decode_group(line: bytes) -> Group:
-    """Read the fields of a group row, given without its newline, that `check` has proved. Raises InvalidRowError."""
-    place, what, time = _fields(line)
-    try:
-        return Group(place, decode(what), time)
-    except ValueError as error:
-        raise InvalidRowError(str(error)) from error
-
-
-def _fields(line: bytes) -> tuple[Place, str, str]:
-    matched = _BODY.fullmatch(line.rpartition(b",")[0])
-    if matched is None:
-        message = "it is not a row of the journal"
-        raise InvalidRowError(message)
-    sequence, position, what, time = matched.groups()
-    place = Place(int(sequence), int(position))
-    if max(place.sequence, place.position) > PLACE_MAX:
-        message = f"its numbers are beyond {PLACE_MAX}"
-        raise InvalidRowError(message)
-    return place, what.decode("ascii"), time.decode("ascii")
+@lru_cache(maxsize=1)  # PERF: 0.1 us for 3 us, but for the first group of a second.
+def _date(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

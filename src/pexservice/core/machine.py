@@ -1,0 +1,128 @@
+"""A deterministic state machine: what one service does, and the only thing in which it differs from the next.
+
+The core orders commands, makes them durable in groups and answers them; what a command *means* is the machine's. Whoever
+builds a service of their own writes a subclass: a state (any immutable value that can be compared), commands (any value),
+one function from the one to the next, and how both are written as text in a row that people can read. `walk/machine.py`
+is the service's own; docs/build-your-own.md makes another.
+
+The same commands applied to the same state must give the same outcomes, on any machine and in any year: a start
+applies them again, and what comes out must be what was answered. So no clock, no random number, no environment.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final, Generic, NamedTuple, TypeVar
+
+from pexservice.core.measures import Measure
+
+S = TypeVar("S")
+C = TypeVar("C")
+
+_CONFLICT: Final = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A machine's no to a command. The command is not taken: the state stays, and nothing is written.
+
+    `status` is the one of the HTTP answer, a 4xx; `code` names the reason in it and `detail` says what to do.
+    """
+
+    code: str
+    title: str
+    detail: str
+    status: int = _CONFLICT
+
+
+class Outcomes(NamedTuple, Generic[S]):
+    """What became of a sequence of commands."""
+
+    states: Sequence[S]
+    """The state after each command; after one that was refused, that before it."""
+    refusals: Mapping[int, Refusal]
+    """The refusals, by the index of the command."""
+
+
+class Machine(ABC, Generic[S, C]):
+    """One kind of state machine. It has no state itself: the state is what it is given and gives back.
+
+    What is written must be printable ASCII without comma or quotation mark, so that a row is plain CSV.
+    """
+
+    name: ClassVar[str]
+    """Says in every file whose it is: letters, digits and hyphens. Another meaning of the rows needs another name."""
+    columns: ClassVar[tuple[str, ...]]
+    """The names of the fields of a written state."""
+    commands_column: ClassVar[str] = "commands"
+    kinds: ClassVar[tuple[str, ...]]
+    """The kinds of commands that there are, for metrics."""
+    initial: S
+
+    @abstractmethod
+    def step(self, state: S, command: C) -> S | Refusal:
+        """Return the state after a command, or why it is refused."""
+
+    def apply(self, state: S, commands: Sequence[C]) -> Outcomes[S]:
+        """Return what becomes of commands, one after the other. May be overridden by what is faster and the same."""
+        states: list[S] = []
+        refusals: dict[int, Refusal] = {}
+        for index, command in enumerate(commands):
+            outcome = self.step(state, command)
+            if isinstance(outcome, Refusal):
+                refusals[index] = outcome
+            else:
+                state = outcome
+            states.append(state)
+        return Outcomes(states, refusals)
+
+    @abstractmethod
+    def kind(self, command: C) -> str:
+        """Return the kind of a command, one of `kinds`."""
+
+    def tally(self, commands: Sequence[C]) -> Mapping[str, int]:
+        """Count commands by kind."""
+        counts = dict.fromkeys(self.kinds, 0)
+        for command in commands:
+            counts[self.kind(command)] += 1
+        return counts
+
+    @abstractmethod
+    def encode_state(self, state: S) -> str:
+        """Write a state: a field for each of `columns`, with commas between them."""
+
+    @abstractmethod
+    def decode_state(self, text: str) -> S:
+        """Read what `encode_state` wrote. Raises ValueError for anything that it would not have written."""
+
+    @abstractmethod
+    def encode(self, commands: Sequence[C]) -> str:
+        """Write one or more commands, as one field."""
+
+    @abstractmethod
+    def decode(self, text: str) -> Sequence[C]:
+        """Read what `encode` wrote. Raises ValueError for anything that it would not have written.
+
+        Also if there are more than `ROW_COMMANDS_MAX`: a row that was made up must not take all memory.
+        """
+
+    def replay(self, state: S, text: str) -> tuple[int, S]:
+        """Return how many commands were written, and where they lead. May be overridden like `apply`.
+
+        Raises ValueError as `decode`, and if one of them is refused, since those are never written.
+        """
+        commands = self.decode(text)
+        states, refusals = self.apply(state, commands)
+        if refusals:
+            message = f"a command that is refused there: {text!r:.80}"
+            raise ValueError(message)
+        return len(commands), states[-1]
+
+    def measures(self, state: S) -> Sequence[Measure]:
+        """Return what metrics show of a state."""
+        del state
+        return ()
+
+    @abstractmethod
+    def answer_bytes_max(self, state: S) -> int:
+        """Return how large the body of an answer may get while `ROW_COMMANDS_MAX` commands or fewer are taken."""

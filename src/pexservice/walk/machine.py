@@ -1,0 +1,89 @@
+"""The walk as a machine: its state is a position, its commands are the three steps.
+
+Both are plain integers. Where only the end of a group matters, its steps are folded and not taken one by one
+(`steps.py`); and equal steps lead along a range, so the common group costs the same however large it is.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final
+
+from pexservice.core.machine import Machine, Outcomes
+from pexservice.core.measures import Measure
+from pexservice.limits import ROW_COMMANDS_MAX
+from pexservice.walk.fibonacci import digits_max
+from pexservice.walk.steps import NEXT, PREVIOUS, STEP_NAMES, Step, decode, encode, expand, fold, positions, runs
+
+POSITION_MAX: Final = 2**64 - 1
+"""No walk comes so far, step by step; an import begins at most half way."""
+
+
+class Walk(Machine[int, Step]):
+    """The walk along the Fibonacci numbers. It refuses nothing."""
+
+    name: ClassVar = "fibonacci"
+    columns: ClassVar = ("position",)
+    commands_column: ClassVar = "steps"
+    kinds: ClassVar = tuple(STEP_NAMES.values())
+    initial = 0
+
+    def step(self, state: int, command: Step) -> int:
+        """As `Machine.step`: next, previous, or back to 0."""
+        if command == NEXT:
+            return state + 1
+        return max(state - 1, 0) if command == PREVIOUS else 0
+
+    def apply(self, state: int, commands: Sequence[Step]) -> Outcomes[int]:
+        """As `Machine.apply`."""
+        return Outcomes(positions(state, bytes(commands)), {})
+
+    def kind(self, command: Step) -> str:
+        """As `Machine.kind`: the name of the step."""
+        return STEP_NAMES[command]
+
+    def tally(self, commands: Sequence[Step]) -> Mapping[str, int]:
+        """As `Machine.tally`."""
+        steps = bytes(commands)
+        return {name: steps.count(step) for step, name in STEP_NAMES.items()}
+
+    def encode_state(self, state: int) -> str:
+        """As `Machine.encode_state`: the position in decimal."""
+        return str(state)
+
+    def decode_state(self, text: str) -> int:
+        """As `Machine.decode_state`."""
+        position = int(text)
+        if str(position) != text or not 0 <= position <= POSITION_MAX:
+            message = f"not a position: {text!r:.80}"
+            raise ValueError(message)
+        return position
+
+    def encode(self, commands: Sequence[Step]) -> str:
+        """As `Machine.encode`: run-length encoded, `3n1p1r`."""
+        return encode(runs(bytes(commands)))
+
+    def decode(self, text: str) -> Sequence[Step]:
+        """As `Machine.decode`."""
+        group = decode(text)
+        if sum(run.count for run in group) > ROW_COMMANDS_MAX:
+            message = f"more than {ROW_COMMANDS_MAX} steps: {text!r:.80}"
+            raise ValueError(message)
+        return [Step(step) for step in expand(group)]
+
+    def replay(self, state: int, text: str) -> tuple[int, int]:
+        """As `Machine.replay`, in time and memory that do not grow with the counts."""
+        group = decode(text)
+        return sum(run.count for run in group), fold(group)(state)
+
+    def measures(self, state: int) -> Sequence[Measure]:
+        """As `Machine.measures`."""
+        return (
+            Measure("pex_position", "Where the walk stands.", state),
+            Measure("pex_digits", "Digits of the value, at most one too high.", digits_max(state)),
+        )
+
+    def answer_bytes_max(self, state: int) -> int:
+        """As `Machine.answer_bytes_max`: the digits of the value."""
+        return digits_max(state + ROW_COMMANDS_MAX)
+
+
+WALK: Final = Walk()
