@@ -13,7 +13,8 @@ MIB: Final = 1024 * KIB
 GIB: Final = 1024 * MIB
 
 ROW_COMMANDS_MAX: Final = 65_536
-"""The most commands that a row may hold: a bound of the format, so that a row that was made up cannot take all memory."""
+"""The most commands that a row may hold: a bound of the format, so that a row that was made up cannot take all
+memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Limits:
     pending_max: int = 16_384
     """Commands waiting for the disk. More than every connection having one; at 5,000 syncs/s some 0.2 s of work."""
     group_commands_max: int = 4_096
-    """Commands in a group. Keeps a row under 9 KiB when no two neighbours are alike, and a group's answers under 2 ms."""
+    """Commands in a group. Keeps a row under 9 KiB when no two neighbours are alike, and a group's answers under 2
+    ms."""
     group_answer_bytes_max: int = 4 * MIB
     """Digits rendered for one group: some 10 ms, for which nobody else is served."""
     unsent_bytes_max: int = 128 * MIB
@@ -47,7 +49,8 @@ class Limits:
     chunked_bytes_max: int = 16 * KIB
     """A chunked body with its framing, extensions and trailers: 1-byte chunks take six bytes each."""
     request_timeout_s: float = 10.0
-    """For a new connection's first byte, for the rest of a header, for a body, and for progress in reading an answer."""
+    """For a new connection's first byte, for the rest of a header, for a body, and for progress in reading an
+    answer."""
     linger_s: float = 2.0
     """After a last answer, to read what the client was still sending, so that the answer is not lost to a reset."""
     keep_alive_s: float = 75.0
@@ -63,8 +66,8 @@ class Limits:
     read_bytes_max: int = 4 * KIB
     """Read from a connection at a time, so also what waits of it, as bytes, while its client does not take answers."""
     read_ahead_max: int = 4
-    """Requests of a connection that are parsed before the first of them is carried out. Parsed, one takes 1 KiB, however
-    short it was."""
+    """Requests of a connection that are parsed before the first of them is carried out. Parsed, one takes 1 KiB,
+    however short it was."""
     connections_max: int = 10_000
     reserved_descriptors: int = 32
     """Descriptors kept back from connections, for the journal, the listener, the log and the event loop."""
@@ -77,8 +80,8 @@ class Limits:
     token_file_bytes_max: int = 4 * KIB
     """Some 90 tokens of 256 bits; two are enough to replace one."""
     admin_connections_max: int = 16
-    """Connections to the listener of --admin-bind: a kubelet, some scrapers and a person. They come on top of the others,
-    so that they are served when all of those are taken."""
+    """Connections to the listener of --admin-bind: a kubelet, some scrapers and a person. They come on top of the
+    others, so that they are served when all of those are taken."""
 
     # Memory of requests seen before (http/memo.py).
     memo_requests_max: int = 1_024
@@ -97,10 +100,11 @@ class Limits:
     """How much longer than the drain timeout a stop may take, before the service manager kills: for the last sync."""
     drain_timeout_s: float = 10.0
     drain_cold_s: float = 1.0
-    """On a stop, a connection idle for longer is closed at once: of its pool, a proxy takes the one used last, so it hears
-    of these before it gets to them."""
+    """On a stop, a connection idle for longer is closed at once: of its pool, a proxy takes the one used last, so it
+    hears of these before it gets to them."""
     drain_idle_s: float = 0.5
-    """On a stop, how long another idle connection may still send the request that was under way; its answer says close."""
+    """On a stop, how long another idle connection may still send the request that was under way; its answer says
+    close."""
     sync_interval_s: float = 1.0
 
     def __post_init__(self) -> None:

@@ -6,8 +6,11 @@ from pathlib import Path
 import click
 
 from pexservice.cli import options
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.errors import CannotCreate
+from pexservice.limits import DEFAULT
+from pexservice.stores.journal.record import Codec
+from pexservice.walk.machine import WALK
 
 
 @click.command("import")
@@ -22,26 +25,26 @@ def import_original(file: Path, data_dir: Path) -> None:
 
     place = original.read(file)
     asyncio.run(_begin(data_dir, place))
-    click.echo(f"{file}: position {place.position}, sequence {place.sequence}, now in {data_dir}.")
+    click.echo(f"{file}: position {place.state}, sequence {place.sequence}, now in {data_dir}.")
 
 
-async def _begin(data_dir: Path, place: Place) -> None:
+async def _begin(data_dir: Path, place: Place[int]) -> None:
     from pexservice.disk.linux import LinuxDisk  # noqa: PLC0415
     from pexservice.disk.syncer import Syncer  # noqa: PLC0415
     from pexservice.stores.journal.recovery import Recovered, recover  # noqa: PLC0415
-    from pexservice.stores.journal.writer import Journal  # noqa: PLC0415
+    from pexservice.stores.journal.writer import Journal, Options  # noqa: PLC0415
 
+    codec = Codec(WALK)
     disk = LinuxDisk.own(data_dir, Syncer())
-    existing = recover(disk)
+    existing = recover(codec, disk)
     if existing.has_history:
         message = (
-            f"{data_dir} already has a walk, at position {existing.place.position} after {existing.place.sequence} "
+            f"{data_dir} already has a walk, at position {existing.place.state} after {existing.place.sequence} "
             "steps. Nothing was imported. Choose an empty directory with --data-dir."
         )
         raise CannotCreate(message)
-    journal = await Journal.open(disk, Recovered(place, has_history=False))
-    refusal = await journal.heal()
-    if refusal is not None:
-        message = f"{data_dir} has no room for a journal: {refusal}. Nothing was imported."
+    journal = await Journal.open(codec, disk, Recovered(place, has_history=False), Options(), DEFAULT)
+    if journal.refusal is not None:
+        message = f"{data_dir} has no room for a journal: {journal.refusal}. Nothing was imported."
         raise CannotCreate(message)
     await journal.close()

@@ -9,12 +9,16 @@ from pathlib import Path
 import click
 
 from pexservice.cli import options
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.disk.linux import LinuxDisk
 from pexservice.stores.journal.history import SegmentFile, segment_files, segments
+from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.segment import Segment
 from pexservice.walk.fibonacci import Walker
-from pexservice.walk.steps import STEP_NAMES, Step, encode, expand, positions
+from pexservice.walk.machine import WALK
+from pexservice.walk.steps import STEP_NAMES, Step, positions
+
+_CODEC = Codec(WALK)
 
 
 @click.group()
@@ -30,10 +34,10 @@ def verify(data_dir: Path) -> None:
     Ends with status 65 at the first damage, naming file, line and byte offset.
     """
     rows = 0
-    end: Place | None = None
+    end: Place[int] | None = None
     with _history(data_dir) as (files, read):
         for segment in read():
-            for group in segment.groups():
+            for group in segment.rows(_CODEC):
                 end = group.place
                 rows += 1
             end = end or segment.opening.place
@@ -46,7 +50,7 @@ def verify(data_dir: Path) -> None:
     if end is None:
         click.echo(f"{data_dir}: no journal")
         return
-    click.echo(f"{len(files)} segments, {rows} groups: whole. Sequence {end.sequence}, position {end.position}.")
+    click.echo(f"{len(files)} segments, {rows} groups: whole. Sequence {end.sequence}, position {end.state}.")
 
 
 @journal.command()
@@ -54,7 +58,7 @@ def verify(data_dir: Path) -> None:
 @click.option("--last", type=click.IntRange(0), default=10, show_default=True, help="How many groups to show.")
 def show(data_dir: Path, last: int) -> None:
     """Show the segments, and the last groups of the newest one."""
-    newest: Segment | None = None
+    newest: Segment[int] | None = None
     click.echo(f"{'segment':36}{'bytes':>12}{'groups':>10}  {'sequence':>24}  {'position':>16}")
     with _history(data_dir) as (files, read):
         sizes = {file.name: file.size_bytes for file in files}
@@ -62,17 +66,17 @@ def show(data_dir: Path, last: int) -> None:
             begin, end = segment.opening.place, segment.place
             sequences = f"{begin.sequence}..{end.sequence}"
             click.echo(
-                f"{segment.name:36}{sizes[segment.name]:>12}{len(segment.rows):>10}  {sequences:>24}  "
-                f"{end.position:>16}"
+                f"{segment.name:36}{sizes[segment.name]:>12}{len(segment.lines):>10}  {sequences:>24}  "
+                f"{end.state:>16}"
             )
             newest = segment
     if newest is None:
         click.echo(f"{data_dir}: no journal")
         return
-    groups = list(newest.groups())[-last:] if last else []
+    groups = list(newest.rows(_CODEC))[-last:] if last else []
     for group in groups:
         place = group.place
-        click.echo(f"{group.time}  sequence {place.sequence}  position {place.position}  {encode(group.runs):.60}")
+        click.echo(f"{group.time}  sequence {place.sequence}  position {place.state}  {group.commands:.60}")
 
 
 @journal.command()
@@ -94,9 +98,9 @@ def export(data_dir: Path, *, values: bool, original: bool) -> None:
     with _history(data_dir, is_hidden=sys.stdout.isatty()) as (_, read):
         for segment in read():
             before = segment.opening.place
-            for group in segment.groups():
-                steps = expand(group.runs)
-                places = enumerate(positions(before.position, steps), before.sequence + 1)
+            for group in segment.rows(_CODEC):
+                steps = bytes(WALK.decode(group.commands))
+                places = enumerate(positions(before.state, steps), before.sequence + 1)
                 sys.stdout.writelines(row(*place, step) for place, step in zip(places, steps, strict=True))
                 before = group.place
 
@@ -118,7 +122,7 @@ def _original_row(walker: Walker, sequence: int, position: int, _step: int) -> s
 @contextmanager
 def _history(
     data_dir: Path, *, is_hidden: bool = False
-) -> Iterator[tuple[list[SegmentFile], Callable[[], Iterator[Segment]]]]:
+) -> Iterator[tuple[list[SegmentFile], Callable[[], Iterator[Segment[int]]]]]:
     """Give the segments of a directory, and a way to read them that shows progress on a terminal."""
     disk = LinuxDisk.inspect(data_dir)
     try:
@@ -130,8 +134,8 @@ def _history(
             hidden=is_hidden or not sys.stderr.isatty(),
         ) as bar:
 
-            def read() -> Iterator[Segment]:
-                for segment in segments(disk, files):
+            def read() -> Iterator[Segment[int]]:
+                for segment in segments(_CODEC, disk, files):
                     yield segment
                     bar.update(segment.valid_bytes + segment.torn_bytes)
 

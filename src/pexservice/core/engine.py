@@ -1,17 +1,17 @@
 """Group commit: many callers, one machine, one store.
 
-While groups are being made durable, the commands that arrive form the next. There is no timer and no delay when idle; the
-more callers wait, the larger the groups and the smaller each one's share of a sync. So the disk sets the number of
+While groups are being made durable, the commands that arrive form the next. There is no timer and no delay when idle;
+the more callers wait, the larger the groups and the smaller each one's share of a sync. So the disk sets the number of
 groups a second, the processor the number of commands, and the service slows down gracefully in between.
 
 Groups in flight are first in, first out, and at most as many as the store takes at once. In whatever order the disk is
-done, the head is completed first, and answers leave in that order. What a group will come to is known to the group alone
-until it is durable; only then is it shown. No command costs a task, a future or a timer.
+done, the head is completed first, and answers leave in that order. What a group will come to is known to the group
+alone until it is durable; only then is it shown. No command costs a task, a future or a timer.
 """
 
 import asyncio
 from collections import deque
-from typing import Generic
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -27,6 +27,8 @@ from pexservice.limits import Limits
 
 log = structlog.get_logger()
 
+A = TypeVar("A", bound=Asked[Any, Any])
+
 _HEAD_BYTES = 512
 """More than the head of any answer to a command."""
 
@@ -35,7 +37,7 @@ class Engine(Generic[S, C]):
     """Commits the commands of many callers through one store, and shows what is durable."""
 
     def __init__(self, machine: Machine[S, C], metrics: Metrics, budget: Budget, limits: Limits) -> None:
-        self._machine = machine
+        self.machine = machine
         self._metrics = metrics
         self._budget = budget
         self._limits = limits
@@ -78,7 +80,7 @@ class Engine(Generic[S, C]):
         if not self._budget.has_room_for((self._queue.valued + 1) * self._value_bytes):
             raise AnswersUnsent
 
-    def submit(self, asked: Asked[S, C], caller: Caller[Asked[S, C]]) -> None:
+    def submit(self, asked: A, caller: Caller[A]) -> None:
         """Queue one command. Its caller hears of it later, never from within this call.
 
         Raises QueueFull, AnswersUnsent, or what keeps the store from taking any: then the command was not taken.
@@ -101,7 +103,7 @@ class Engine(Generic[S, C]):
         Raises Fatal when the store cannot go on: then nothing more may be answered.
         """
         self._store = store
-        self._value_bytes = self._machine.answer_bytes_max(store.read().state) + _HEAD_BYTES
+        self._value_bytes = self.machine.answer_bytes_max(store.read().state) + _HEAD_BYTES
         while True:
             self._hand_over(store)
             self._deliver()
@@ -146,8 +148,8 @@ class Engine(Generic[S, C]):
             return
         judgement = group.judgement
         assert judgement is not None, "what is durable was judged"
-        self._metrics.count_group(self._machine.tally(judgement.taken), len(judgement.taken), group.seconds)
-        self._value_bytes = self._machine.answer_bytes_max(judgement.end.state) + _HEAD_BYTES
+        self._metrics.count_group(self.machine.tally(judgement.taken), len(judgement.taken), group.seconds)
+        self._value_bytes = self.machine.answer_bytes_max(judgement.end.state) + _HEAD_BYTES
 
     def _turn_away_rest(self, error: NotApplied) -> None:
         """Turn away who waits, behind the groups in flight. The store may take a while to get what it lacks."""

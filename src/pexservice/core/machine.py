@@ -1,9 +1,9 @@
 """A deterministic state machine: what one service does, and the only thing in which it differs from the next.
 
-The core orders commands, makes them durable in groups and answers them; what a command *means* is the machine's. Whoever
-builds a service of their own writes a subclass: a state (any immutable value that can be compared), commands (any value),
-one function from the one to the next, and how both are written as text in a row that people can read. `walk/machine.py`
-is the service's own; docs/build-your-own.md makes another.
+The core orders commands, makes them durable in groups and answers them; what a command *means* is the machine's.
+Whoever builds a service of their own writes a subclass: a state (any immutable value that can be compared), commands
+(any value), one function from the one to the next, and how both are written as text in a row that people can read.
+`walk/machine.py` is the service's own; docs/build-your-own.md makes another.
 
 The same commands applied to the same state must give the same outcomes, on any machine and in any year: a start
 applies them again, and what comes out must be what was answered. So no clock, no random number, no environment.
@@ -94,6 +94,11 @@ class Machine(ABC, Generic[S, C]):
     @abstractmethod
     def decode_state(self, text: str) -> S:
         """Read what `encode_state` wrote. Raises ValueError for anything that it would not have written."""
+
+    def describe(self, state: S) -> str:
+        """Return a state with the names of its columns, for people."""
+        fields = zip(self.columns, self.encode_state(state).split(","), strict=True)
+        return ", ".join(f"{column} {field}" for column, field in fields)
 
     @abstractmethod
     def encode(self, commands: Sequence[C]) -> str:

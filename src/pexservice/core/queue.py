@@ -1,6 +1,6 @@
 """Commands that wait for their group."""
 
-from typing import Generic
+from typing import Any, Generic
 
 from pexservice.core.group import Asked, Caller, Group
 from pexservice.core.machine import C, S
@@ -10,14 +10,14 @@ class Queue(Generic[S, C]):
     """Commands in the order of their arrival, and who asked for them."""
 
     def __init__(self) -> None:
-        self._elements: list[tuple[Asked[S, C], Caller[Asked[S, C]]]] = []
+        self._elements: list[tuple[Asked[S, C], Caller[Any]]] = []
         self.valued = 0
         """How many of their answers will carry a value."""
 
     def __len__(self) -> int:
         return len(self._elements)
 
-    def append(self, asked: Asked[S, C], caller: Caller[Asked[S, C]]) -> None:
+    def append(self, asked: Asked[S, C], caller: Caller[Any]) -> None:
         """Put a command at the end."""
         self._elements.append((asked, caller))
         self.valued += asked.carries_value
@@ -34,7 +34,7 @@ class Queue(Generic[S, C]):
         return Group(elements[:count], valued)
 
 
-def _within(elements: list[tuple[Asked[S, C], Caller[Asked[S, C]]]], valued_max: int) -> tuple[int, int]:
+def _within(elements: list[tuple[Asked[S, C], Caller[Any]]], valued_max: int) -> tuple[int, int]:
     """Return how many elements hold so many valued answers at the most, and how many these are."""
     valued = 0
     for count, (asked, _) in enumerate(elements):

@@ -1,9 +1,9 @@
 """The boundary to whatever keeps the state: a journal in this process, a process beside it, a database.
 
 A store is handed groups and puts them in order. It says where each began, and with that what it came to (`judging.py`);
-it never sees who asked. Several groups may be under way at once, and are completed in the order in which they were handed
-over. What else a store does, it does by itself: looking for room on a full disk, syncing now and again, removing old
-history. So the engine above it is the same for every store.
+it never sees who asked. Several groups may be under way at once, and are completed in the order in which they were
+handed over. What else a store does, it does by itself: looking for room on a full disk, syncing now and again, removing
+old history. So the engine above it is the same for every store.
 
 A store that loses touch with its server may not know what became of a group. It finds out before it completes
 the group: nobody else could (docs/decisions/0017).

@@ -67,3 +67,12 @@ class Disk(Protocol):
     def sync_names(self) -> Awaitable[None]:
         """Begin to put every name given or removed so far on stable storage; done when awaited."""
         ...
+
+    def free_bytes(self) -> int:
+        """Return how many bytes may still be written, as far as the file system says."""
+        ...
+
+    @property
+    def sync_method(self) -> str:
+        """How syncs are done, for metrics."""
+        ...

@@ -1,62 +1,56 @@
 """What a request amounts to, once judged and routed.
 
-The idea: a request is turned into an action once, and the action can be carried out any number of times. The same
-bytes always mean the same action, so a client that repeats itself pays for parsing, routing and negotiation once
-(see `memo.py`).
+A request is turned into an action once, and the action can be carried out any number of times. The same bytes always
+mean the same action, so a client that repeats itself pays for parsing, routing and negotiation once (see `memo.py`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Generic
 
-from pexservice.http.answer import Head, walk_fields
+from pexservice.core.machine import C, Refusal, S
+from pexservice.http.answer import Head, refused
+from pexservice.http.forms import Body, Fields
 from pexservice.http.request import Request
-from pexservice.walk.steps import Step
-
-Body = Callable[[int, int, str], str]
-"""Makes the body of an answer from the sequence, the position, and the digits of the value."""
 
 
 @dataclass(frozen=True, slots=True)
-class StepAction:
-    """Take a step, and answer with the value after it, or without a `body`, with the place alone.
+class CommandAction(Generic[S, C]):
+    """Have a command taken, and answer with the state after it, or without a `body`, with the header fields alone.
 
-    PERF: plain attributes, no properties; three of them are read for each step, 60 ns apiece as properties.
+    PERF: plain attributes, no properties; three of them are read for each command, 60 ns apiece as properties.
     """
 
     request: Request
-    step: Step
+    command: C
     head: Head
-    body: Body | None
+    fields: Fields[S]
+    body: Body[S] | None
     status: int
     closes: bool
     """Whether the connection ends with the answer."""
     carries_value: bool
-    """As `engine.Asked`."""
+    """As `group.Asked`."""
 
-    def render(self, sequence: int, position: int, digits: Callable[[int], str]) -> bytes:
-        """As `engine.Asked`."""
+    def render(self, sequence: int, state: S) -> bytes:
+        """As `group.Asked`."""
+        fields = self.fields(sequence, state)
         if self.body is None:
-            return self.head.bare(walk_fields(sequence, position))
-        return self.head.with_walk(sequence, position, self.body(sequence, position, digits(position)))
+            return self.head.bare(fields)
+        return self.head.with_body(self.body(sequence, state), fields)
+
+    def render_refusal(self, sequence: int, state: S, refusal: Refusal) -> bytes:
+        """As `group.Asked`."""
+        return refused(self.head.clock, self.request, refusal, self.fields(sequence, state))
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyAction:
-    """Answer without taking a step. `reply` may raise NotApplied, if there is a `request` to turn away."""
+    """Answer without a command. `reply` may raise NotApplied, if there is a `request` to turn away."""
 
     request: Request | None
     reply: Callable[[], bytes]
     closes: bool
 
 
-Action = StepAction | ReplyAction
-
-
-def number(_sequence: int, _position: int, digits: str) -> str:
-    """Write the original's wire format: the bare number and a newline."""
-    return digits + "\n"
-
-
-def document(sequence: int, position: int, digits: str) -> str:
-    """Write all about the value. It is a string: JavaScript loses integers past 2^53."""
-    return f'{{"sequence":{sequence},"position":{position},"digits":{len(digits)},"value":"{digits}"}}'
+Action = CommandAction[Any, Any] | ReplyAction

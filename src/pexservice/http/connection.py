@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from math import inf
-from typing import cast
+from typing import Any, cast
 
+from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
 from pexservice.core.metrics import Metrics
 from pexservice.errors import BadRequest, NotApplied
-from pexservice.http.action import Action, ReplyAction, StepAction
+from pexservice.http.action import Action, CommandAction, ReplyAction
 from pexservice.http.answer import CONTINUE, Clock, bad_request, closing, not_applied
 from pexservice.http.memo import Memo
 from pexservice.http.reader import Event, Reader, WantsContinue
@@ -37,10 +38,11 @@ from pexservice.limits import (
 class Shared:
     """What all connections of a server have in common."""
 
-    engine: Engine[StepAction]
+    engine: Engine[Any, Any]
     memo: Memo
     clock: Clock
     metrics: Metrics
+    budget: Budget
     keep_alive_s: float
     draining: bool = False
 
@@ -145,14 +147,14 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         """End. Steps under way are taken or not; nobody is left to hear of it."""
         self._is_ending = self._asked_last = True
-        self._shared.metrics.unsent_bytes -= self._unsent_bytes
+        self._shared.budget.take(-self._unsent_bytes)
         self._unsent_bytes = 0
         self._queue.clear()
         self._on_lost(self)
 
     # What the engine calls.
 
-    def deliver(self, asked: StepAction, answer: bytes) -> None:
+    def deliver(self, asked: CommandAction[Any, Any], answer: bytes) -> None:
         """As `engine.Caller`."""
         self._unanswered -= 1
         if self._asked_last or self._is_clogged or self._shared.draining or len(answer) > WRITE_BUFFER_BYTES_MAX:
@@ -166,7 +168,7 @@ class Connection(asyncio.Protocol):
         if self._queue:
             self._pump()
 
-    def refuse(self, asked: StepAction, error: NotApplied) -> None:
+    def refuse(self, asked: CommandAction[Any, Any], error: NotApplied) -> None:
         """As `engine.Caller`."""
         self._shared.metrics.refused[error.code] += 1
         self._unanswered -= 1
@@ -272,7 +274,7 @@ class Connection(asyncio.Protocol):
     def _may_carry_out(self, action: Action) -> bool:
         if self._is_clogged or self._is_ending:
             return False
-        if type(action) is StepAction:
+        if type(action) is CommandAction:
             return self._unanswered < UNANSWERED_STEPS_MAX
         return not self._unanswered
 
@@ -280,8 +282,8 @@ class Connection(asyncio.Protocol):
         shared = self._shared
         self._served = True
         try:
-            if isinstance(action, StepAction):
-                shared.engine.submit(action.step, action, self)
+            if isinstance(action, CommandAction):
+                shared.engine.submit(action, self)
                 self._unanswered += 1
             else:
                 self._write(action.reply(), closes=action.closes)
@@ -358,5 +360,5 @@ class Connection(asyncio.Protocol):
     def _account(self) -> None:
         """Tell how many bytes of answers wait for the client."""
         unsent_bytes = self._transport.get_write_buffer_size()
-        self._shared.metrics.unsent_bytes += unsent_bytes - self._unsent_bytes
+        self._shared.budget.take(unsent_bytes - self._unsent_bytes)
         self._unsent_bytes = unsent_bytes

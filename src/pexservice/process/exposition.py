@@ -9,8 +9,9 @@ import os
 import platform
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,37 +20,47 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from pexservice import __version__
-from pexservice.core.metrics import Histogram, Metrics, State
-from pexservice.errors import Draining, JournalFull, Recovering
-from pexservice.limits import SEGMENT_BYTES_MAX, UNSENT_BYTES_MAX
-from pexservice.walk.fibonacci import digits_max
+from pexservice.core.measures import Histogram, Measure
+from pexservice.core.metrics import Metrics
+from pexservice.core.store import Status
+from pexservice.errors import NotApplied
 
 _STATUSES: Final = frozenset({200, 204, 304, 400, 401, 403, 404, 405, 408, 413, 414, 417, 431, 501, 503, 505})
 """Shown from the start: Prometheus cannot tell the increase of a count that appears with its first event."""
-_UNREADY: Final = (Recovering, JournalFull, Draining)
 _STATM: Final = Path("/proc/self/statm")
 _DESCRIPTORS: Final = Path("/proc/self/fd")
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a service is like at one instant."""
+
+    sequence: int | None
+    """None before it is known where the machine stands."""
+    machine: Sequence[Measure]
+    store: Status | None
+    """None before the store is open."""
+    unready: NotApplied | None
+    """Why no commands are taken, if so."""
+    unready_reasons: Sequence[type[NotApplied]]
+    waiting: int
+    waiting_max: int
+    connections: int
+    connections_max: int
+    unsent_bytes: int
+    unsent_bytes_max: int
+    late_s: float
+    """As `Clock.late_s`."""
+
+
 class Exposition(Collector):
     """Shows the counts and the state of one service."""
 
-    def __init__(
-        self,
-        metrics: Metrics,
-        look: Callable[[], State],
-        *,
-        durability: str,
-        steps_waiting_max: int,
-        connections_max: int,
-    ) -> None:
+    def __init__(self, metrics: Metrics, look: Callable[[], State]) -> None:
         """`look` gives the state at the time of a scrape."""
         self._metrics = metrics
         self._look = look
-        self._durability = durability
-        self._steps_waiting_max = steps_waiting_max
-        self._connections_max = connections_max
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -61,38 +72,37 @@ class Exposition(Collector):
         """As `Collector`."""
         state = self._look()
         yield self._info(state)
-        yield from self._steps(state)
+        yield from self._commands(state)
         yield from self._clients(state)
-        yield from self._storage(state)
+        yield from map(_measure, state.store.measures if state.store is not None else ())
         yield from self._process(state)
 
-    def _info(self, state: State) -> Metric:
-        labels = {
-            "version": __version__,
-            "python": platform.python_version(),
-            "durability": self._durability,
-            "sync_method": state.sync_method,
-        }
+    @staticmethod
+    def _info(state: State) -> Metric:
+        labels = {"version": __version__, "python": platform.python_version()}
+        if state.store is not None:
+            labels |= state.store.labels
         info = GaugeMetricFamily("pex_info", "Always 1; what is running.", labels=list(labels))
         info.add_metric(list(labels.values()), 1)
         return info
 
-    def _steps(self, state: State) -> Iterator[Metric]:
+    def _commands(self, state: State) -> Iterator[Metric]:
         metrics = self._metrics
-        if state.place is not None:
-            position = state.place.position
-            yield GaugeMetricFamily("pex_position", "Where the walk stands.", position)
-            yield CounterMetricFamily("pex_sequence", "Steps ever committed.", state.place.sequence)
-            yield GaugeMetricFamily("pex_digits", "Digits of the value, at most one too high.", digits_max(position))
+        yield from map(_measure, state.machine)
+        if state.sequence is not None:
+            yield CounterMetricFamily("pex_sequence", "Steps ever committed.", state.sequence)
+            text = "How long this start took to find where it stands."
+            yield GaugeMetricFamily("pex_recovery_seconds", text, metrics.recovery_seconds)
         yield GaugeMetricFamily("pex_ready", "1 if steps are taken, else 0.", state.unready is None)
         unready = GaugeMetricFamily("pex_unready", "1 if steps are not taken for this reason.", labels=["reason"])
-        for each in _UNREADY:
+        for each in state.unready_reasons:
             unready.add_metric([each.code], isinstance(state.unready, each))
         yield unready
-        yield _counter("pex_steps", "Steps committed since the start, by kind.", "step", metrics.steps)
-        yield GaugeMetricFamily("pex_steps_waiting", "Steps submitted and not yet durable.", state.steps_waiting)
-        yield GaugeMetricFamily("pex_steps_waiting_max", "Beyond it steps are refused.", self._steps_waiting_max)
-        yield _histogram("pex_group_steps", "Steps in a group.", metrics.group_steps)
+        yield _counter("pex_steps", "Steps committed since the start, by kind.", "step", metrics.taken)
+        yield GaugeMetricFamily("pex_steps_waiting", "Steps submitted and not yet durable.", state.waiting)
+        yield GaugeMetricFamily("pex_steps_waiting_max", "Beyond it steps are refused.", state.waiting_max)
+        yield _histogram("pex_group_steps", "Steps in a group.", metrics.group_commands)
+        yield _histogram("pex_commit_seconds", "From cutting a group until it was committed.", metrics.commit_seconds)
 
     def _clients(self, state: State) -> Iterator[Metric]:
         metrics = self._metrics
@@ -106,23 +116,10 @@ class Exposition(Collector):
         ):
             yield CounterMetricFamily(f"pex_connections_{name}", text, count)
         yield GaugeMetricFamily("pex_connections_open", "Open connections.", state.connections)
-        yield GaugeMetricFamily("pex_connections_max", "How many may be open.", self._connections_max)
+        yield GaugeMetricFamily("pex_connections_max", "How many may be open.", state.connections_max)
         unsent = "Bytes of answers that clients have yet to take."
-        yield GaugeMetricFamily("pex_unsent_bytes", unsent, metrics.unsent_bytes)
-        yield GaugeMetricFamily("pex_unsent_bytes_max", "Beyond it requests are refused.", UNSENT_BYTES_MAX)
-
-    def _storage(self, state: State) -> Iterator[Metric]:
-        metrics = self._metrics
-        yield _histogram("pex_commit_seconds", "From cutting a group until it was committed.", metrics.commit_seconds)
-        yield _histogram("pex_flush_seconds", "Syncs for --durability interval.", metrics.flush_seconds)
-        if state.place is not None:
-            text = "How long this start took to find where the walk stands."
-            yield GaugeMetricFamily("pex_recovery_seconds", text, metrics.recovery_seconds)
-            yield GaugeMetricFamily("pex_segment_bytes", "Size of the segment being written.", state.segment_bytes)
-        yield GaugeMetricFamily("pex_segment_bytes_max", "Beyond it the next is begun.", SEGMENT_BYTES_MAX)
-        if state.disk_free_bytes is not None:
-            text = "Free space of the file system of the journal."
-            yield GaugeMetricFamily("pex_disk_free_bytes", text, state.disk_free_bytes)
+        yield GaugeMetricFamily("pex_unsent_bytes", unsent, state.unsent_bytes)
+        yield GaugeMetricFamily("pex_unsent_bytes_max", "Beyond it requests are refused.", state.unsent_bytes_max)
 
     def _process(self, state: State) -> Iterator[Metric]:
         """Tell of the process by the names that all exporters use.
@@ -141,6 +138,12 @@ class Exposition(Collector):
         descriptors_max, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         yield GaugeMetricFamily("process_max_fds", "How many descriptors may be open.", descriptors_max)
         yield CounterMetricFamily("pex_loop_late_seconds", "By how much the event loop was late, in all.", state.late_s)
+
+
+def _measure(measure: Measure) -> Metric:
+    if isinstance(measure.value, Histogram):
+        return _histogram(measure.name, measure.text, measure.value)
+    return GaugeMetricFamily(measure.name, measure.text, measure.value)
 
 
 def _counter(name: str, text: str, label: str, counts: dict[str, int]) -> CounterMetricFamily:

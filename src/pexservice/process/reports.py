@@ -23,7 +23,7 @@ log = structlog.get_logger()
 class Vitals:
     """Makes the reports on one service."""
 
-    def __init__(self, engine: Engine[Any], is_draining: Callable[[], bool]) -> None:
+    def __init__(self, engine: Engine[Any, Any], is_draining: Callable[[], bool]) -> None:
         self._engine = engine
         self._is_draining = is_draining
         self._stalled_at: int | None = None
@@ -43,7 +43,7 @@ class Vitals:
         sequence, told_s = self._told or (place.sequence, -inf)  # The first report has no steps behind it.
         self._told = place.sequence, now_s
         rate = (place.sequence - sequence) / (now_s - told_s)
-        text = f"Sequence {place.sequence}, position {place.position}, {rate:.0f} steps/s"
+        text = f"Sequence {place.sequence}, {self._engine.machine.describe(place.state)}, {rate:.0f} steps/s"
         return f"{text}; steps are refused: {refusal.code}." if refusal else f"{text}."
 
     def _is_going_on(self) -> bool:

@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -23,19 +23,26 @@ import structlog
 import uvloop
 
 from pexservice.config import Settings
+from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
-from pexservice.core.metrics import Metrics, State
+from pexservice.core.measures import Measure
+from pexservice.core.metrics import Metrics
+from pexservice.core.store import Status
 from pexservice.disk.linux import LinuxDisk
 from pexservice.disk.syncer import Syncer
-from pexservice.errors import Draining, JournalFailed, NotApplied, Recovering, defect
+from pexservice.errors import AnswersUnsent, Draining, NotApplied, QueueFull, Recovering, defect
 from pexservice.http.access import Access
-from pexservice.http.action import StepAction
 from pexservice.http.answer import Clock
 from pexservice.http.connection import Shared
+from pexservice.http.endpoint import Endpoint
 from pexservice.http.memo import Memo
+from pexservice.http.resource import Site
+from pexservice.http.router import Router
 from pexservice.http.server import Server
+from pexservice.http.text import probes
 from pexservice.limits import (
     ADMIN_CONNECTIONS_MAX,
+    DEFAULT,
     DRAIN_IDLE_S,
     RECOVERY_PATIENCE_S,
     RESERVED_DESCRIPTORS,
@@ -44,13 +51,17 @@ from pexservice.limits import (
 from pexservice.process import systemd, tokens
 from pexservice.process.listeners import is_local, listeners, whereabouts
 from pexservice.process.reports import Vitals
+from pexservice.stores.journal.errors import JournalFailed
+from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.recovery import Recovered, recover
-from pexservice.stores.journal.writer import Journal
+from pexservice.stores.journal.writer import Journal, Options
 from pexservice.walk import original
-from pexservice.walk.endpoints import ADMIN_PATHS, WALK_PATHS, Routes
+from pexservice.walk.endpoints import endpoints
+from pexservice.walk.machine import WALK
+from pexservice.walk.steps import Step
 
 if TYPE_CHECKING:
-    from pexservice.process.exposition import Exposition
+    from pexservice.process.exposition import Exposition, State
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -75,26 +86,34 @@ class _Service:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._metrics = Metrics()
-        self._engine: Engine[StepAction] = Engine(self._metrics, pending_steps_max=settings.pending_steps_max)
+        self._limits = replace(DEFAULT, pending_max=settings.pending_steps_max, keep_alive_s=settings.keep_alive_s)
+        self._budget = Budget(self._limits.unsent_bytes_max)
+        self._codec = Codec(WALK)
+        self._engine: Engine[int, Step] = Engine(WALK, self._metrics, self._budget, self._limits)
+        self._metrics.show_from_the_start(WALK.kinds, (QueueFull, AnswersUnsent, Recovering, *Journal.refusals))
         self._access = Access(tokens.read(settings.token_file) if settings.token_file else ())
         reserved = RESERVED_DESCRIPTORS + (ADMIN_CONNECTIONS_MAX if settings.admin else 0)
         self._connections_max = _connections_max(settings.connections_max, reserved)
-        paths = WALK_PATHS if settings.admin else WALK_PATHS | ADMIN_PATHS
-        self._server = self._server_of(paths, self._connections_max)
+        self._server = self._server_of(self._endpoints, self._connections_max)
         self._is_draining = False
         self._manager = systemd.Manager()
         self._vitals = Vitals(self._engine, lambda: self._is_draining)
         self._syncer = Syncer()
         self._disk: LinuxDisk | None = None
-        self._opened: asyncio.Future[Journal] = asyncio.get_running_loop().create_future()
+        self._opened: asyncio.Future[Journal[int, Step]] = asyncio.get_running_loop().create_future()
         self._exposition: Exposition | None = None
 
-    def _server_of(self, paths: frozenset[str], connections_max: int) -> Server:
+    def _endpoints(self, clock: Clock) -> list[Endpoint]:
+        site = Site(self._engine, self._access, clock, self._limits)
+        return endpoints(site, () if self._settings.admin else self._probes(clock))
+
+    def _probes(self, clock: Clock) -> list[Endpoint]:
+        return list(probes(clock, self._unready, self._metrics_text))
+
+    def _server_of(self, table: Callable[[Clock], list[Endpoint]], connections_max: int) -> Server:
         clock = Clock()
-        routes = Routes(
-            self._engine, clock, self._access, paths=paths, unready=self._unready, metrics=self._metrics_text
-        )
-        shared = Shared(self._engine, Memo(routes.action), clock, self._metrics, self._settings.keep_alive_s)
+        memo = Memo(Router(clock, table(clock)).action)
+        shared = Shared(self._engine, memo, clock, self._metrics, self._budget, self._settings.keep_alive_s)
         return Server(shared, connections_max=connections_max)
 
     async def run(self) -> None:
@@ -128,7 +147,7 @@ class _Service:
         self._server.start(listener)
         more = {}
         if admin_listener is not None:
-            self._server_of(ADMIN_PATHS, ADMIN_CONNECTIONS_MAX).start(admin_listener)  # The event loop keeps it.
+            self._server_of(self._probes, ADMIN_CONNECTIONS_MAX).start(admin_listener)  # The event loop keeps it.
             more["admin"] = whereabouts(admin_listener)
         steps = "need a token" if self._access.needs_token else "open to everyone"
         log.info("listening", where=whereabouts(listener), **more, steps=steps)
@@ -145,41 +164,30 @@ class _Service:
         is_interval = settings.durability == "interval"
         began_s = time.perf_counter()
         recovered = await _in_daemon(partial(self._recover, disk))
-        journal = await Journal.open(
-            disk, recovered, interval=is_interval, history_bytes_max=settings.history_bytes_max
-        )
+        options = Options(settings.sync_interval_s if is_interval else None, settings.history_bytes_max)
+        journal = await Journal.open(self._codec, disk, recovered, options, self._limits)
         self._metrics.recovery_seconds = time.perf_counter() - began_s
         log.info(
             "recovered",
             data_dir=str(settings.data_dir),
-            sequence=journal.place.sequence,
-            position=journal.place.position,
+            sequence=journal.read().sequence,
+            place=WALK.describe(journal.read().state),
             seconds=round(self._metrics.recovery_seconds, 3),
             durability=settings.durability,
             sync=self._syncer.method,
         )
         self._opened.set_result(journal)
-        if is_interval:
-            await asyncio.gather(self._engine.run(journal), self._flush_forever(journal))
-        else:
-            await self._engine.run(journal)
+        await asyncio.gather(self._engine.run(journal), journal.run())
 
-    def _recover(self, disk: LinuxDisk) -> Recovered:
+    def _recover(self, disk: LinuxDisk) -> Recovered[int]:
         """Find where the walk stopped, taking over a file of the original if there is no journal yet."""
-        recovered = recover(disk)
+        recovered = recover(self._codec, disk)
         path = self._settings.data_dir / original.FILE_NAME
         if recovered.has_history or not path.exists():
             return recovered
         place = original.read(path)
         log.info("taking over the walk of the original", file=str(path))
         return replace(recovered, place=place)
-
-    async def _flush_forever(self, journal: Journal) -> None:
-        while True:
-            await asyncio.sleep(self._settings.sync_interval_s)
-            began_s = time.perf_counter()
-            if await journal.flush():
-                self._metrics.flush_seconds.observe(time.perf_counter() - began_s)
 
     async def _drain(self) -> None:
         """Answer what was accepted, make it durable, and let go of the journal. Raises JournalFailed.
@@ -210,31 +218,34 @@ class _Service:
             # PERF: 40 ms, which must not delay the first answer: a thread has it imported in the meantime.
             from pexservice.process.exposition import Exposition  # noqa: PLC0415
 
-            self._exposition = Exposition(
-                self._metrics,
-                self._look,
-                durability=self._settings.durability,
-                steps_waiting_max=self._settings.pending_steps_max,
-                connections_max=self._connections_max,
-            )
+            self._exposition = Exposition(self._metrics, self._look)
         return self._exposition.text()
 
-    def _look(self) -> State:
+    def _look(self) -> "State":
         """Return what the service is like now, whatever state it is in."""
-        place = disk_free_bytes = None
+        from pexservice.process.exposition import State  # noqa: PLC0415
+
+        sequence: int | None = None
+        store: Status | None = None
+        machine: Sequence[Measure] = ()
         with suppress(Recovering):
             place = self._engine.place
-        with suppress(OSError):  # A disk that is broken is no reason to tell nothing else.
-            disk_free_bytes = self._disk.free_bytes() if self._disk is not None else None
+            sequence, machine = place.sequence, WALK.measures(place.state)
+        if self._opened.done():
+            store = self._opened.result().status()
         return State(
-            place=place,
+            sequence=sequence,
+            machine=machine,
+            store=store,
             unready=self._unready(),
-            steps_waiting=self._engine.waiting,
+            unready_reasons=(Recovering, *Journal.refusals, Draining),
+            waiting=self._engine.waiting,
+            waiting_max=self._limits.pending_max,
             connections=self._server.connections,
-            segment_bytes=self._opened.result().segment_bytes if self._opened.done() else 0,
-            disk_free_bytes=disk_free_bytes,
+            connections_max=self._connections_max,
+            unsent_bytes=self._budget.taken_bytes,
+            unsent_bytes_max=self._budget.bytes_max,
             late_s=self._server.late_s,
-            sync_method=self._syncer.method,
         )
 
 

@@ -64,32 +64,40 @@ class Walker:
     It holds one pair, and moves it only when a value is wanted: a client that asks for no values pays for none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, beside: "Walker | None" = None) -> None:
+        """`beside` is another walker, which may happen to stand nearer to what is asked than this one."""
         self.pair = Pair.at(0)
         """The pair at the position asked last."""
         self._digits = "0"
+        self._beside = beside
 
     def digits(self, position: int) -> str:
         """Return the exact decimal digits of F(position), without sign or leading zero."""
-        pair = self.pair
-        if pair.position != position:
-            distance = position - pair.position
-            if distance == 1:  # PERF: the common case of the below, 0.2 us less.
-                pair = pair.next()
-            elif abs(distance) > _MOVES_MAX:
-                pair = Pair.at(position)
-            else:
-                for _ in range(distance):
-                    pair = pair.next()
-                for _ in range(-distance):
-                    pair = pair.previous()
-            self.pair = pair
-            self._digits = str(pair.value)
+        if self.pair.position != position:
+            self._move(position)
         return self._digits
 
-    def adopt(self, other: "Walker") -> None:
-        """Stand where another walker stands, with what it has computed."""
-        self.pair, self._digits = other.pair, other._digits
+    def _move(self, position: int) -> None:
+        pair = self.pair
+        distance = position - pair.position
+        other = self._beside
+        if other is not None and abs(position - other.pair.position) < abs(distance):
+            pair = other.pair
+            self.pair, self._digits = pair, other._digits
+            distance = position - pair.position
+        if not distance:
+            return
+        if distance == 1:  # PERF: the common case of the below, 0.2 us less.
+            pair = pair.next()
+        elif abs(distance) > _MOVES_MAX:
+            pair = Pair.at(position)
+        else:
+            for _ in range(distance):
+                pair = pair.next()
+            for _ in range(-distance):
+                pair = pair.previous()
+        self.pair = pair
+        self._digits = str(pair.value)
 
 
 def digits_max(position: int) -> int:

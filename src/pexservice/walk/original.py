@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.disk.linux import read_regular
 from pexservice.errors import CannotCreate, DamagedData, NotPermitted
 from pexservice.walk.fibonacci import fibonacci_modulo
@@ -21,7 +21,7 @@ _COUNT_MAX: Final = 1 << 63
 """Half of what the journal can hold, so that no number of steps leads beyond that."""
 
 
-def parse(text: str, name: str) -> Place:
+def parse(text: str, name: str) -> Place[int]:
     """Return the place that a file of the original stands for.
 
     Its hits are the sequence. After a reset the original wrote position 1 with value 0; that is position 0.
@@ -50,7 +50,7 @@ def parse(text: str, name: str) -> Place:
     return Place(hits, position)
 
 
-def read(path: Path) -> Place:
+def read(path: Path) -> Place[int]:
     """Read a file of the original. Raises DamagedData, NotPermitted, CannotCreate if there is none."""
     try:
         data = read_regular(path, bytes_max=_FILE_BYTES_MAX + 1)

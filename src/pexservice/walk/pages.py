@@ -1,21 +1,27 @@
 """What a listener says of itself: the page at / for people, and /openapi.json for machines.
 
-The idea: both are made once, when first asked for, of the paths that there are and of whether a step needs a token,
-so that they name nothing that answers 404 and leave out nothing that is needed. What changes, {position} and
-{sequence}, is put in when somebody asks.
+Both are made from the table of endpoints, once, when first asked for, so that they name nothing that answers 404 and
+leave out nothing that is there. What changes, {position} and {sequence}, is put in when somebody asks.
 """
 
 import json
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from pexservice import __version__
+from pexservice.http import negotiation
+from pexservice.http.action import Action, ReplyAction
+from pexservice.http.answer import Head
+from pexservice.http.endpoint import READ, Endpoint
+from pexservice.http.openapi import document, text_operations
+from pexservice.http.request import Request
+from pexservice.http.resource import Resource
+from pexservice.http.text import PLAIN, Text
+from pexservice.walk.steps import Step
 
-_HERE: Final = Path(__file__).parent
-_HTML: Final = (_HERE / "home.html").read_text("ascii")
-_OPENAPI: Final = (_HERE / "openapi.json").read_text("ascii")
+_HTML: Final = (Path(__file__).parent / "home.html").read_text("ascii")
 _TEXT: Final = """\
 pexservice {version}: a durable, exact walk along the Fibonacci numbers.
 
@@ -29,57 +35,86 @@ _TEXT_NOTE: Final = "A step needs a token: send 'Authorization: Bearer' with it.
 _HTML_NOTE: Final = (
     "\n<p>A step needs a token, which a page cannot send: <code>Authorization: Bearer</code> with it.</p>"
 )
+_HOME_FIELDS: Final = {
+    "Cache-Control": "no-cache",
+    "Vary": "Accept",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "frame-ancestors 'none'",
+}
+_INFO: Final = {
+    "title": "pexservice",
+    "version": __version__,
+    "summary": "A durable, exact walk along the Fibonacci numbers.",
+    "description": "Every step is on stable storage before it is answered. Steps and reads form one total order, which "
+    "Pex-Sequence tells. A 4xx or 503 took no step.",
+    "license": {"name": "MIT", "identifier": "MIT"},
+}
 
 
-@dataclass(frozen=True, slots=True)
-class _Endpoint:
-    path: str
-    methods: str
-    does: str
+class Pages:
+    """Describes a table of endpoints."""
 
+    def __init__(self, resource: Resource[int, Step], table: Sequence[Endpoint]) -> None:
+        self._resource = resource
+        self._table = table
 
-_ENDPOINTS: Final = (
-    _Endpoint("/current", "GET", "the value here"),
-    _Endpoint("/next", "GET POST", "one step up, and the value there"),
-    _Endpoint("/previous", "GET POST", "one step down, and the value there"),
-    _Endpoint("/reset", "GET POST", "back to position 0"),
-    _Endpoint("/livez", "GET", "is the process alive"),
-    _Endpoint("/readyz", "GET", "does it take steps"),
-    _Endpoint("/metrics", "GET", "counts for Prometheus"),
-    _Endpoint("/openapi.json", "GET", "this, for machines"),
-)
+    def endpoints(self) -> list[Endpoint]:
+        """Return the whole table: the pages themselves and what they describe."""
+        openapi = Text(lambda: self._openapi, "application/json")
+        description = openapi.endpoint(self._resource.site.clock, "/openapi.json", "this, for machines")
+        does = "describes the service and where the walk stands"
+        operations = text_operations("/", does, PLAIN, "text/html", problems=["503"])
+        home = Endpoint("/", READ, does, self._home, operations, is_listed=False)
+        self._table = [home, *self._table, description]
+        return list(self._table)
 
+    def _home(self, request: Request) -> Action:
+        resource = self._resource
+        is_html = negotiation.wants_html(request)
+        template = self._html if is_html else self._text
+        fields = {"Content-Type": "text/html; charset=utf-8" if is_html else PLAIN} | _HOME_FIELDS
+        head = Head(resource.site.clock, 200, fields, request)
 
-def home_text(paths: AbstractSet[str], *, needs_token: bool) -> str:
-    """Return the page at / as text."""
-    lines = [f"  {each.methods:8}  {each.path:13}  {each.does}" for each in _ENDPOINTS if each.path in paths]
-    text = _TEXT.replace("{version}", __version__).replace("{endpoints}", "\n".join(lines))
-    return text + _TEXT_NOTE if needs_token else text
+        def reply() -> bytes:
+            place = resource.site.engine.place
+            body = template.replace("{position}", str(place.state)).replace("{sequence}", str(place.sequence))
+            lines = resource.forms.fields(place.sequence, place.state)
+            return head.with_body(body, lines, omit_body=request.method == "HEAD")
 
+        return ReplyAction(request, reply, not request.keep_alive)
 
-def home_html(paths: AbstractSet[str], *, needs_token: bool) -> str:
-    """Return the page at / for a browser."""
-    rows = []
-    for each in _ENDPOINTS:
-        if each.path in paths:
-            code = f"<code>{each.path}</code>"
-            link = f'<a href="{each.path}">{code}</a>' if each.methods == "GET" else code
-            rows.append(f"  <tr><td><code>{each.methods}</code></td><td>{link}</td><td>{each.does}</td></tr>")
-    return (
-        _HTML.replace("{version}", __version__)
-        .replace("{endpoints}", "\n".join(rows))
-        .replace("{disabled}", " disabled" if needs_token else "")
-        .replace("{note}", _HTML_NOTE if needs_token else "")
-    )
+    @property
+    def _needs_token(self) -> bool:
+        return self._resource.site.access.needs_token
 
+    @property
+    def _listed(self) -> list[tuple[str, str, str]]:
+        """What is listed: the methods that matter to people, the path, and what it does."""
+        without_head = [(" ".join(m for m in each.methods if m != "HEAD"), each) for each in self._table]
+        return [(methods, each.path, each.does) for methods, each in without_head if each.is_listed]
 
-def openapi(paths: AbstractSet[str], *, needs_token: bool) -> str:
-    """Return the description of the interface, an OpenAPI document."""
-    document = json.loads(_OPENAPI.replace("{version}", __version__))
-    document["paths"] = {path: operations for path, operations in document["paths"].items() if path in paths}
-    if not needs_token:
-        for operations in document["paths"].values():
-            for operation in operations.values():
-                if operation.pop("security", None):
-                    del operation["responses"]["400"], operation["responses"]["401"]
-    return json.dumps(document, indent=2) + "\n"
+    @cached_property
+    def _text(self) -> str:
+        lines = "\n".join(f"  {methods:8}  {path:13}  {does}" for methods, path, does in self._listed)
+        text = _TEXT.replace("{version}", __version__).replace("{endpoints}", lines)
+        return text + _TEXT_NOTE if self._needs_token else text
+
+    @cached_property
+    def _html(self) -> str:
+        rows = []
+        for methods, path, does in self._listed:
+            code = f"<code>{path}</code>"
+            link = f'<a href="{path}">{code}</a>' if methods == "GET" else code
+            rows.append(f"  <tr><td><code>{methods}</code></td><td>{link}</td><td>{does}</td></tr>")
+        return (
+            _HTML.replace("{version}", __version__)
+            .replace("{endpoints}", "\n".join(rows))
+            .replace("{disabled}", " disabled" if self._needs_token else "")
+            .replace("{note}", _HTML_NOTE if self._needs_token else "")
+        )
+
+    @cached_property
+    def _openapi(self) -> str:
+        described = document(_INFO, self._table, self._resource.forms, needs_token=self._needs_token)
+        return json.dumps(described, indent=2) + "\n"

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
+from pexservice.core.machine import C, S
 from pexservice.disk import Disk
-from pexservice.errors import JournalFailed
-from pexservice.stores.journal.record import HEADER
-from pexservice.stores.journal.recovery import cannot_read, read_segment, sequences
+from pexservice.stores.journal.errors import JournalFailed, failure
+from pexservice.stores.journal.record import Codec
+from pexservice.stores.journal.recovery import read_segment, sequences
 from pexservice.stores.journal.segment import Segment, damage, segment_name
 
 
@@ -27,19 +28,19 @@ def segment_files(disk: Disk) -> list[SegmentFile]:
             name = segment_name(sequence)
             files.append(SegmentFile(name, disk.size(name)))
     except OSError as error:
-        raise cannot_read("the data directory", error) from error
+        raise failure("read", "the data directory", error) from error
     return files
 
 
-def segments(disk: Disk, files: list[SegmentFile]) -> Iterator[Segment]:
+def segments(codec: Codec[S, C], disk: Disk, files: list[SegmentFile]) -> Iterator[Segment[S]]:
     """Yield the segments in order, proving that each begins where the one before it ended.
 
     Raises DamagedData, JournalFailed, NotPermitted.
     """
-    end: Place | None = None
+    end: Place[S] | None = None
     for file in files:
         try:
-            segment = read_segment(disk, file.name)
+            segment = read_segment(codec, disk, file.name)
         except JournalFailed as error:
             if end is None and isinstance(error.__cause__, FileNotFoundError):
                 continue  # The running service let go of its oldest segments in the meantime.
@@ -47,6 +48,6 @@ def segments(disk: Disk, files: list[SegmentFile]) -> Iterator[Segment]:
         begin = segment.opening.place
         if end is not None and begin != end:
             reason = f"it begins at {begin}, but the segment before it ends at {end}"
-            raise damage(file.name, 2, len(HEADER), reason)
+            raise damage(file.name, 2, len(codec.header), reason)
         end = segment.place
         yield segment

@@ -7,10 +7,10 @@ A segment is a CSV file of three kinds of lines, here those of the walk:
     64,64,64n,2026-11-23T18:55:31.123456Z,f706041e             a group row: where it stands *after* the group
     `------------- body -------------'  `checksum'
 
-A checksum is the CRC-32 of the row's body and a newline, *continued* from the checksum of the row before (the opening row
-continues the header row). So it proves the row and, by induction, every row above it: a lost, repeated, reordered or
-edited row breaks the chain at that row. The newline is in it because a continued CRC does not see where one piece ends
-and the next begins. CRC-32 finds every single-bit error and every burst of up to 32 bits.
+A checksum is the CRC-32 of the row's body and a newline, *continued* from the checksum of the row before (the opening
+row continues the header row). So it proves the row and, by induction, every row above it: a lost, repeated, reordered
+or edited row breaks the chain at that row. The newline is in it because a continued CRC does not see where one piece
+ends and the next begins. CRC-32 finds every single-bit error and every burst of up to 32 bits.
 """
 
 import re
@@ -95,7 +95,7 @@ class Codec(Generic[S, C]):
         return Opening(self._place(sequence, state), matched[3] is not None, time, checksum)
 
     def decode_row(self, line: bytes) -> Row[S]:
-        """Read the fields of a group row, given without its newline, that `check` has proved. Raises InvalidRowError."""
+        """Read a group row, given without its newline, that `check` has proved. Raises InvalidRowError."""
         sequence, state, what, time = self._fields(line)
         return Row(self._place(sequence, state), what, time)
 

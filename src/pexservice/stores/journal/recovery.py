@@ -4,24 +4,26 @@ The idea: every segment begins by saying where the walk stands, so the newest on
 bounded by the size of a segment, not by the length of the history.
 """
 
-import errno
 from dataclasses import dataclass
+from typing import Generic
 
 import structlog
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
+from pexservice.core.machine import C, S
 from pexservice.disk import Disk
-from pexservice.errors import Fatal, JournalFailed, NotPermitted
+from pexservice.stores.journal.errors import failure
+from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.segment import Segment, read, segment_name, sequence_of
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Recovered:
+class Recovered(Generic[S]):
     """Where the walk stopped, and the name of the newest segment if it was found with a torn tail."""
 
-    place: Place
+    place: Place[S]
     has_history: bool
     torn: str | None = None
 
@@ -32,24 +34,24 @@ def sequences(disk: Disk) -> list[int]:
     return sorted(sequence for sequence in found if sequence is not None)
 
 
-def read_segment(disk: Disk, name: str) -> Segment:
+def read_segment(codec: Codec[S, C], disk: Disk, name: str) -> Segment[S]:
     """Read and prove one segment, as `segment.read`. Raises also JournalFailed and NotPermitted."""
     try:
         data = disk.read(name)
     except OSError as error:
-        raise cannot_read(name, error) from error
-    return read(name, data)
+        raise failure("read", name, error) from error
+    return read(codec, name, data)
 
 
-def recover(disk: Disk) -> Recovered:
+def recover(codec: Codec[S, C], disk: Disk) -> Recovered[S]:
     """Read the newest segment. Raises DamagedData, JournalFailed, NotPermitted. Changes nothing."""
     try:
         found = sequences(disk)
     except OSError as error:
-        raise cannot_read("the data directory", error) from error
+        raise failure("read", "the data directory", error) from error
     if not found:
-        return Recovered(Place(0, 0), has_history=False)
-    newest = read_segment(disk, segment_name(found[-1]))
+        return Recovered(Place(0, codec.machine.initial), has_history=False)
+    newest = read_segment(codec, disk, segment_name(found[-1]))
     if not newest.torn_bytes:
         return Recovered(newest.place, has_history=True)
     log.warning(
@@ -59,10 +61,3 @@ def recover(disk: Disk) -> Recovered:
         bytes=newest.torn_bytes,
     )
     return Recovered(newest.place, has_history=True, torn=newest.name)
-
-
-def cannot_read(what: str, error: OSError) -> Fatal:
-    """Return the error for something that cannot be read."""
-    if error.errno in {errno.EACCES, errno.EPERM}:
-        return NotPermitted(f"may not read {what}: {error.strerror}. Give this user the right to.")
-    return JournalFailed(f"cannot read {what}: {error.strerror}. Check the disk and the kernel's log.")

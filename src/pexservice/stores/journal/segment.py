@@ -21,19 +21,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Any, Final, Generic
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
+from pexservice.core.machine import C, S
 from pexservice.errors import DamagedData
-from pexservice.stores.journal.record import (
-    HEADER,
-    Group,
-    InvalidRowError,
-    Opening,
-    check,
-    decode_group,
-    decode_opening,
-)
+from pexservice.stores.journal.record import Codec, InvalidRowError, Opening, Row, check
 
 _NAME = re.compile(r"journal-([0-9]{20})\.csv", re.ASCII)
 _SUFFIX_NEW: Final = ".new"
@@ -62,32 +55,33 @@ def sequence_of(name: str) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Generic[S]):
     """What the bytes of a segment are worth: its proved rows, and where the last of them leads."""
 
     name: str
-    opening: Opening
-    rows: list[bytes]
-    place: Place
+    opening: Opening[S]
+    lines: list[bytes]
+    place: Place[S]
     valid_bytes: int
     torn_bytes: int
 
-    def groups(self) -> Iterator[Group]:
-        """Decode the rows in order, proving the arithmetic of each. Raises DamagedData."""
+    def rows(self, codec: Codec[S, Any]) -> Iterator[Row[S]]:
+        """Decode the rows in order, proving that each follows from the one before it. Raises DamagedData."""
         before = self.opening.place
-        for index, row in enumerate(self.rows):
+        for index, line in enumerate(self.lines):
             try:
-                group = _decode_following(row, before)
+                row = codec.decode_row(line)
+                codec.follow(row, before)
             except InvalidRowError as error:
-                offset = self.valid_bytes - sum(len(later) + 1 for later in self.rows[index:])
+                offset = self.valid_bytes - sum(len(later) + 1 for later in self.lines[index:])
                 raise damage(self.name, index + 3, offset, str(error)) from error
-            yield group
-            before = group.place
+            yield row
+            before = row.place
 
 
-def read(name: str, data: bytes) -> Segment:
+def read(codec: Codec[S, C], name: str, data: bytes) -> Segment[S]:
     """Prove the rows of a segment by their checksums. Raises DamagedData, naming file, line and byte offset."""
-    opening = _read_opening(name, data)
+    opening = _read_opening(codec, name, data)
     lines = data.split(b"\n")
     checksum, valid = opening.checksum, 2
     try:
@@ -101,36 +95,34 @@ def read(name: str, data: bytes) -> Segment:
     rows = lines[2:valid]
     valid_bytes = sum(len(line) + 1 for line in lines[:valid])
     rest = data[valid_bytes:]
-    if not _is_torn(rest, checksum, interval=opening.interval):
+    if not _is_torn(rest, checksum, interval=opening.is_interval):
         raise damage(name, valid + 1, valid_bytes, reason)
+    place = opening.place
     try:
-        before = decode_group(rows[-2]).place if len(rows) > 1 else opening.place
-        place = _decode_following(rows[-1], before).place if rows else opening.place
+        if len(rows) > 1:
+            place = codec.decode_row(rows[-2]).place
+        if rows:
+            last = codec.decode_row(rows[-1])
+            codec.follow(last, place)
+            place = last.place
     except InvalidRowError as error:
         raise damage(name, valid, valid_bytes - len(rows[-1]) - 1, str(error)) from error
     return Segment(name, opening, rows, place, valid_bytes, len(rest))
 
 
-def _decode_following(row: bytes, before: Place) -> Group:
-    group = decode_group(row)
-    if not group.follows(before):
-        message = f"its steps do not lead there from {before}"
-        raise InvalidRowError(message)
-    return group
-
-
-def _read_opening(name: str, data: bytes) -> Opening:
-    if not data.startswith(HEADER):
-        raise damage(name, 1, 0, "it is not the header row of a journal")
-    line, newline, _ = data[len(HEADER) :].partition(b"\n")
+def _read_opening(codec: Codec[S, C], name: str, data: bytes) -> Opening[S]:
+    if not data.startswith(codec.header):
+        raise damage(name, 1, 0, codec.foreign(data) or "it is not the header row of a journal")
+    line, newline, _ = data[len(codec.header) :].partition(b"\n")
     if not newline:
-        raise damage(name, 2, len(HEADER), "it has no newline")
+        raise damage(name, 2, len(codec.header), "it has no newline")
     try:
-        opening = decode_opening(line)
+        opening = codec.decode_opening(line)
     except InvalidRowError as error:
-        raise damage(name, 2, len(HEADER), str(error)) from error
+        raise damage(name, 2, len(codec.header), str(error)) from error
     if opening.place.sequence != sequence_of(name):
-        raise damage(name, 2, len(HEADER), f"its sequence {opening.place.sequence} is not the one in the file's name")
+        reason = f"its sequence {opening.place.sequence} is not the one in the file's name"
+        raise damage(name, 2, len(codec.header), reason)
     return opening
 
 

@@ -6,103 +6,155 @@ whole and durable: it is written under another name, synced, renamed, and the di
 """
 
 import asyncio
-import errno
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Generator, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Generic, NoReturn, Self
 
 import structlog
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Judgement, Place, judge
+from pexservice.core.machine import C, S
+from pexservice.core.measures import SECONDS_BOUNDS, Histogram, Measure
+from pexservice.core.store import Commit, Status
 from pexservice.disk import Disk, File
-from pexservice.errors import JournalFailed, JournalFull, NotApplied, NotPermitted
-from pexservice.limits import SEGMENT_BYTES_MAX
-from pexservice.stores.journal.record import encode_group, encode_opening
+from pexservice.errors import NotApplied
+from pexservice.limits import Limits
+from pexservice.stores.journal.errors import JournalFailed, JournalFull, failure
+from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.recovery import Recovered, sequences
 from pexservice.stores.journal.segment import new_name, segment_name, torn_name
-from pexservice.walk.steps import fold, runs
 
 log = structlog.get_logger()
 
-_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE}
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a journal is kept."""
+
+    sync_interval_s: float | None = None
+    """None: a commit is done once its row is synced. Else once it is written, and a sync follows so often."""
+    history_bytes_max: int = 0
+    """Beyond it the oldest segments go; 0 keeps all."""
 
 
-class _Written(NamedTuple):
-    """A group whose row is written, and not yet known to be durable."""
+class _Committing(Generic[S, C]):
+    """A group whose row is being written, as `store.Commit`."""
 
-    start: Place
-    end: Place
-    row_bytes: int
-    checksum: int
+    __slots__ = ("_outcome", "expected")
+
+    def __init__(self, expected: Judgement[S, C], outcome: Awaitable[Judgement[S, C]]) -> None:
+        self.expected = expected
+        self._outcome = outcome
+
+    def __await__(self) -> Generator[Any, None, Judgement[S, C]]:
+        return self._outcome.__await__()
 
 
-class Journal:
+class Journal(Generic[S, C]):
     """The store of the service. It owns the segments of its directory."""
 
-    def __init__(self, disk: Disk, recovered: Recovered, *, interval: bool, history_bytes_max: int) -> None:
+    refusals: ClassVar[tuple[type[NotApplied], ...]] = (JournalFull,)
+    in_flight_max: Final = 1
+
+    def __init__(
+        self, codec: Codec[S, C], disk: Disk, recovered: Recovered[S], options: Options, limits: Limits
+    ) -> None:
         """Use `open`."""
-        self.place = recovered.place
         self.segment_bytes = 0
+        self.refusal: NotApplied | None = None
+        self._codec = codec
+        self._place = recovered.place
         self._disk = disk
-        self._interval = interval
-        self._history_bytes_max = history_bytes_max
+        self._options = options
+        self._limits = limits
         self._name = ""
         self._file: File | None = None
         self._checksum = 0
         self._torn = recovered.torn
-        self._rotate_at_bytes = SEGMENT_BYTES_MAX
-        self._full = False
+        self._rotate_at_bytes = limits.segment_bytes_max
         self._unsynced = False
         self._flushing = asyncio.Lock()
+        self._flush_seconds = Histogram(SECONDS_BOUNDS)
 
     @classmethod
     async def open(
-        cls, disk: Disk, recovered: Recovered, *, interval: bool = False, history_bytes_max: int = 0
+        cls, codec: Codec[S, C], disk: Disk, recovered: Recovered[S], options: Options, limits: Limits
     ) -> Self:
-        """Begin a new segment of a directory where the walk stopped.
+        """Begin a new segment of a directory where the machine stopped.
 
-        Without `interval` a commit returns once its row is synced, with it once the row is written; then somebody
-        must call `flush` now and again. When the history exceeds `history_bytes_max` the oldest segments go; 0 keeps
-        all. Without room for a segment the journal opens too, and takes steps once `heal` succeeds.
-
-        Raises JournalFailed.
+        Without room for a segment the journal opens too, and takes groups once `run` finds room. Raises JournalFailed.
         """
-        journal = cls(disk, recovered, interval=interval, history_bytes_max=history_bytes_max)
+        journal = cls(codec, disk, recovered, options, limits)
         try:
             await journal._begin_segment()
         except JournalFull as error:
-            journal._full = True
+            journal.refusal = error
             log.error("no room for a new segment: steps are refused until there is", error=str(error))
         return journal
 
-    def commit(self, steps: bytes) -> Awaitable[Place]:
+    def commit(self, commands: Sequence[C]) -> Commit[S, C]:
         """As `Store.commit`. Raises JournalFull, JournalFailed."""
-        if self.segment_bytes >= self._rotate_at_bytes and not self._full:
-            return self._rotate_and_commit(steps)
-        return self._append_and_sync(steps)
+        judgement = judge(self._codec.machine, self._place, commands)
+        if not judgement.taken:
+            return _Committing(judgement, _done(judgement))
+        if self.segment_bytes >= self._rotate_at_bytes and self.refusal is None:
+            return _Committing(judgement, self._rotate_and_commit(judgement))
+        return _Committing(judgement, self._append_and_sync(judgement))
 
-    def _append_and_sync(self, steps: bytes) -> Awaitable[Place]:
+    def read(self) -> Place[S]:
+        """As `Store.read`."""
+        return self._place
+
+    def status(self) -> Status:
+        """As `Store.status`."""
+        measures = [
+            Measure("pex_flush_seconds", "Syncs for --durability interval.", self._flush_seconds),
+            Measure("pex_segment_bytes", "Size of the segment being written.", self.segment_bytes),
+            Measure("pex_segment_bytes_max", "Beyond it the next is begun.", self._limits.segment_bytes_max),
+        ]
+        with suppress(OSError):  # A disk that is broken is no reason to tell nothing else.
+            text = "Free space of the file system of the journal."
+            measures.append(Measure("pex_disk_free_bytes", text, self._disk.free_bytes()))
+        durability = "fsync" if self._options.sync_interval_s is None else "interval"
+        return Status({"durability": durability, "sync_method": self._disk.sync_method}, measures)
+
+    async def run(self) -> NoReturn:
+        """As `Store.run`: sync now and again if a commit does not, and look for room when there is none."""
+        period_s = self._limits.heal_period_s
+        if self._options.sync_interval_s is not None:
+            period_s = min(period_s, self._options.sync_interval_s)
+        while True:
+            await asyncio.sleep(period_s)
+            if self.refusal is not None:
+                await self._heal()
+            elif self._options.sync_interval_s is not None:
+                began_s = time.perf_counter()
+                if await self.flush():
+                    self._flush_seconds.observe(time.perf_counter() - began_s)
+
+    def _append_and_sync(self, judgement: Judgement[S, C]) -> Awaitable[Judgement[S, C]]:
         file = self._file
-        if self._full or file is None:
-            message = f"no row is written after step {self.place.sequence} before there is room for a new segment"
+        if self.refusal is not None or file is None:
+            message = f"no row is written after step {self._place.sequence} before there is room for a new segment"
             raise JournalFull(message)
-        start = self.place
-        group = runs(steps)
-        end = Place(start.sequence + len(steps), fold(group)(start.position))
-        row, checksum = encode_group(end, group, time.time(), self._checksum)
+        commands = self._codec.machine.encode(judgement.taken)
+        row, checksum = self._codec.encode_row(judgement.end, commands, time.time(), self._checksum)
         self._append(file, row)
-        synced = None if self._interval else file.sync()
-        return self._finish(file, synced, _Written(start, end, len(row), checksum))
+        synced = None if self._options.sync_interval_s is not None else file.sync()
+        return self._finish(file, synced, judgement, (len(row), checksum))
 
-    async def _rotate_and_commit(self, steps: bytes) -> Place:
+    async def _rotate_and_commit(self, judgement: Judgement[S, C]) -> Judgement[S, C]:
         try:
             await self._rotate()
         except JournalFull:  # Put off: the segment may grow until there is room. An attempt costs as much as a group.
-            self._rotate_at_bytes = self.segment_bytes + SEGMENT_BYTES_MAX // 64
-        return await self._append_and_sync(steps)
+            self._rotate_at_bytes = self.segment_bytes + self._limits.segment_bytes_max // 64
+        return await self._append_and_sync(judgement)
 
-    async def _finish(self, file: File, synced: Awaitable[None] | None, written: "_Written") -> Place:
+    async def _finish(
+        self, file: File, synced: Awaitable[None] | None, judgement: Judgement[S, C], written: tuple[int, int]
+    ) -> Judgement[S, C]:
         if synced is None:
             self._unsynced = True
         else:
@@ -110,25 +162,27 @@ class Journal:
         if not self._is_linked(file):
             message = f"the segment {self._name} was removed while it was in use. Restore the data directory."
             raise JournalFailed(message)
-        self.place, self._checksum = written.end, written.checksum
-        self.segment_bytes += written.row_bytes
-        return written.start
+        row_bytes, self._checksum = written
+        self._place = judgement.end
+        self.segment_bytes += row_bytes
+        return judgement
 
     def _is_linked(self, file: File) -> bool:
         try:
             return file.is_linked()
         except OSError as error:
-            raise _failure("look at", self._name, error) from error
+            raise failure("look at", self._name, error) from error
 
-    async def heal(self) -> NotApplied | None:
-        """As `Store.heal`: try to begin a new segment. Raises JournalFailed."""
-        if self._full:
-            try:
-                await self._rotate()
-            except JournalFull as error:
-                return error
-            self._full = False
-        return None
+    async def _heal(self) -> None:
+        """Try to begin a new segment. Raises JournalFailed."""
+        assert self.refusal is not None, "there is something to heal"
+        try:
+            await self._rotate()
+        except JournalFull as error:
+            self.refusal = error
+            return
+        log.info("steps are taken again", after=self.refusal.code)
+        self.refusal = None
 
     async def flush(self) -> bool:
         """Sync what `commit` only wrote; tell whether there was anything. Raises JournalFailed."""
@@ -156,9 +210,11 @@ class Journal:
 
     async def _begin_segment(self) -> None:
         """Begin a segment at `place`. One of that name has no rows; it is replaced, and kept aside if it was torn."""
-        name = segment_name(self.place.sequence)
+        name = segment_name(self._place.sequence)
         temporary = new_name(name)
-        opening, checksum = encode_opening(self.place, interval=self._interval, time_s=time.time())
+        opening, checksum = self._codec.encode_opening(
+            self._place, is_interval=self._options.sync_interval_s is not None, time_s=time.time()
+        )
         try:
             with suppress(FileNotFoundError):
                 self._disk.remove(temporary)
@@ -178,9 +234,9 @@ class Journal:
                 raise
         except OSError as error:
             # Without its name, a segment may fail to sync for want of space without harm: it is thrown away.
-            raise _failure("begin the segment", name, error) from error
+            raise failure("begin the segment", name, error) from error
         self._name, self._file, self._checksum, self.segment_bytes = name, file, checksum, len(opening)
-        self._torn, self._rotate_at_bytes = None, SEGMENT_BYTES_MAX
+        self._torn, self._rotate_at_bytes = None, self._limits.segment_bytes_max
         await self._forget_old_segments()
 
     def _keep_old(self, name: str) -> None:
@@ -195,13 +251,14 @@ class Journal:
         try:
             file.append(row)
         except OSError as error:
-            failure = _failure("write to", self._name, error)
+            unwritten = failure("write to", self._name, error)
             try:
                 file.cut(self.segment_bytes)
             except OSError as cut_error:
-                raise _failure("cut back", self._name, cut_error) from error
-            self._full = True
-            raise failure from error
+                raise failure("cut back", self._name, cut_error) from error
+            if isinstance(unwritten, JournalFull):
+                self.refusal = unwritten
+            raise unwritten from error
 
     async def _outcome(self, synced: Awaitable[None]) -> None:
         try:
@@ -214,12 +271,12 @@ class Journal:
             raise JournalFailed(message) from error
 
     async def _forget_old_segments(self) -> None:
-        if not self._history_bytes_max:
+        if not self._options.history_bytes_max:
             return
         try:
             names = [segment_name(sequence) for sequence in sequences(self._disk)]
             sizes = {name: self._disk.size(name) for name in names}
-            excess = sum(sizes.values()) - self._history_bytes_max
+            excess = sum(sizes.values()) - self._options.history_bytes_max
             for name in names[:-1]:
                 if excess <= 0:
                     break
@@ -232,9 +289,6 @@ class Journal:
             log.warning("could not remove an old segment", error=str(error))
 
 
-def _failure(verb: str, name: str, error: OSError) -> JournalFull | JournalFailed | NotPermitted:
-    if isinstance(error, PermissionError):
-        return NotPermitted(f"may not {verb} {name}: {error.strerror}. Give this user the right to.")
-    if error.errno in _NO_ROOM:
-        return JournalFull(f"cannot {verb} {name}: {error.strerror}")
-    return JournalFailed(f"cannot {verb} {name}: {error.strerror}. Check the disk and the kernel's log.")
+async def _done(judgement: Judgement[S, C]) -> Judgement[S, C]:
+    """Return at once what took nothing: all before it is durable."""
+    return judgement

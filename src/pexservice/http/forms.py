@@ -1,0 +1,35 @@
+"""How a state is shown to clients: as header fields, and as a body in one of several media types.
+
+Every service has a state to show and its own way to write it; what HTTP makes of that (negotiation, tags, conditions,
+HEAD) is the same for all.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic
+
+from pexservice.core.machine import S
+
+Fields = Callable[[int, S], str]
+"""Makes the header lines, each with its CR LF, from the sequence and the state."""
+Body = Callable[[int, S], str]
+"""Makes an ASCII body from the sequence and the state."""
+
+SEQUENCE: Final = "Pex-Sequence"
+"""The header field that tells where in the order of all commands an answer stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forms(Generic[S]):
+    """The forms of one state."""
+
+    fields: Fields[S]
+    """Of every answer about the state."""
+    bodies: Mapping[str, Body[S]]
+    """By media type. The first is the answer to clients that do not care."""
+    tag: Callable[[S], str]
+    """Writes a state for an entity tag: visible ASCII without quotation marks, and short."""
+    headers: Mapping[str, Any]
+    """The fields, by name, as OpenAPI describes headers."""
+    schemas: Mapping[str, Any]
+    """The bodies, by media type, as JSON Schema describes them."""

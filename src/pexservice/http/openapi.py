@@ -1,0 +1,98 @@
+"""The description of the interface for machines, an OpenAPI 3.1 document, made from the table of endpoints.
+
+What is the same for every service is in `components.json`, errors above all; each endpoint brings its operations, and
+the forms of the state bring the schemas of the answers.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pexservice.http.endpoint import Endpoint
+from pexservice.http.forms import SEQUENCE, Forms
+
+_COMPONENTS: Final = Path(__file__).parent / "components.json"
+
+
+def document(
+    info: Mapping[str, Any], endpoints: Sequence[Endpoint], forms: Forms[Any], *, needs_token: bool
+) -> dict[str, Any]:
+    """Return the whole document. `info` is its Info object."""
+    components = json.loads(_COMPONENTS.read_text("ascii"))
+    if not needs_token:
+        del components["securitySchemes"]
+    components["headers"] |= forms.headers
+    shown = {name: _reference("headers", name) for name in (SEQUENCE, *forms.headers)}
+    components["responses"]["State"] = {
+        "description": "The state, in the form that Accept asks for",
+        "headers": shown,
+        "content": {media_type: {"schema": schema} for media_type, schema in forms.schemas.items()},
+    }
+    components["responses"]["Minimal"] = {
+        "description": "Done, as Prefer: return=minimal asks for",
+        "headers": shown | {"Preference-Applied": {"schema": {"const": "return=minimal"}}},
+    }
+    paths = {endpoint.path: dict(endpoint.operations) for endpoint in endpoints}
+    return {"openapi": "3.1.0", "info": dict(info), "paths": paths, "components": components}
+
+
+def state_operations(path: str, does: str) -> dict[str, Any]:
+    """Return the operations of a path that shows the state."""
+    answers = {"200": "State", "204": "Minimal", "503": "NotApplied"}
+    unchanged = {"304": {"description": "As If-None-Match says"}}
+    operation = _operation(path, does, _responses(answers) | unchanged, "Prefer", "If-None-Match")
+    return {"get": operation}
+
+
+def command_operations(
+    path: str,
+    does: str,
+    *,
+    needs_token: bool,
+    parameters: Sequence[Any] = (),
+    problems: Mapping[int, str] | None = None,
+) -> dict[str, Any]:
+    """Return the operations of a path that has a command taken.
+
+    `parameters` are OpenAPI's, in the query; `problems` are other errors that it answers with, by status.
+    """
+    answers = {"200": "State", "204": "Minimal", "403": "Forbidden", "503": "NotApplied"}
+    if needs_token:
+        answers |= {"400": "SeveralCredentials", "401": "Unauthorized"}
+    more = {str(status): _problem(description) for status, description in (problems or {}).items()}
+    post = _operation(path, does, _responses(answers) | more, "Prefer")
+    post["parameters"] += parameters
+    if needs_token:
+        post["security"] = [{"token": []}]
+    get = post | {"operationId": f"{post['operationId']}ByGet", "summary": f"{does}; by POST is better"}
+    return {"post": post, "get": get}
+
+
+def text_operations(path: str, does: str, *media_types: str, problems: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the operations of a path that answers with a text; `problems` are the statuses of other answers."""
+    content = {media_type: {"schema": {"type": "string"}} for media_type in media_types}
+    answers = {"200": {"description": does, "content": content}}
+    return {"get": _operation(path, does, answers | _responses(dict.fromkeys(problems, "NotApplied")))}
+
+
+def _operation(path: str, does: str, responses: Mapping[str, Any], *parameters: str) -> dict[str, Any]:
+    return {
+        "operationId": path.strip("/").replace("/", "-").partition(".")[0] or "home",
+        "summary": does,
+        "parameters": [_reference("parameters", name) for name in parameters],
+        "responses": dict(sorted(responses.items())),
+    }
+
+
+def _responses(names: Mapping[str, str]) -> dict[str, Any]:
+    return {status: _reference("responses", name) for status, name in names.items()}
+
+
+def _problem(description: str) -> dict[str, Any]:
+    schema = {"schema": _reference("schemas", "Problem")}
+    return {"description": description, "content": {"application/problem+json": schema}}
+
+
+def _reference(kind: str, name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/{kind}/{name}"}

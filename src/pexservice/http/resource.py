@@ -1,0 +1,129 @@
+"""The endpoints by which clients read a state and have commands taken: what HTTP makes of any machine.
+
+Reading is conditional, in the form that the client prefers; commands are guarded by tokens and against browsers that
+fetch ahead or act for pages of other sites. None of it knows what the state is.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Generic
+
+from pexservice.core.engine import Engine
+from pexservice.core.judging import Place
+from pexservice.core.machine import C, S
+from pexservice.http import negotiation
+from pexservice.http.access import Access
+from pexservice.http.action import Action, CommandAction, ReplyAction
+from pexservice.http.answer import Clock, Head, problem
+from pexservice.http.endpoint import COMMAND, READ, Endpoint
+from pexservice.http.forms import Forms
+from pexservice.http.openapi import command_operations, state_operations
+from pexservice.http.request import Request
+from pexservice.limits import Limits
+
+_VARY: Final = "Accept, Prefer"
+_MINIMAL: Final = {"Preference-Applied": "return=minimal", "Vary": _VARY}
+
+
+@dataclass(frozen=True, slots=True)
+class Site(Generic[S, C]):
+    """What the endpoints of a listener are made with."""
+
+    engine: Engine[S, C]
+    access: Access
+    clock: Clock
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Resource(Generic[S, C]):
+    """Makes the endpoints that show one machine's state in some forms."""
+
+    site: Site[S, C]
+    forms: Forms[S]
+
+    def state(self, path: str, does: str) -> Endpoint:
+        """Return the endpoint that reads the state."""
+        return Endpoint(path, READ, does, self._read, state_operations(path, does))
+
+    def command(
+        self,
+        path: str,
+        does: str,
+        command: Callable[[Request], C],
+        *,
+        parameters: Sequence[Mapping[str, Any]] = (),
+        problems: Mapping[int, str] | None = None,
+    ) -> Endpoint:
+        """Return an endpoint that has a command taken: what a function makes of the request. It may raise BadRequest.
+
+        `parameters` and `problems` describe, for OpenAPI, what it reads of the query, and its own errors by status.
+        """
+        operations = command_operations(
+            path, does, needs_token=self.site.access.needs_token, parameters=parameters, problems=problems
+        )
+        return Endpoint(path, COMMAND, does, partial(self._take, command), operations)
+
+    def _take(self, command: Callable[[Request], C], request: Request) -> Action:
+        challenge = self.site.access.challenge(request)
+        if challenge is not None:
+            return self._problem(request, challenge.status, challenge.detail, WWW_Authenticate=challenge.field)
+        if negotiation.is_speculative(request):
+            return self._problem(request, 403, "A prefetch does not step.")
+        if negotiation.is_cross_site(request):
+            return self._problem(request, 403, "A page of another site does not step.")
+        if negotiation.wants_minimal(request):
+            status, body = 204, None
+            fields = _MINIMAL | {"Cache-Control": "no-store"}
+        else:
+            form = negotiation.preferred(request, list(self.forms.bodies))
+            status, body = 200, self.forms.bodies[form]
+            fields = {"Content-Type": form, "Cache-Control": "no-store", "Vary": _VARY}
+        return CommandAction(
+            request,
+            command(request),
+            Head(self.site.clock, status, fields, request),
+            self.forms.fields,
+            body,
+            status,
+            closes=not request.keep_alive,
+            carries_value=body is not None,
+        )
+
+    def _read(self, request: Request) -> Action:
+        form = negotiation.preferred(request, list(self.forms.bodies))
+        is_minimal = negotiation.wants_minimal(request)
+        variant = "minimal" if is_minimal else form.rpartition("/")[2]
+        fields = {"Cache-Control": "no-cache", "Vary": _VARY}
+        full = Head(self.site.clock, 200, {"Content-Type": form} | fields, request)
+        minimal = Head(self.site.clock, 204, _MINIMAL | fields, request)
+        unchanged = Head(self.site.clock, 304, fields, request)
+
+        def render(place: Place[S]) -> bytes:
+            etag = f'"{place.sequence}-{self.forms.tag(place.state)}-{variant}"'
+            lines = f"{self.forms.fields(place.sequence, place.state)}ETag: {etag}\r\n"
+            if negotiation.has_current(request, etag):
+                return unchanged.bare(lines)
+            if is_minimal:
+                return minimal.bare(lines)
+            self.site.engine.check_room()
+            body = self.forms.bodies[form](place.sequence, place.state)
+            return full.with_body(body, lines, omit_body=request.method == "HEAD")
+
+        kept: tuple[Place[S], str, bytes] | None = None
+
+        def reply() -> bytes:
+            nonlocal kept
+            place, date = self.site.engine.place, self.site.clock.date
+            if kept is not None and kept[0] is place and kept[1] is date:
+                return kept[2]  # PERF: the same place in the same second: 2 us less.
+            answer = render(place)
+            kept = (place, date, answer) if len(answer) <= self.site.limits.memo_answer_bytes_max else None
+            return answer
+
+        return ReplyAction(request, reply, not request.keep_alive)
+
+    def _problem(self, request: Request, status: int, detail: str, **fields: str) -> ReplyAction:
+        reply = partial(problem, self.site.clock, request, status, detail, **fields)
+        return ReplyAction(request, reply, not request.keep_alive)

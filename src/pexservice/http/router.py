@@ -1,0 +1,50 @@
+"""From a request to an action: which path, which method.
+
+What depends on the request alone is decided here and in the endpoints, once for the same bytes; what depends on the
+time at which it is carried out is left to the action.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+from pexservice.errors import BadRequest
+from pexservice.http.action import Action, ReplyAction
+from pexservice.http.answer import Clock, Head, problem
+from pexservice.http.endpoint import Endpoint
+from pexservice.http.request import Request
+
+
+class Router:
+    """Turns the requests to one listener into actions."""
+
+    def __init__(self, clock: Clock, endpoints: Sequence[Endpoint]) -> None:
+        self._clock = clock
+        self._endpoints = {endpoint.path: endpoint for endpoint in endpoints}
+        assert len(self._endpoints) == len(endpoints), "a path has one row"
+        methods = dict.fromkeys(method for endpoint in endpoints for method in endpoint.methods)
+        self._allow_any = ", ".join(sorted({*methods, "OPTIONS"}, key=["GET", "HEAD", "POST", "OPTIONS"].index))
+
+    def action(self, request: Request) -> Action:
+        """Return what a request amounts to; a request that is turned away amounts to the answer that says so."""
+        if request.path == "*":
+            return self._options(request, self._allow_any)
+        endpoint = self._endpoints.get(request.path)
+        if endpoint is None:
+            known = ", ".join(sorted(self._endpoints))
+            return self._problem(request, 404, f"There is nothing here. What there is: {known}.")
+        if request.method in endpoint.methods:
+            try:
+                return endpoint.action(request)
+            except BadRequest as error:
+                return self._problem(request, error.status, error.detail)
+        if request.method == "OPTIONS":
+            return self._options(request, endpoint.allow)
+        detail = f"{request.path} takes {endpoint.allow}."
+        return self._problem(request, 405, detail, Allow=endpoint.allow)
+
+    def _options(self, request: Request, allow: str) -> ReplyAction:
+        return ReplyAction(request, Head(self._clock, 204, {"Allow": allow}, request).bare, not request.keep_alive)
+
+    def _problem(self, request: Request, status: int, detail: str, **fields: str) -> ReplyAction:
+        reply = partial(problem, self._clock, request, status, detail, **fields)
+        return ReplyAction(request, reply, not request.keep_alive)

@@ -1,0 +1,64 @@
+"""Endpoints that answer with a text: probes, metrics, descriptions."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pexservice.errors import NotApplied
+from pexservice.http.action import Action, ReplyAction
+from pexservice.http.answer import Clock, Head, not_applied
+from pexservice.http.endpoint import READ, Endpoint
+from pexservice.http.openapi import text_operations
+from pexservice.http.request import Request
+
+PLAIN: Final = "text/plain"
+_PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text and what HTTP is told of it. `make` may raise NotApplied."""
+
+    make: Callable[[], str]
+    media_type: str = PLAIN
+    fields: Mapping[str, str] | None = None
+
+    def endpoint(self, clock: Clock, path: str, does: str, *, is_listed: bool = True) -> Endpoint:
+        """Return the endpoint that answers with it."""
+        operations = text_operations(path, does, self.media_type.partition(";")[0])
+        return Endpoint(path, READ, does, lambda request: self.action(clock, request), operations, is_listed=is_listed)
+
+    def action(self, clock: Clock, request: Request) -> Action:
+        """Return the action that answers with it."""
+        fields = {"Content-Type": self.media_type, "Cache-Control": "no-cache"} | dict(self.fields or {})
+        head = Head(clock, 200, fields, request)
+        return ReplyAction(
+            request, lambda: head.with_body(self.make(), omit_body=request.method == "HEAD"), not request.keep_alive
+        )
+
+
+def probes(
+    clock: Clock, unready: Callable[[], NotApplied | None], metrics: Callable[[], str]
+) -> tuple[Endpoint, Endpoint, Endpoint]:
+    """Return what machines ask that watch the service: is it alive, does it take commands, its metrics.
+
+    `unready` tells why it takes none, if so; `metrics` gives the exposition.
+    """
+    ok = Text(lambda: "ok\n")
+
+    def readiness(request: Request) -> Action:
+        ready = ok.action(clock, request)
+        assert isinstance(ready, ReplyAction)
+
+        def reply() -> bytes:
+            reason = unready()
+            return ready.reply() if reason is None else not_applied(clock, request, reason)
+
+        return ReplyAction(request, reply, ready.closes)
+
+    does = "does it take steps"
+    return (
+        ok.endpoint(clock, "/livez", "is the process alive"),
+        Endpoint("/readyz", READ, does, readiness, text_operations("/readyz", does, PLAIN, problems=["503"])),
+        Text(metrics, _PROMETHEUS).endpoint(clock, "/metrics", "counts for Prometheus"),
+    )
