@@ -1,50 +1,96 @@
 """A store in memory, whose commits can be held back and made to fail."""
 
 import asyncio
+from collections.abc import Generator, Sequence
+from typing import Any, ClassVar, Generic, NoReturn
 
-from pexservice.core.store import Place
-from pexservice.errors import NotApplied, PexError
-from pexservice.walk.steps import positions
+from pexservice.core.judging import Judgement, Place, judge
+from pexservice.core.machine import C, Machine, S
+from pexservice.core.store import Status
+from pexservice.errors import NotApplied
 
-_BEGINNING = Place(0, 0)
+
+class Full(NotApplied):
+    """Raised by this store when it is told to."""
+
+    code = "full"
 
 
-class MemoryStore:
-    """See `store.Store`. With `is_held`, a commit waits for `release` or `fail`."""
+class MemoryCommit(Generic[S, C]):
+    """See `store.Commit`."""
 
-    def __init__(self, place: Place = _BEGINNING, *, is_held: bool = False) -> None:
-        self.place = place
-        self.groups: list[bytes] = []
+    def __init__(self, store: "MemoryStore[S, C]", commands: Sequence[C]) -> None:
+        self.commands = list(commands)
+        self.expected = None if store.is_shared else judge(store.machine, store.ahead, commands)
+        self.released: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._store = store
+
+    def __await__(self) -> Generator[Any, None, Judgement[S, C]]:
+        yield from self.released
+        judgement = self.expected or judge(self._store.machine, self._store.place, self.commands)
+        self._store.place = judgement.end
+        return judgement
+
+
+class MemoryStore(Generic[S, C]):
+    """See `store.Store`. With `is_held`, a commit waits to be released; shared, others may commit in between."""
+
+    refusals: ClassVar[tuple[type[NotApplied], ...]] = (Full,)
+
+    def __init__(
+        self,
+        machine: Machine[S, C],
+        place: Place[S] | None = None,
+        *,
+        is_held: bool = False,
+        is_shared: bool = False,
+        in_flight_max: int = 1,
+    ) -> None:
+        self.machine = machine
+        self.place = self.ahead = place or Place(0, machine.initial)
+        self.is_shared = is_shared
+        self.in_flight_max = in_flight_max
         self.refusal: NotApplied | None = None
+        self.commits: list[MemoryCommit[S, C]] = []
         self._is_held = is_held
-        self._outcome: asyncio.Future[None] | None = None
 
-    async def commit(self, steps: bytes) -> Place:
+    @property
+    def groups(self) -> list[list[C]]:
+        """The commands of every group that was handed over."""
+        return [commit.commands for commit in self.commits]
+
+    def commit(self, commands: Sequence[C]) -> MemoryCommit[S, C]:
         """As `Store.commit`."""
-        self.groups.append(steps)
-        if self._is_held:
-            self._outcome = asyncio.get_running_loop().create_future()
-            await self._outcome
         if self.refusal is not None:
             raise self.refusal
-        start = self.place
-        *_, position = positions(start.position, steps)
-        self.place = Place(start.sequence + len(steps), position)
-        return start
+        commit = MemoryCommit(self, commands)
+        if commit.expected is not None:
+            self.ahead = commit.expected.end
+        self.commits.append(commit)
+        if not self._is_held:
+            commit.released.set_result(None)
+        return commit
 
-    async def heal(self) -> NotApplied | None:
-        """As `Store.heal`."""
-        return self.refusal
+    def read(self) -> Place[S]:
+        """As `Store.read`."""
+        return self.place
+
+    def status(self) -> Status:
+        """As `Store.status`."""
+        return Status({}, ())
+
+    async def run(self) -> NoReturn:
+        """As `Store.run`: nothing is to be done."""
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
 
     async def close(self) -> None:
         """As `Store.close`."""
 
-    def release(self) -> None:
-        """Let the group in flight become durable."""
-        assert self._outcome is not None
-        self._outcome.set_result(None)
+    def release(self, index: int = -1) -> None:
+        """Let a group become durable."""
+        self.commits[index].released.set_result(None)
 
-    def fail(self, error: PexError) -> None:
-        """Let the group in flight fail."""
-        assert self._outcome is not None
-        self._outcome.set_exception(error)
+    def fail(self, error: Exception, index: int = -1) -> None:
+        """Let a group fail."""
+        self.commits[index].released.set_exception(error)

@@ -1,0 +1,43 @@
+"""A second machine, so that the core and the stores know none: a counter with a limit, which refuses to pass it."""
+
+from typing import ClassVar, Final
+
+from pexservice.core.machine import Machine, Refusal
+
+LIMIT: Final = 10
+FULL: Final = Refusal("limit-reached", "Limit reached", "The counter does not go beyond its limit. Take away first.")
+
+
+class Counter(Machine[tuple[int, int], int]):
+    """Commands are amounts to add, of any sign. The state is the count, and how often it was changed."""
+
+    name: ClassVar = "counter"
+    columns: ClassVar = ("count", "changes")
+    kinds: ClassVar = ("up", "down")
+    initial = (0, 0)
+
+    def step(self, state: tuple[int, int], command: int) -> tuple[int, int] | Refusal:
+        count, changes = state
+        return FULL if count + command > LIMIT else (count + command, changes + 1)
+
+    def kind(self, command: int) -> str:
+        return "up" if command >= 0 else "down"
+
+    def encode_state(self, state: tuple[int, int]) -> str:
+        return f"{state[0]},{state[1]}"
+
+    def decode_state(self, text: str) -> tuple[int, int]:
+        count, changes = map(int, text.split(","))
+        return count, changes
+
+    def encode(self, commands: "list[int]") -> str:
+        return " ".join(map(str, commands))
+
+    def decode(self, text: str) -> list[int]:
+        return list(map(int, text.split(" ")))
+
+    def answer_bytes_max(self, state: tuple[int, int]) -> int:
+        return 32
+
+
+COUNTER: Final = Counter()
