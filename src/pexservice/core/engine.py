@@ -88,11 +88,14 @@ class Engine(Generic[S, C]):
         store = self._store
         if store is None or store.refusal is not None:
             raise (self.refusal or Recovering()).with_traceback(None)  # Else it would grow with every use.
-        if len(self._queue) >= self._limits.pending_max:
+        queue = self._queue
+        if len(queue) >= self._limits.pending_max:
             raise QueueFull
         if asked.carries_value:
-            self.check_room()
-        self._queue.append(asked, caller)
+            if not self._budget.has_room_for((queue.valued + 1) * self._value_bytes):
+                raise AnswersUnsent
+            queue.valued += 1
+        queue.append((asked, caller))
         if self._is_open:
             self._is_open = False
             asyncio.get_running_loop().call_soon(self._hand_over, store)
