@@ -1,5 +1,6 @@
 """A second machine, so that the core and the stores know none: a counter with a limit, which refuses to pass it."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from pexservice.core.machine import Machine, Refusal
@@ -30,7 +31,7 @@ class Counter(Machine[tuple[int, int], int]):
         count, changes = map(int, text.split(","))
         return count, changes
 
-    def encode(self, commands: "list[int]") -> str:
+    def encode(self, commands: Sequence[int]) -> str:
         return " ".join(map(str, commands))
 
     def decode(self, text: str) -> list[int]:

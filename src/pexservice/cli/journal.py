@@ -66,8 +66,7 @@ def show(data_dir: Path, last: int) -> None:
             begin, end = segment.opening.place, segment.place
             sequences = f"{begin.sequence}..{end.sequence}"
             click.echo(
-                f"{segment.name:36}{sizes[segment.name]:>12}{len(segment.lines):>10}  {sequences:>24}  "
-                f"{end.state:>16}"
+                f"{segment.name:36}{sizes[segment.name]:>12}{len(segment.lines):>10}  {sequences:>24}  {end.state:>16}"
             )
             newest = segment
     if newest is None:

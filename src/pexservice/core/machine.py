@@ -10,7 +10,7 @@ applies them again, and what comes out must be what was answered. So no clock, n
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Generic, NamedTuple, TypeVar
 
@@ -18,6 +18,7 @@ from pexservice.core.measures import Measure
 
 S = TypeVar("S")
 C = TypeVar("C")
+T = TypeVar("T")
 
 _CONFLICT: Final = 409
 
@@ -93,7 +94,15 @@ class Machine(ABC, Generic[S, C]):
 
     @abstractmethod
     def decode_state(self, text: str) -> S:
-        """Read what `encode_state` wrote. Raises ValueError for anything that it would not have written."""
+        """Read what `encode_state` wrote. May raise anything on what it did not: `read_state` holds them together."""
+
+    def read_state(self, text: str) -> S:
+        """Read a state. Raises ValueError for anything that `encode_state` would not have written."""
+        state = _attempt(self.decode_state, text)
+        if self.encode_state(state) != text:
+            message = f"not a state of this machine: {text!r:.80}"
+            raise ValueError(message)
+        return state
 
     def describe(self, state: S) -> str:
         """Return a state with the names of its columns, for people."""
@@ -106,17 +115,22 @@ class Machine(ABC, Generic[S, C]):
 
     @abstractmethod
     def decode(self, text: str) -> Sequence[C]:
-        """Read what `encode` wrote. Raises ValueError for anything that it would not have written.
+        """Read what `encode` wrote. May raise anything on what it did not: `read_commands` holds them together."""
 
-        Also if there are more than `ROW_COMMANDS_MAX`: a row that was made up must not take all memory.
-        """
+    def read_commands(self, text: str) -> Sequence[C]:
+        """Read commands. Raises ValueError for anything that `encode` would not have written."""
+        commands = _attempt(self.decode, text)
+        if not commands or self.encode(commands) != text:
+            message = f"not commands of this machine: {text!r:.80}"
+            raise ValueError(message)
+        return commands
 
     def replay(self, state: S, text: str) -> tuple[int, S]:
         """Return how many commands were written, and where they lead. May be overridden like `apply`.
 
-        Raises ValueError as `decode`, and if one of them is refused, since those are never written.
+        Raises ValueError as `read_commands`, and if one of them is refused, since those are never written.
         """
-        commands = self.decode(text)
+        commands = self.read_commands(text)
         states, refusals = self.apply(state, commands)
         if refusals:
             message = f"a command that is refused there: {text!r:.80}"
@@ -131,3 +145,11 @@ class Machine(ABC, Generic[S, C]):
     @abstractmethod
     def answer_bytes_max(self, state: S) -> int:
         """Return how large the body of an answer may get while `ROW_COMMANDS_MAX` commands or fewer are taken."""
+
+
+def _attempt(decode: Callable[[str], T], text: str) -> T:
+    try:
+        return decode(text)
+    except Exception as error:
+        message = f"not what this machine writes ({type(error).__name__}): {text!r:.80}"
+        raise ValueError(message) from error

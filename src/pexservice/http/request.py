@@ -23,8 +23,8 @@ from pexservice.limits import (
 
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % _TOKEN)
-_ABSOLUTE_FORM = re.compile(rb"(?i:https?)://([^/?#]+)(/[^?#]*)?(?:\?[^#]*)?")
-_ORIGIN_FORM = re.compile(rb"(/[^?#]*)(?:\?[^#]*)?")
+_ABSOLUTE_FORM = re.compile(rb"(?i:https?)://([^/?#]+)(/[^?#]*)?(?:\?([^#]*))?")
+_ORIGIN_FORM = re.compile(rb"(/[^?#]*)(?:\?([^#]*))?")
 _HOST = re.compile(
     rb"(?:\[([0-9A-Fa-f:.]+)\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]*)?"  # RFC 3986, 3.2.2
 )
@@ -37,6 +37,8 @@ class Request:
 
     method: str
     path: str
+    query: str
+    """What follows the question mark, as it was sent; empty without one."""
     is_http_10: bool
     keep_alive: bool
     expects_continue: bool
@@ -100,9 +102,11 @@ def parse_head(head: bytes) -> Request:
     expects = [value.lower() for value in values(b"expect")] if not is_http_10 else []
     if any(value != b"100-continue" for value in expects):
         raise BadRequest(417, "The only expectation that this server meets is 100-continue.")
+    path, query = _path_and_query(target, method)
     return Request(
         method=method.decode("ascii"),
-        path=_path(target, method),
+        path=path,
+        query=query,
         is_http_10=is_http_10,
         keep_alive=b"close" not in connection and (not is_http_10 or b"keep-alive" in connection),
         expects_continue=bool(expects),
@@ -146,17 +150,19 @@ def _is_host(value: bytes) -> bool:
     return True
 
 
-def _path(target: bytes, method: bytes) -> str:
+def _path_and_query(target: bytes, method: bytes) -> tuple[str, str]:
     """RFC 9112, 3.2: origin-form, absolute-form, or `*` with OPTIONS."""
     if target == b"*" and method == b"OPTIONS":
-        return "*"
+        return "*", ""
     matched = _ORIGIN_FORM.fullmatch(target)
     if matched is None:
         matched = _ABSOLUTE_FORM.fullmatch(target)
         if matched is None or not _is_host(matched[1]):
             raise BadRequest(400, "The request target is neither a path nor an absolute http URI.")
-        return (matched[2] or b"/").decode("ascii")
-    return matched[1].decode("ascii")
+        _, path, query = matched.groups()
+    else:
+        path, query = matched.groups()
+    return (path or b"/").decode("ascii"), (query or b"").decode("ascii")
 
 
 def _body_bytes(codings: list[bytes], lengths: list[bytes], *, is_http_10: bool) -> int | None:

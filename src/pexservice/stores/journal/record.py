@@ -148,7 +148,7 @@ class Codec(Generic[S, C]):
             message = f"its sequence is beyond {SEQUENCE_MAX}"
             raise InvalidRowError(message)
         try:
-            return Place(int(sequence), self.machine.decode_state(state))
+            return Place(int(sequence), self.machine.read_state(state))
         except ValueError as error:
             raise InvalidRowError(str(error)) from error
 

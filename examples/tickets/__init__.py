@@ -1,0 +1,1 @@
+"""A box office on the core of pexservice: docs/build-your-own.md walks through it."""

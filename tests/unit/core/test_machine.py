@@ -1,0 +1,106 @@
+"""What the core and the stores rely on, whatever the machine."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pexservice.core.judging import Place, judge
+from pexservice.core.machine import Machine, Outcomes, Refusal
+from pexservice.limits import ROW_COMMANDS_MAX
+from pexservice.stores.journal.record import Codec
+from pexservice.walk.machine import WALK
+from pexservice.walk.steps import NEXT, PREVIOUS, RESET
+from support.machines import COUNTER, FULL
+from tickets.machine import TICKETS, Buy, Return
+
+MACHINES: dict[str, tuple[Machine[Any, Any], st.SearchStrategy[Any]]] = {
+    "walk": (WALK, st.sampled_from([NEXT, PREVIOUS, RESET])),
+    "counter": (COUNTER, st.integers(-20, 20)),
+    "tickets": (
+        TICKETS,
+        st.builds(Buy, st.sampled_from("abc"), st.integers(1, 9))
+        | st.builds(Return, st.sampled_from("abc"), st.integers(1, 9)),
+    ),
+}
+every_machine = pytest.mark.parametrize("name", MACHINES)
+
+
+def one_by_one(machine: Machine[Any, Any], state: Any, commands: Sequence[Any]) -> Outcomes[Any]:
+    """Apply commands as the machine's own `step` says."""
+    return Machine.apply(machine, state, commands)
+
+
+@every_machine
+@given(st.data())
+def test_a_group_comes_to_what_its_commands_come_to(name: str, data: st.DataObject) -> None:
+    """However a machine applies a group, it is as if it took the commands one by one."""
+    machine, command = MACHINES[name]
+    before = data.draw(st.lists(command, max_size=8))
+    commands = data.draw(st.lists(command, min_size=1, max_size=40))
+    state = ([machine.initial, *machine.apply(machine.initial, before).states])[-1]
+    states, refusals = machine.apply(state, commands)
+    expected = one_by_one(machine, state, commands)
+    assert (list(states), dict(refusals)) == (list(expected.states), dict(expected.refusals))
+
+
+@every_machine
+@given(st.data())
+def test_what_was_taken_is_read_again_and_leads_there_again(name: str, data: st.DataObject) -> None:
+    """Commands and states are written as fields of a row, and come back the same."""
+    machine, command = MACHINES[name]
+    judgement = judge(machine, Place(7, machine.initial), data.draw(st.lists(command, min_size=1, max_size=40)))
+    assert machine.read_state(machine.encode_state(judgement.end.state)) == judgement.end.state
+    assert len(machine.encode_state(judgement.end.state).split(",")) == len(machine.columns)
+    assert sum(machine.tally(judgement.taken).values()) == len(judgement.taken) == judgement.end.sequence - 7
+    assert set(machine.tally(judgement.taken)) == set(machine.kinds)
+    if judgement.taken:
+        text = machine.encode(judgement.taken)
+        assert list(machine.read_commands(text)) == list(judgement.taken)
+        assert machine.replay(machine.initial, text) == (len(judgement.taken), judgement.end.state)
+        codec = Codec(machine)
+        line, checksum = codec.encode_row(judgement.end, text, 1.5, 99)
+        row = codec.decode_row(line.removesuffix(b"\n"))
+        codec.follow(row, judgement.start)
+        assert (row.place, row.commands, line.endswith(b",%08x\n" % checksum)) == (judgement.end, text, True)
+
+
+@every_machine
+@given(st.text("np0123456789r:-, buyretn", max_size=12))
+def test_only_what_would_have_been_written_is_read(name: str, text: str) -> None:
+    """Reading anything else is a ValueError, and what is read is written the same."""
+    machine, _ = MACHINES[name]
+    for read, write in ((machine.read_commands, machine.encode), (machine.read_state, machine.encode_state)):
+        try:
+            found = read(text)
+        except ValueError:
+            continue
+        assert write(found) == text
+
+
+def test_a_written_command_that_is_refused_is_no_row() -> None:
+    """Only what was taken is written, so a refusal on reading is damage."""
+    with pytest.raises(ValueError, match="refused"):
+        COUNTER.replay((9, 1), "2")
+
+
+def test_a_refusal_leaves_the_state() -> None:
+    """Commands behind a refused one are judged on the state before it."""
+    assert COUNTER.apply((9, 1), [2, 1]) == Outcomes([(9, 1), (10, 2)], {0: FULL})
+    assert isinstance(TICKETS.step((), Return("ann", 1)), Refusal)
+
+
+def test_a_row_that_was_made_up_does_not_take_all_memory() -> None:
+    """More commands than a row may hold are not listed, though their sum is known."""
+    with pytest.raises(ValueError, match="not what this machine writes"):
+        WALK.read_commands(f"{ROW_COMMANDS_MAX + 1}n")
+    assert WALK.replay(0, "999999999999999999n") == (999999999999999999, 999999999999999999)
+
+
+def test_a_state_is_described_by_its_columns() -> None:
+    """For people, a state is its fields with their names."""
+    assert COUNTER.describe((3, 2)) == "count 3, changes 2"
+    assert list(COUNTER.measures((3, 2))) == []
+    assert [measure.name for measure in WALK.measures(30)] == ["pex_position", "pex_digits"]
