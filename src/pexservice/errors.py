@@ -43,8 +43,14 @@ class WrongSockets(Fatal):
     exit_status = 2
 
 
+class NoJournal(Fatal):
+    """Raised when there is no journal to read: an empty backup must not look like a proved one."""
+
+    exit_status = 66
+
+
 class AddressUnavailable(Fatal):
-    """Raised when the address to listen on is in use or is not one of this machine's."""
+    """Raised when the address to listen on is in use or is not one of this machine's, or nothing of ours answers."""
 
     exit_status = 69
 
@@ -61,6 +67,12 @@ class JournalFailed(Fatal):
     Never retried: after a failed sync the kernel may drop the dirty pages and report success the next time
     (measured on ext4: EIO, EIO, then 0, while the bytes on the device were zeros).
     """
+
+    exit_status = 74
+
+
+class OutputFailed(Fatal):
+    """Raised when standard output cannot be written, as on a full disk: what is there of it is not whole."""
 
     exit_status = 74
 

@@ -40,7 +40,7 @@ def test_the_history_is_exported(history: Path) -> None:
 
 def test_the_history_is_verified_and_shown(history: Path) -> None:
     """Verify proves all of it, and show ends with the last group."""
-    assert "1 segments, 5 groups: whole. Sequence 63, position 1." in (
+    assert "1 segment, 5 groups: whole. Sequence 63, position 1." in (
         run("journal", "verify", "--data-dir", str(history)).stdout
     )
     assert run("journal", "show", "--data-dir", str(history)).stdout.endswith("sequence 63  position 1  1n\n")
@@ -88,7 +88,7 @@ def test_import_begins_a_walk_once(tmp_path: Path) -> None:
         (["serve", "--durability", "interval", "--sync-interval", "0s"], 2, "must be above 0"),
         (["serve", "--data-dir", "/dev/null/data"], 73, "Choose another with --data-dir"),
         (["serve", "--host", "192.0.2.1"], 69, "cannot listen on 192.0.2.1"),
-        (["journal", "verify", "--data-dir", "/nonexistent"], 73, "there is no data directory"),
+        (["journal", "verify", "--data-dir", "/nonexistent"], 66, "there is no journal in /nonexistent"),
         (["status", "--url", "http://127.0.0.1:1"], 69, "nothing answers"),
         (["status", "--url", "ftp://x"], 2, "not an http URL"),
     ],

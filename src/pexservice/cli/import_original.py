@@ -13,13 +13,13 @@ from pexservice.stores.journal.record import Codec
 from pexservice.walk.machine import WALK
 
 
-@click.command("import")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.command("import", cls=options.Command)
+@click.argument("file", metavar="FILE", callback=options.read(options.path))
 @options.data_dir
 def import_original(file: Path, data_dir: Path) -> None:
-    """Take over the walk of the original service from its data FILE (fibo.csv).
+    """Take over the walk of the original service.
 
-    The file is only read. Refused if the data directory has a walk already.
+    FILE is its data file, fibo.csv. It is only read. Refused if the data directory has a walk already.
     """
     from pexservice.walk import original  # noqa: PLC0415 - imports are start-up time.
 

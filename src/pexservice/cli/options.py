@@ -1,46 +1,139 @@
-"""Options that say their environment variable and take units."""
+"""Options that say their environment variable, take units, and name where a wrong value came from."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from pexservice.config import parse_address, parse_duration_s, parse_size_bytes
+from pexservice.cli import environment
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-class _Parsed(click.ParamType[Any]):
-    """A value that one of the functions of `config` reads."""
-
-    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
-        self.name = name
-        self._parse = parse
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not isinstance(value, str):
-            return value
-        try:
-            return self._parse(value)
-        except ValueError as error:
-            self.fail(f"{error}.", param, ctx)
+_Declared = TypeVar("_Declared", bound=Callable[..., Any])
+_WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
+_SHOWN_MAX: Final = 80
+"""Characters of a wrong value: a line."""
+_GIVEN: Final = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
 
 
-ADDRESS = _Parsed("host:port", parse_address)
-DURATION = _Parsed("duration", parse_duration_s)
-SIZE = _Parsed("size", parse_size_bytes)
+class Command(click.Command):
+    """A command that looks at the environment first, and whose summary is shown whole."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does it, unless a variable of ours is wrong. Who asks for help gets it."""
+        if not ctx.resilient_parsing and not set(args) & set(self.get_help_option_names(ctx)):
+            try:
+                environment.check(known_variables(ctx.find_root().command))
+            except click.UsageError as error:
+                error.ctx = ctx  # For the name of the command.
+                raise
+        return super().parse_args(ctx, args)
+
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """Return the first sentence of the help, however long."""
+        return super().get_short_help_str(max(limit, 1_000))
 
 
-def option(flag: str, **attributes: Any) -> Callable[[_Command], _Command]:
+class Group(click.Group):
+    """A group of such commands; without a name of one, it shows its help."""
+
+    command_class = Command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does it; what it does without arguments differs from version to version."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """As `Command.get_short_help_str`."""
+        return super().get_short_help_str(max(limit, 1_000))
+
+
+def known_variables(command: click.Command) -> set[str]:
+    """Return the variables that a command, or one below it, reads."""
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    own = {option.envvar for option in command.params if isinstance(option.envvar, str)}
+    return own.union(*(known_variables(each) for each in below))
+
+
+def option(flag: str, **attributes: Any) -> Callable[[_Declared], _Declared]:
     """Declare an option that can also be set by PEXSERVICE_<FLAG>."""
     variable = "PEXSERVICE_" + flag.removeprefix("--").replace("-", "_").upper()
+    attributes.setdefault("type", str)  # Else click makes one of the default.
     return click.option(flag, envvar=variable, show_envvar=True, show_default=True, **attributes)
 
 
-data_dir = option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False, readable=False),  # That is for 77.
-    default=Path("data"),
-    help="Directory of the journal.",
-)
+def source(ctx: click.Context, param: click.Parameter) -> str:
+    """Return what the user has to change: the option, or the variable that it was read from."""
+    if param.name and ctx.get_parameter_source(param.name) is ParameterSource.ENVIRONMENT:
+        return str(param.envvar)
+    return param.opts[0]
+
+
+def given(ctx: click.Context, name: str) -> str | None:
+    """Return where the user set an option, or None if it has its default."""
+    if ctx.get_parameter_source(name) not in _GIVEN:
+        return None
+    return source(ctx, next(param for param in ctx.command.params if param.name == name))
+
+
+def contradict(ctx: click.Context, one: str, other: str, why: str) -> None:
+    """Raise click.UsageError if the user set both options."""
+    first, second = given(ctx, one), given(ctx, other)
+    if first and second:
+        message = f"{first} and {second} contradict each other: {why}"
+        raise click.UsageError(message, ctx)
+
+
+def read(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Return a callback that reads a value by a function which raises ValueError, saying what it should be.
+
+    A callback, and no type of click's: how one derives those differs from version to version.
+    """
+
+    def callback(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+        if not isinstance(value, str) or ctx.resilient_parsing:
+            return value
+        try:
+            return parse(value)
+        except (ValueError, OverflowError) as error:
+            message = f"{source(ctx, param)}: {error}."
+            raise click.UsageError(message, ctx) from error
+
+    return callback
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers: ASCII digits alone."""
+
+    def parse(text: str) -> int:
+        if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
+            message = f"{shortened(text)} is not a whole number from {least} to {most}"
+            raise ValueError(message)
+        return int(text)
+
+    return parse
+
+
+def text(value: str) -> str:
+    """Return a text that must not be empty. Raises ValueError."""
+    if not value.strip():
+        message = "it is empty"
+        raise ValueError(message)
+    return value
+
+
+def path(value: str) -> Path:
+    """Return a path that must not be empty. Raises ValueError."""
+    return Path(text(value))
+
+
+def shortened(value: str) -> str:
+    """Return a value as a message may show it: quoted, and not without end."""
+    return repr(value if len(value) <= _SHOWN_MAX else value[:_SHOWN_MAX] + "...")
+
+
+data_dir = option("--data-dir", metavar="DIR", default="data", callback=read(path), help="Directory of the journal.")

@@ -1,29 +1,40 @@
 """`pexservice serve`."""
 
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from pexservice import limits
 from pexservice.cli import options
-from pexservice.cli.options import ADDRESS, DURATION, SIZE, option
-from pexservice.config import Settings
+from pexservice.cli.options import Command, contradict, given, option, path, read, text, whole
+from pexservice.config import Settings, parse_address, parse_duration_s, parse_size_bytes
 from pexservice.errors import Fatal, defect
 
+_PORT_MAX: Final = 65_535
+_COUNT_MAX: Final = 1_048_576
+"""Of connections, or steps waiting: as many descriptors as the kernel gives to a process (fs.nr_open)."""
 
-@click.command()
-@option("--host", default="127.0.0.1", help="Address to listen on.")
-@option("--port", type=click.IntRange(0, 65535), default=8081, help="Port to listen on; 0 picks a free one.")
-@option("--uds", type=click.Path(path_type=Path, dir_okay=False), help="Unix socket to listen on, instead of a port.")
+
+@click.command(cls=Command)
+@option("--host", metavar="HOST", default="127.0.0.1", callback=read(text), help="Address to listen on.")
+@option(
+    "--port",
+    metavar="PORT",
+    default=8081,
+    callback=read(whole(0, _PORT_MAX)),
+    help="Port to listen on; 0 picks a free one.",
+)
+@option("--uds", metavar="PATH", callback=read(path), help="Unix socket to listen on, instead of --host and --port.")
 @option(
     "--admin-bind",
-    type=ADDRESS,
+    metavar="HOST:PORT",
+    callback=read(parse_address),
     help="Address of a listener for /metrics, /livez and /readyz alone; --host and --port then do without these.",
 )
 @option(
     "--token-file",
-    type=click.Path(path_type=Path, readable=False),  # That is for 77.
+    metavar="FILE",
+    callback=read(path),
     help="File of the tokens, one a line, of which a step needs any; without it everyone may step.",
 )
 @options.data_dir
@@ -34,29 +45,45 @@ from pexservice.errors import Fatal, defect
     help="fsync: a step is on disk before it is answered. interval: it is written, and synced every --sync-interval; "
     "that survives a killed process, but a power loss may cost the last interval.",
 )
-@option("--sync-interval", type=DURATION, default=f"{limits.SYNC_INTERVAL_S}s", help="See --durability.")
+@option(
+    "--sync-interval",
+    metavar="DURATION",
+    default=f"{limits.SYNC_INTERVAL_S}s",
+    callback=read(parse_duration_s),
+    help="How often to sync, with --durability interval.",
+)
 @option(
     "--max-connections",
-    type=click.IntRange(1),
+    metavar="COUNT",
+    callback=read(whole(1, _COUNT_MAX)),
     default=limits.CONNECTIONS_MAX,
     help="Connections at a time; beyond it the one idle longest is closed.",
 )
 @option(
     "--max-pending",
-    type=click.IntRange(1),
+    metavar="COUNT",
+    callback=read(whole(1, _COUNT_MAX)),
     default=limits.PENDING_STEPS_MAX,
     help="Steps that may wait for the disk; beyond it they get 503.",
 )
-@option("--keep-alive", type=DURATION, default=f"{limits.KEEP_ALIVE_S}s", help="Close a connection idle for so long.")
+@option(
+    "--keep-alive",
+    metavar="DURATION",
+    default=f"{limits.KEEP_ALIVE_S}s",
+    callback=read(parse_duration_s),
+    help="Close a connection that was idle for so long.",
+)
 @option(
     "--drain-timeout",
-    type=DURATION,
+    metavar="DURATION",
+    callback=read(parse_duration_s),
     default=f"{limits.DRAIN_TIMEOUT_S}s",
     help="How long a stop may take to answer what was accepted.",
 )
 @option(
     "--history-max-bytes",
-    type=SIZE,
+    metavar="SIZE",
+    callback=read(parse_size_bytes),
     default="1GiB",
     help="Remove the oldest segments of the journal when it exceeds this; 0 keeps all.",
 )
@@ -72,31 +99,32 @@ from pexservice.errors import Fatal, defect
     default="info",
     help="The least important lines to log.",
 )
-def serve(log_format: Any, log_level: str, **given: Any) -> None:
-    """Serve the walk over HTTP until SIGTERM or SIGINT; a second signal ends it at once.
+def serve(log_format: Any, log_level: str, **values: Any) -> None:
+    """Serve the walk over HTTP until SIGTERM or SIGINT.
 
-    If the data directory holds a fibo.csv of the original service and no journal, the walk goes on from there.
+    A second signal ends it at once. If the data directory holds a fibo.csv of the original service and no journal, the
+    walk goes on from there.
+
+    A DURATION is 500ms, 75s, 10m or 1h; a SIZE 64KiB, 512MiB, 1GiB, or 1GB of powers of 1000.
     """
+    _check(click.get_current_context(), values)
     from pexservice.process import logs, service  # noqa: PLC0415 - imports are start-up time.
 
-    if given["durability"] == "interval" and given["sync_interval"] <= 0:
-        message = "must be above 0."
-        raise click.BadParameter(message, param_hint="--sync-interval")
     logs.configure(log_format, log_level)
     settings = Settings(
-        host=given["host"],
-        port=given["port"],
-        uds=given["uds"],
-        token_file=given["token_file"],
-        admin=given["admin_bind"],
-        data_dir=given["data_dir"],
-        durability=given["durability"],
-        sync_interval_s=given["sync_interval"],
-        connections_max=given["max_connections"],
-        pending_steps_max=given["max_pending"],
-        keep_alive_s=given["keep_alive"],
-        drain_timeout_s=given["drain_timeout"],
-        history_bytes_max=given["history_max_bytes"],
+        host=values["host"],
+        port=values["port"],
+        uds=values["uds"],
+        token_file=values["token_file"],
+        admin=values["admin_bind"],
+        data_dir=values["data_dir"],
+        durability=values["durability"],
+        sync_interval_s=values["sync_interval"],
+        connections_max=values["max_connections"],
+        pending_steps_max=values["max_pending"],
+        keep_alive_s=values["keep_alive"],
+        drain_timeout_s=values["drain_timeout"],
+        history_bytes_max=values["history_max_bytes"],
     )
     try:
         service.serve(settings)
@@ -106,3 +134,24 @@ def serve(log_format: Any, log_level: str, **given: Any) -> None:
     except Exception as error:
         service.log.critical("unexpected error, a defect of this program", defect=defect(error))
         raise click.exceptions.Exit(Fatal.exit_status) from error
+
+
+def _check(ctx: click.Context, values: dict[str, Any]) -> None:
+    """Raise click.UsageError for options that contradict each other."""
+    for name in ("host", "port"):
+        contradict(ctx, "uds", name, "it listens on a Unix socket or on a port, not on both.")
+    interval = given(ctx, "sync_interval")
+    if interval and values["durability"] == "fsync":
+        durability = given(ctx, "durability") or "the default of --durability"
+        message = f"{interval} and {durability} contradict each other: with fsync, each group is synced at once."
+        raise click.UsageError(message, ctx)
+    if interval and values["sync_interval"] <= 0:
+        message = f"{interval}: it must be above 0."
+        raise click.UsageError(message, ctx)
+    is_port_shared = not values["uds"] and values["port"] and values["admin_bind"] == (values["host"], values["port"])
+    if is_port_shared:
+        message = (
+            f"{given(ctx, 'admin_bind')} and {given(ctx, 'port') or given(ctx, 'host') or '--port'} contradict each "
+            "other: two listeners cannot have one address."
+        )
+        raise click.UsageError(message, ctx)

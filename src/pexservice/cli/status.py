@@ -1,89 +1,215 @@
 """`pexservice status`: one screen about a running service, from what it tells over HTTP."""
 
+import json
+import math
+import re
+import sys
 import time
-import urllib.error
-import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
+from pexservice.cli import output
+from pexservice.cli.asking import Address, Deadline, get
+from pexservice.cli.ending import tell
+from pexservice.cli.options import Command, given, path, read
 from pexservice.errors import AddressUnavailable
 
-_TIMEOUT_S = 5
-_SAMPLE_S = 1.0
+PATIENCE_S: Final = 5.0
+"""For everything that is asked at a time; less than the 10 s of the container's health check."""
+_SAMPLE_S: Final = 1.0
+_OK, _NOT_FOUND = 200, 404
+_SAMPLE = re.compile(r"([a-z_]+)(?:\{([^}]*)\})? (\S+)", re.ASCII)
+_LABEL = re.compile(r'([a-z_]+)="([^"\\]*)"', re.ASCII)
+_TOTAL_MAX: Final = 2.0**64
+"""No position, sequence or count of ours comes so far."""
 
 
-@click.command()
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is shown of a service. What it does not know yet while it reads its journal is None."""
+
+    service: str
+    ready: bool
+    health: str
+    position: int | None
+    digits: int | None
+    sequence: int | None
+    steps_per_second: float | None
+    steps_waiting: int
+    connections: int
+    memory_bytes: int
+    uptime_s: int
+    running: dict[str, str]
+
+    def lines(self) -> list[str]:
+        """Return it for people."""
+        known = {
+            "service": self.service,
+            "health": self.health,
+            "position": self.position,
+            "digits": self.digits,
+            "sequence": self.sequence,
+            "steps/s": None if self.steps_per_second is None else f"{self.steps_per_second:.0f}",
+            "steps waiting": self.steps_waiting,
+            "connections": self.connections,
+            "memory": f"{self.memory_bytes / 2**20:.0f} MiB",
+            "uptime": _duration(self.uptime_s),
+            "running": ", ".join(f"{name} {value}" for name, value in self.running.items()),
+        }
+        return [f"{name + ':':15}{value}" for name, value in known.items() if value is not None]
+
+
+@click.command(cls=Command)
 @click.option(
     "--url",
     default="http://127.0.0.1:8081",
     envvar="PEXSERVICE_URL",
     show_envvar=True,
     show_default=True,
+    callback=read(Address.of_url),
     help="Where the service listens; if it has an --admin-bind, there.",
 )
-def status(url: str) -> None:
-    """Show position, sequence, steps per second and health of a running service.
+@click.option(
+    "--uds",
+    metavar="PATH",
+    envvar="PEXSERVICE_UDS",
+    show_envvar=True,
+    callback=read(path),
+    help="The Unix socket where it listens. The variable is that of serve; --url and PEXSERVICE_URL go before it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of the screen.")
+@click.option("--watch", is_flag=True, help="Go on, each second, until Ctrl-C.")
+@click.pass_context
+def status(ctx: click.Context, url: Address, uds: Path | None, *, as_json: bool, watch: bool) -> None:
+    """Show position, sequence, rate and health of a running service.
 
-    Ends with status 69 if nothing answers there, and 1 if the service takes no steps.
+    Ends with status 69 if no pexservice answers there, and 1 if it takes no steps. It is asked directly: no proxy that
+    the environment names is used, and no redirect followed.
     """
-    base = url.rstrip("/")
-    before = _metrics(base)
-    began_s = time.monotonic()
-    health = _health(base)
-    time.sleep(_SAMPLE_S)
-    after = _metrics(base)
-    seconds = time.monotonic() - began_s
-    info = next(name for name in after if name.startswith("pex_info{"))
-    labels = info.partition("{")[2].rstrip("}").replace('"', "").replace(",", ", ").replace("=", " ")
-    lines = {"service": base, "health": health}
-    if "pex_sequence_total" in after:  # Else it is still reading its journal.
-        steps = after["pex_sequence_total"] - before.get("pex_sequence_total", after["pex_sequence_total"])
-        lines |= {
-            "position": f"{after['pex_position']:.0f}",
-            "digits": f"{after['pex_digits']:.0f}",
-            "sequence": f"{after['pex_sequence_total']:.0f}",
-            "steps/s": f"{steps / seconds:.0f}",
-        }
-    lines |= {
-        "steps waiting": f"{after['pex_steps_waiting']:.0f}",
-        "connections": f"{after['pex_connections_open']:.0f}",
-        "memory": f"{after.get('process_resident_memory_bytes', 0) / 2**20:.0f} MiB",
-        "running": labels,
-    }
-    for name, value in lines.items():
-        click.echo(f"{name + ':':15}{value}")
-    if health != "ok":
+    url_from, uds_from = given(ctx, "url"), given(ctx, "uds")
+    if url_from and uds_from == "--uds":
+        message = f"{url_from} and {uds_from} contradict each other: the service is asked at one place."
+        raise click.UsageError(message, ctx)
+    address = Address.of_uds(uds) if uds and not url_from else url
+    found = _look(address)
+    if watch:
+        _watch(address, found, as_json=as_json)  # Until Ctrl-C.
+    _print(found, as_json=as_json)
+    if not found.ready:
         raise click.exceptions.Exit(1)
 
 
-def _get(url: str) -> tuple[int, str]:
-    if not url.startswith(("http://", "https://")):
-        message = f"{url} is not an http URL."
-        raise click.BadParameter(message, param_hint="--url")
+def _watch(address: Address, first: Status, *, as_json: bool) -> None:
+    """Show it again and again, each time in the place of the last, where that can be."""
+    redraws = output.is_screen(sys.stdout)
+    found: Status | None = first
+    above = 0
+    while True:
+        if found is not None:
+            if above and not as_json:
+                click.echo(f"\x1b[{above}A\x1b[J" if redraws else "\n", nl=False)
+            above = _print(found, as_json=as_json)
+        try:
+            found = _look(address)
+        except AddressUnavailable as error:  # It may be on its way back.
+            tell(str(error), error.exit_status)
+            found, above = None, 0
+            time.sleep(_SAMPLE_S)
+
+
+def _print(found: Status, *, as_json: bool) -> int:
+    lines = [json.dumps(asdict(found))] if as_json else found.lines()
+    click.echo("\n".join(lines))
+    return len(lines)
+
+
+def _look(address: Address) -> Status:
+    """Ask twice, a second apart. Raises AddressUnavailable unless it is a pexservice that answers."""
+    deadline = Deadline(PATIENCE_S)
+    before = _metrics(address, deadline)
+    began_s = time.monotonic()
+    ready = get(address, "/readyz", deadline)
+    time.sleep(_SAMPLE_S)
+    after = _metrics(address, deadline)
+    seconds = time.monotonic() - began_s
+    counts, labels = after
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - the scheme was checked.
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-    except (OSError, ValueError) as error:
-        message = f"nothing answers at {url}: {getattr(error, 'reason', error)}. Is the service running?"
-        raise AddressUnavailable(message) from error
-
-
-def _metrics(base: str) -> dict[str, float]:
-    code, text = _get(f"{base}/metrics")
-    if code != 200:  # noqa: PLR2004
-        reason = (
-            "with --admin-bind it has a listener of its own: name that with --url"
-            if code == 404  # noqa: PLR2004
-            else "the service is not ready"
+        position = counts.get("pex_position")  # None while it reads its journal.
+        sequence = counts.get("pex_sequence_total")
+        is_known = position is not None and sequence is not None
+        steps = counts["pex_sequence_total"] - before[0].get("pex_sequence_total", math.inf) if is_known else 0
+        return Status(
+            service=address.shown,
+            ready=ready.status == _OK,
+            health="ok" if ready.status == _OK else f"takes no steps: {_reason(ready.text)}",
+            position=_whole(position),
+            digits=_whole(counts.get("pex_digits")) if is_known else None,
+            sequence=_whole(sequence),
+            steps_per_second=round(max(steps, 0) / seconds, 1) if is_known else None,
+            steps_waiting=int(counts["pex_steps_waiting"]),
+            connections=int(counts["pex_connections_open"]),
+            memory_bytes=int(counts.get("process_resident_memory_bytes", 0)),
+            uptime_s=max(int(time.time() - counts["process_start_time_seconds"]), 0),
+            running=labels,
         )
-        message = f"{base}/metrics answered {code}: {reason}; or it is not a pexservice."
-        raise AddressUnavailable(message)
-    lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
-    return {name: float(value) for name, _, value in lines}
+    except KeyError as error:
+        raise _stranger(address, f"/metrics has no {error.args[0]}") from error
 
 
-def _health(base: str) -> str:
-    code, text = _get(f"{base}/readyz")
-    return "ok" if code == 200 else f"takes no steps: {text.strip()}"  # noqa: PLR2004
+def _metrics(address: Address, deadline: Deadline) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the counts that have no labels, and the labels of `pex_info`."""
+    answer = get(address, "/metrics", deadline)
+    if answer.status != _OK:
+        hint = " If it has an --admin-bind, name that with --url." if answer.status == _NOT_FOUND else ""
+        raise _stranger(address, f"/metrics answered {answer.status}", hint)
+    counts: dict[str, float] = {}
+    labels: dict[str, str] | None = None
+    for line in answer.text.split("\n"):
+        matched = _SAMPLE.fullmatch(line)
+        if matched is None:
+            continue
+        name, inside, number = matched.groups()
+        if name == "pex_info" and inside is not None:
+            labels = dict(_LABEL.findall(inside))
+        elif inside is None:
+            counts[name] = _count(address, name, number)
+    if labels is None:
+        raise _stranger(address, "/metrics has no pex_info")
+    return counts, labels
+
+
+def _count(address: Address, name: str, number: str) -> float:
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < _TOTAL_MAX:
+        raise _stranger(address, f"/metrics says {name} is {number[:40]}")
+    return value
+
+
+def _stranger(address: Address, found: str, hint: str = "") -> AddressUnavailable:
+    return AddressUnavailable(f"what answers at {address.shown} is no pexservice that is ready: {found}.{hint}")
+
+
+def _reason(problem: str) -> str:
+    """Return what the service says is the matter, shown as one line."""
+    try:
+        detail: Any = json.loads(problem)["detail"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        detail = problem
+    return " ".join(str(detail).split())[:200] or "it does not say why"
+
+
+def _whole(count: float | None) -> int | None:
+    return None if count is None else int(count)
+
+
+def _duration(seconds: int) -> str:
+    days, rest = divmod(seconds, 86_400)
+    hours, rest = divmod(rest, 3_600)
+    minutes, rest = divmod(rest, 60)
+    return f"{days} d " * bool(days) + f"{hours:02}:{minutes:02}:{rest:02}"

@@ -1,0 +1,40 @@
+"""How a command that failed says so: one sentence on standard error, and an exit status."""
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+
+import click
+
+_USAGE = 2
+
+
+def tell(message: str, exit_status: int, command: str = "pexservice") -> int:
+    """Print one line for people, in which nothing controls their terminal, and return the exit status."""
+    line = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in message)
+    click.echo(f"{command}: {line}", err=True)
+    return exit_status
+
+
+def tell_usage(error: click.ClickException) -> int:
+    """Tell of wrong usage: as a log line, if `serve` was told to log for machines, else for people."""
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    command = ctx.command_path if ctx else "pexservice"
+    message = " ".join(error.format_message().split())
+    if command.endswith(" serve") and _wants_json(sys.argv[1:]):
+        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        line = {"error": message, "exit_status": _USAGE, "event": "wrong usage", "level": "critical", "timestamp": now}
+        click.echo(json.dumps(line), err=True)
+        return _USAGE
+    return tell(f"{message} See '{command} --help'.", _USAGE, command)
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    """Tell whether the log format is JSON, as far as can be known of arguments that could not be read."""
+    chosen = os.environ.get("PEXSERVICE_LOG_FORMAT", "")
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        name, equals, value = argument.partition("=")
+        if name == "--log-format":
+            chosen = value if equals else following
+    return chosen == "json"

@@ -1,0 +1,68 @@
+"""Variables of the environment that are meant for us.
+
+The idea: a variable that nothing reads is a setting that somebody believes in. So every `PEXSERVICE_…` that no command
+knows ends the command, naming the nearest that there is.
+"""
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import click
+
+_PREFIX: Final = "PEXSERVICE_"
+_COMPLETION: Final = "_PEXSERVICE_COMPLETE"
+_SHELLS: Final = tuple(f"{shell}_{what}" for shell in ("bash", "zsh", "fish") for what in ("source", "complete"))
+_QUOTES: Final = "\"'"
+_LINKED: Final = ("tcp://", "udp://", "sctp://")
+_LINKED_SUFFIXES: Final = ("_SERVICE_HOST", "_SERVICE_PORT", "_TCP", "_TCP_ADDR", "_TCP_PORT", "_TCP_PROTO")
+
+
+def check(known: Iterable[str], variables: Mapping[str, str] = os.environ) -> None:
+    """Raise click.UsageError unless each variable of ours is `known` and has a value that somebody may have meant.
+
+    An empty one counts as not set, whatever its name.
+    """
+    names = set(known)
+    for name, value in sorted(variables.items()):
+        if not name.startswith(_PREFIX) or not value:
+            continue
+        if _is_link(name, value):
+            message = (
+                f"{name}={value!r} was set by Kubernetes or Docker for a service that is called pexservice. Turn that "
+                "off ('enableServiceLinks: false' in the pod, no '--link'), or give the service another name."
+            )
+            raise click.UsageError(message)
+        if name not in names:
+            rests = [each.removeprefix(_PREFIX) for each in names]
+            near = difflib.get_close_matches(name.removeprefix(_PREFIX).upper(), rests, 1)
+            hint = (
+                f"Did you mean {_PREFIX}{near[0]}?" if near else "'pexservice serve --help' names those that there are."
+            )
+            message = f"no option is set by the variable {name}. {hint}"
+            raise click.UsageError(message)
+        if len(value) > 1 and value[0] == value[-1] and value[0] in _QUOTES:
+            message = f"the value of {name} is in quotes, which would be part of it: {value}. Write it without."
+            raise click.UsageError(message)
+
+
+def check_completion(variables: Mapping[str, str] = os.environ) -> None:
+    """Raise click.UsageError if the variable by which a shell asks for completion holds what no shell asks."""
+    what = variables.get(_COMPLETION, "")
+    if not what:
+        return
+    if what not in _SHELLS:
+        message = f"{_COMPLETION}={what!r} is none of {', '.join(_SHELLS)}. It is for shells; unset it."
+        raise click.UsageError(message)
+    if what.endswith("_complete") and not (
+        "COMP_WORDS" in variables and (what.startswith("fish") or variables.get("COMP_CWORD", "").isdecimal())
+    ):
+        message = f"{_COMPLETION} is set, but not by a shell that completes a word. Unset it."
+        raise click.UsageError(message)
+
+
+def _is_link(name: str, value: str) -> bool:
+    """Tell whether a variable is one of a service link: PEXSERVICE_PORT=tcp://…, PEXSERVICE_SERVICE_HOST, and so on."""
+    bare = name.removeprefix(_PREFIX.removesuffix("_"))
+    return value.startswith(_LINKED) or bare.startswith("_SERVICE_PORT_") or bare.endswith(_LINKED_SUFFIXES)

@@ -1,0 +1,93 @@
+"""Standard output and standard error, as places that may fail.
+
+The idea: a failed write is known where it happens, and becomes an error of the catalogue there. Nothing further up has
+to tell an OSError of the output from one of something else, and nothing is left in a buffer to fail again at the exit
+of the interpreter, where Python would answer with a traceback and a status of its own (120).
+"""
+
+import io
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn, TextIO
+
+from pexservice.errors import OutputFailed
+
+
+class ReaderGone(Exception):
+    """Raised when nobody reads the output any more, as behind `| head`."""
+
+
+class _Descriptor(io.RawIOBase):
+    """A descriptor to write to; `refused` is told of the first write that fails, and what comes later is dropped."""
+
+    def __init__(self, fd: int, refused: Callable[[OSError], None]) -> None:
+        self._fd = fd
+        self._refused = refused
+        self._has_failed = False
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def isatty(self) -> bool:
+        return os.isatty(self._fd)
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        while not self._has_failed:
+            try:
+                return os.write(self._fd, data)
+            except BlockingIOError:  # Somebody else who has it open made it so.
+                select.select([], [self._fd], [])
+            except OSError as error:
+                self._has_failed = True
+                self._refused(error)
+        return size
+
+
+def install() -> None:
+    """Put these in the place of Python's own. One that is closed stays so."""
+    if sys.stdout is not None:
+        sys.stdout = _text(sys.stdout, _refuse)
+    if sys.stderr is not None:
+        sys.stderr = _text(sys.stderr, _ignore)
+
+
+def is_screen(stream: TextIO) -> bool:
+    """Tell whether what was written there can be drawn over: a terminal, and none that says it is dumb."""
+    return stream.isatty() and os.environ.get("TERM", "") not in {"", "dumb"}
+
+
+def end_by(number: signal.Signals) -> NoReturn:
+    """End this process by a signal, so that its parent sees what it expects of a program that was stopped by one."""
+    signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    os.kill(os.getpid(), number)
+    sys.exit(128 + number)
+
+
+def _text(stream: TextIO, refused: Callable[[OSError], None]) -> io.TextIOWrapper:
+    raw = _Descriptor(stream.fileno(), refused)
+    # What the locale has no bytes for, such as a file name from another one, is shown with escapes.
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw),
+        encoding=stream.encoding,
+        errors="backslashreplace",
+        line_buffering=refused is _ignore or raw.isatty(),
+    )
+
+
+def _refuse(error: OSError) -> None:
+    if isinstance(error, BrokenPipeError):
+        raise ReaderGone from error
+    message = f"cannot write to standard output: {error.strerror}. What was written of it is not whole."
+    raise OutputFailed(message) from error
+
+
+def _ignore(_error: OSError) -> None:
+    """Nobody is left to tell."""

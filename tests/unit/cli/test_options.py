@@ -1,0 +1,142 @@
+"""Values that options are given."""
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pexservice.cli import commands
+from pexservice.cli.asking import Address
+from pexservice.cli.options import shortened, whole
+
+ODD = [
+    "",
+    " ",
+    "-1",
+    "+1",
+    "1.5",
+    "nan",
+    "NaN",
+    "inf",
+    "1e9",
+    "1_0",
+    "٣",
+    "\uff18\uff10",
+    "0x10",
+    " 1",
+    "1 ",
+    "9" * 5_000,
+    "\udcff",
+    "\x1b[2J",
+]
+
+
+@given(st.integers(0, 10**30))
+def test_a_whole_number_is_itself_within_its_bounds(number: int) -> None:
+    """And beyond them an error, however long."""
+    if number <= 65_535:
+        assert whole(0, 65_535)(str(number)) == number
+    else:
+        with pytest.raises(ValueError, match="is not a whole number from 0 to 65535"):
+            whole(0, 65_535)(str(number))
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_what_only_python_takes_for_a_number_is_none(text: str) -> None:
+    """No digits of other scripts, no spaces, signs or underscores."""
+    with pytest.raises(ValueError, match="is not a whole number from 0 to 65535"):
+        whole(0, 65_535)(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *ODD,
+        "http://",
+        "http:///x",
+        "http://[::1",
+        "http://a..b",
+        "http://x:0",
+        "http://x:65536",
+        "http://x:y",
+        "http://x y",
+        "http://x/\n",
+        "http://user:secret@x",
+        "http://x?y",
+        "http://x#y",
+        "http://x/ü",
+        "ftp://x",
+        "127.0.0.1:8081",
+        "http://" + "a" * 64,
+    ],
+)
+def test_what_is_no_url_of_a_service_is_refused(text: str) -> None:
+    """Before anybody is asked."""
+    with pytest.raises(ValueError, match=r"URL|ASCII"):
+        Address.of_url(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port", "prefix"),
+    [
+        ("http://127.0.0.1:8081", "127.0.0.1", 8081, ""),
+        ("http://[::1]:8081/", "::1", 8081, ""),
+        ("https://walk.example/pex/", "walk.example", None, "/pex"),
+    ],
+)
+def test_a_url_of_a_service_is_read(text: str, host: str, port: int | None, prefix: str) -> None:
+    """Also behind a proxy, which may have it below a path."""
+    address = Address.of_url(text)
+    assert (address.host, address.port, address.prefix) == (host, port, prefix)
+
+
+@pytest.mark.parametrize(
+    "option", [each for each in commands.commands["serve"].params if each.envvar], ids=lambda each: str(each.name)
+)
+@pytest.mark.parametrize("text", ["", " ", "9" * 5_000, "\udcff\x1b[2J"], ids=["empty", "blank", "huge", "no-text"])
+def test_a_wrong_value_names_where_it_came_from(option: object, text: str) -> None:
+    """Either it is taken, or the one sentence begins with the option, or with the variable if that had it."""
+    flag, variable = option.opts[0], str(option.envvar)  # type: ignore[attr-defined]
+    # A contradiction behind it, so that nothing is ever started.
+    stop = (
+        ["--durability", "fsync", "--sync-interval", "1s"]
+        if flag not in {"--durability", "--sync-interval"}
+        else ["--uds", "x", "--port", "1"]
+    )
+    by_option = CliRunner().invoke(commands, ["serve", flag, text, *stop])
+    by_variable = CliRunner(env={variable: text}).invoke(commands, ["serve", *stop])
+    for outcome, name in ((by_option, flag), (by_variable, variable)):
+        assert outcome.exit_code == 2
+        assert f"{name}: " in outcome.stderr or f"'{name}'" in outcome.stderr or "contradict" in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "names"),
+    [
+        (["serve", "--uds", "x", "--port", "1"], {}, "--uds and --port contradict"),
+        (["serve", "--uds", "x"], {"PEXSERVICE_HOST": "::1"}, "--uds and PEXSERVICE_HOST contradict"),
+        (["serve", "--port", "1"], {"PEXSERVICE_UDS": "x"}, "PEXSERVICE_UDS and --port contradict"),
+        (["serve"], {"PEXSERVICE_UDS": "x", "PEXSERVICE_PORT": "1"}, "PEXSERVICE_UDS and PEXSERVICE_PORT contradict"),
+        (["serve", "--sync-interval", "1s"], {}, "--sync-interval and the default of --durability contradict"),
+        (
+            ["serve", "--durability", "fsync"],
+            {"PEXSERVICE_SYNC_INTERVAL": "1s"},
+            "PEXSERVICE_SYNC_INTERVAL and --durability contradict",
+        ),
+        (["serve", "--port", "9", "--admin-bind", "127.0.0.1:9"], {}, "--admin-bind and --port contradict"),
+        (["journal", "show", "--last", "1", "--from", "1"], {}, "--last and --from contradict"),
+        (["journal", "export", "--last", "1", "--from", "1"], {}, "--last and --from contradict"),
+        (["journal", "export", "--values", "--original"], {}, "--values and --original contradict"),
+        (["status", "--uds", "x", "--url", "http://x"], {}, "--url and --uds contradict"),
+        (["status", "--uds", "x"], {"PEXSERVICE_URL": "http://x"}, "PEXSERVICE_URL and --uds contradict"),
+    ],
+)
+def test_contradictions_are_named(arguments: list[str], variables: dict[str, str], names: str) -> None:
+    """Which two, and where each came from."""
+    outcome = CliRunner(env=variables).invoke(commands, arguments)
+    assert (outcome.exit_code, names in outcome.stderr) == (2, True)
+
+
+def test_a_wrong_value_is_not_shown_without_end() -> None:
+    """A line of it is enough."""
+    assert len(shortened("9" * 5_000)) < 100
