@@ -11,8 +11,10 @@ Three families, told apart by who can act on them:
 Every message says what happened, to what, and what to do about it.
 """
 
+import errno
+import os
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class PexError(Exception):
@@ -47,6 +49,12 @@ class AddressUnavailable(Fatal):
     """Raised when the address to listen on is in use or is not one of this machine's."""
 
     exit_status = 69
+
+
+class Scarce(Fatal):
+    """Raised when the machine, or a limit that it sets this process, has no descriptor, thread or memory for it."""
+
+    exit_status = 71
 
 
 class CannotCreate(Fatal):
@@ -146,6 +154,46 @@ class BadRequest(PexError):
         super().__init__(detail)
         self.status = status
         self.detail = detail
+
+
+_NO_DESCRIPTOR: Final = {errno.EMFILE, errno.ENFILE}
+_LIMITS: Final = {
+    "descriptors": "no file descriptor is left. Raise the limit on them (ulimit -n; LimitNOFILE= of systemd).",
+    "threads": (
+        "no thread can be started. Raise the limit on processes (ulimit -u; TasksMax= of systemd; pids.max of a "
+        "control group), or on memory (ulimit -v)."
+    ),
+    "memory": "no memory is left. Raise the limit on it (ulimit -v; MemoryMax= of systemd), or free some.",
+}
+
+
+def scarcity(error: BaseException) -> Scarce | None:
+    """Tell what the machine has too little of, if that is why an error was raised: also from what it was raised."""
+    cause: BaseException | None = error
+    while cause is not None:
+        lacking = _lacking(cause)
+        if lacking is not None:
+            return Scarce(_LIMITS[lacking])
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _lacking(error: BaseException) -> str | None:
+    code = error.errno if isinstance(error, OSError) else None
+    # The loader of libraries tells its reason in words only.
+    words = str(error) if isinstance(error, (ImportError, RuntimeError)) else ""
+    if code in _NO_DESCRIPTOR or any(os.strerror(each) in words for each in _NO_DESCRIPTOR):
+        return "descriptors"
+    if isinstance(error, MemoryError) or code == errno.ENOMEM or "failed to map segment" in words:
+        return "memory"
+    if "can't start new thread" in words:
+        return "threads"
+    return None
+
+
+def reason(error: OSError) -> str:
+    """Return the reason of an error in words, also where it did not come from the system."""
+    return error.strerror or str(error)
 
 
 def defect(error: BaseException) -> str:

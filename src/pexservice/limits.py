@@ -19,6 +19,8 @@ HISTORY_BYTES_MAX: Final = 1 * GIB
 # The engine.
 PENDING_STEPS_MAX: Final = 16_384
 """Steps waiting for the disk. More than every connection having one; at 5,000 syncs/s some 0.2 s of work."""
+PENDING_STEPS_LIMIT: Final = 10_000_000
+"""The most that may be asked for: some GiB of memory."""
 GROUP_STEPS_MAX: Final = 4_096
 """Steps in a group. Keeps a row under 9 KiB when no two neighbours are alike, and a group's answers under 2 ms."""
 GROUP_ANSWER_BYTES_MAX: Final = 4 * MIB
@@ -56,6 +58,8 @@ READ_AHEAD_MAX: Final = 4
 """Requests of a connection that are parsed before the first of them is carried out. Parsed, one takes 1 KiB, however
 short it was."""
 CONNECTIONS_MAX: Final = 10_000
+CONNECTIONS_LIMIT: Final = 1_000_000
+"""The most that may be asked for: about as many descriptors as a process may have (fs.nr_open)."""
 RESERVED_DESCRIPTORS: Final = 32
 """Descriptors kept back from connections, for the journal, the listener, the log and the event loop."""
 BACKLOG: Final = 4_096
@@ -70,6 +74,10 @@ ADMIN_CONNECTIONS_MAX: Final = 16
 """Connections to the listener of --admin-bind: a kubelet, some scrapers and a person. They come on top of the others,
 so that they are served when all of those are taken."""
 
+# The log.
+LOG_LINES_WAITING_MAX: Final = 1_000
+"""Lines on their way to standard error: some 300 KB. Its events come at most once a second each."""
+
 # Memory of requests seen before (http/memo.py).
 MEMO_REQUESTS_MAX: Final = 1_024
 MEMO_REQUEST_BYTES_MAX: Final = 2 * KIB
@@ -77,6 +85,10 @@ MEMO_ANSWER_BYTES_MAX: Final = 1 * KIB
 """An answer that is kept beside its request, to be sent again while nothing changes: one of up to 700 digits."""
 
 # Start and stop.
+START_NAME_S: Final = 10
+"""For the name of a host to be looked up: longer than a resolver tries one server twice."""
+START_DISK_S: Final = 60
+"""For the token file to be read, and for the data directory to be had: some syncs of a very slow disk."""
 RECOVERY_PATIENCE_S: Final = 1.0
 """A start answers 503 only if recovery takes longer; until then clients wait in the kernel's backlog."""
 REPORT_PERIOD_S: Final = 5
@@ -92,3 +104,5 @@ of these before it gets to them."""
 DRAIN_IDLE_S: Final = 0.5
 """On a stop, how long another idle connection may still send the request that was under way; its answer says close."""
 SYNC_INTERVAL_S: Final = 1
+SYNC_INTERVAL_S_MIN: Final = 0.001
+"""More often would be to sync all the time, and --durability fsync does that better."""

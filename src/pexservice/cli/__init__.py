@@ -35,6 +35,7 @@ def commands() -> None:
       65  damaged data, or of an unknown version; nothing was changed
       69  the address is in use or not available
       70  a defect of this program
+      71  too few file descriptors, threads or memory
       73  the data directory cannot be created
       74  input/output error on the journal
       75  another process owns the data directory

@@ -1,5 +1,6 @@
 """`pexservice serve`."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from pexservice import limits
 from pexservice.cli import options
 from pexservice.cli.options import ADDRESS, DURATION, SIZE, option
 from pexservice.config import Settings
-from pexservice.errors import Fatal, defect
+from pexservice.errors import Fatal, defect, scarcity
 
 
 @click.command()
@@ -37,13 +38,13 @@ from pexservice.errors import Fatal, defect
 @option("--sync-interval", type=DURATION, default=f"{limits.SYNC_INTERVAL_S}s", help="See --durability.")
 @option(
     "--max-connections",
-    type=click.IntRange(1),
+    type=click.IntRange(1, limits.CONNECTIONS_LIMIT),
     default=limits.CONNECTIONS_MAX,
     help="Connections at a time; beyond it the one idle longest is closed.",
 )
 @option(
     "--max-pending",
-    type=click.IntRange(1),
+    type=click.IntRange(1, limits.PENDING_STEPS_LIMIT),
     default=limits.PENDING_STEPS_MAX,
     help="Steps that may wait for the disk; beyond it they get 503.",
 )
@@ -73,14 +74,14 @@ from pexservice.errors import Fatal, defect
     help="The least important lines to log.",
 )
 def serve(log_format: Any, log_level: str, **given: Any) -> None:
-    """Serve the walk over HTTP until SIGTERM or SIGINT; a second signal ends it at once.
+    """Serve the walk over HTTP until SIGTERM, SIGINT or SIGHUP; a second signal ends it at once.
 
     If the data directory holds a fibo.csv of the original service and no journal, the walk goes on from there.
     """
-    from pexservice.process import logs, service  # noqa: PLC0415 - imports are start-up time.
+    from pexservice.process import logs  # noqa: PLC0415 - imports are start-up time.
 
-    if given["durability"] == "interval" and given["sync_interval"] <= 0:
-        message = "must be above 0."
+    if given["durability"] == "interval" and given["sync_interval"] < limits.SYNC_INTERVAL_S_MIN:
+        message = f"must be {limits.SYNC_INTERVAL_S_MIN * 1000:g}ms or more."
         raise click.BadParameter(message, param_hint="--sync-interval")
     logs.configure(log_format, log_level)
     settings = Settings(
@@ -98,11 +99,26 @@ def serve(log_format: Any, log_level: str, **given: Any) -> None:
         drain_timeout_s=given["drain_timeout"],
         history_bytes_max=given["history_max_bytes"],
     )
+    status = _serve(settings)
+    logs.finish()
+    os._exit(status)  # No thread is waited for: one may hang, on a disk or a name, and a stop must not.
+
+
+def _serve(settings: Settings) -> int:
+    """Serve, log why it ended if that was not wanted, and return the exit status."""
+    from pexservice.process import descriptors, logs  # noqa: PLC0415
+
     try:
+        settings = descriptors.fitting(settings)  # First: to import what the rest needs takes some of them.
+
+        from pexservice.process import service  # noqa: PLC0415
+
         service.serve(settings)
-    except Fatal as error:
-        service.log.critical("cannot go on", error=str(error), exit_status=error.exit_status)
-        raise click.exceptions.Exit(error.exit_status) from error
-    except Exception as error:
-        service.log.critical("unexpected error, a defect of this program", defect=defect(error))
-        raise click.exceptions.Exit(Fatal.exit_status) from error
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is one line and a status.
+        fatal = error if isinstance(error, Fatal) else scarcity(error)
+        if fatal is None:
+            logs.log.critical("unexpected error, a defect of this program", defect=defect(error))
+            return Fatal.exit_status
+        logs.log.critical("cannot go on", error=str(fatal), exit_status=fatal.exit_status)
+        return fatal.exit_status
+    return 0

@@ -22,6 +22,7 @@ from pexservice import __version__
 from pexservice.core.metrics import Histogram, Metrics, State
 from pexservice.errors import Draining, JournalFull, Recovering
 from pexservice.limits import SEGMENT_BYTES_MAX, UNSENT_BYTES_MAX
+from pexservice.process import logs
 from pexservice.walk.fibonacci import digits_max
 
 _STATUSES: Final = frozenset({200, 204, 304, 400, 401, 403, 404, 405, 408, 413, 414, 417, 431, 501, 503, 505})
@@ -140,6 +141,7 @@ class Exposition(Collector):
             yield GaugeMetricFamily("process_open_fds", "Open descriptors.", descriptors)
         descriptors_max, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         yield GaugeMetricFamily("process_max_fds", "How many descriptors may be open.", descriptors_max)
+        yield CounterMetricFamily("pex_log_lines_dropped", "Log lines that nobody took.", logs.dropped())
         yield CounterMetricFamily("pex_loop_late_seconds", "By how much the event loop was late, in all.", state.late_s)
 
 

@@ -5,30 +5,24 @@ wrong address changes nothing; and the kernel holds the clients that come while 
 """
 
 import asyncio
-import os
-import resource
-import signal
-import socket
 import sys
-import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvloop
 
+from pexservice import __version__
 from pexservice.config import Settings
 from pexservice.core.engine import Engine
 from pexservice.core.metrics import Metrics, State
 from pexservice.disk.linux import LinuxDisk
-from pexservice.disk.syncer import Syncer
 from pexservice.errors import Draining, JournalFailed, NotApplied, Recovering, defect
-from pexservice.http.access import Access
 from pexservice.http.action import StepAction
 from pexservice.http.answer import Clock
 from pexservice.http.connection import Shared
@@ -38,12 +32,13 @@ from pexservice.limits import (
     ADMIN_CONNECTIONS_MAX,
     DRAIN_IDLE_S,
     RECOVERY_PATIENCE_S,
-    RESERVED_DESCRIPTORS,
     STOP_PATIENCE_S,
 )
-from pexservice.process import systemd, tokens
-from pexservice.process.listeners import is_local, listeners, whereabouts
+from pexservice.process import logs, signals
+from pexservice.process.daemons import first, in_daemon
+from pexservice.process.listeners import is_local, whereabouts
 from pexservice.process.reports import Vitals
+from pexservice.process.start import Held, hold
 from pexservice.stores.journal.recovery import Recovered, recover
 from pexservice.stores.journal.writer import Journal
 from pexservice.walk import original
@@ -53,7 +48,6 @@ if TYPE_CHECKING:
     from pexservice.process.exposition import Exposition
 
 log = structlog.get_logger()
-T = TypeVar("T")
 
 _SWITCH_INTERVAL_S = 0.0002
 """How long a thread that computes may keep the event loop from running: Python's default of 5 ms is 30 syncs."""
@@ -68,74 +62,86 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    await _Service(settings).run()
+    stopping = _stop_signal()
+    holding = asyncio.create_task(hold(settings))
+    await first(holding, stopping)
+    if not holding.done():  # Whatever it waits for: nothing was written that a walk needs.
+        log.info("stopped")
+        return
+    held = holding.result()
+    try:
+        await _Service(settings, held).run(stopping)
+    finally:
+        held.listeners.remove_file()
 
 
 class _Service:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, held: Held) -> None:
         self._settings = settings
+        self._held = held
         self._metrics = Metrics()
         self._engine: Engine[StepAction] = Engine(self._metrics, pending_steps_max=settings.pending_steps_max)
-        self._access = Access(tokens.read(settings.token_file) if settings.token_file else ())
-        reserved = RESERVED_DESCRIPTORS + (ADMIN_CONNECTIONS_MAX if settings.admin else 0)
-        self._connections_max = _connections_max(settings.connections_max, reserved)
         paths = WALK_PATHS if settings.admin else WALK_PATHS | ADMIN_PATHS
-        self._server = self._server_of(paths, self._connections_max)
+        self._server = self._server_of(paths, settings.connections_max)
         self._is_draining = False
-        self._manager = systemd.Manager()
         self._vitals = Vitals(self._engine, lambda: self._is_draining)
-        self._syncer = Syncer()
-        self._disk: LinuxDisk | None = None
         self._opened: asyncio.Future[Journal] = asyncio.get_running_loop().create_future()
         self._exposition: Exposition | None = None
 
     def _server_of(self, paths: frozenset[str], connections_max: int) -> Server:
         clock = Clock()
         routes = Routes(
-            self._engine, clock, self._access, paths=paths, unready=self._unready, metrics=self._metrics_text
+            self._engine, clock, self._held.access, paths=paths, unready=self._unready, metrics=self._metrics_text
         )
         shared = Shared(self._engine, Memo(routes.action), clock, self._metrics, self._settings.keep_alive_s)
         return Server(shared, connections_max=connections_max)
 
-    async def run(self) -> None:
+    async def run(self, stopping: asyncio.Future[None]) -> None:
         """Start, serve, and stop when told to. Raises Fatal."""
-        settings = self._settings
-        stopping = _stop_signal()
-        disk = self._disk = LinuxDisk.own(settings.data_dir, self._syncer)
-        listener, admin_listener = listeners(settings)
-        working = asyncio.create_task(self._work(disk))
-        self._manager.keep_informed(self._vitals.report)
+        working = asyncio.create_task(self._work(self._held.disk))
+        self._held.manager.keep_informed(self._vitals.report)
 
-        await _first(working, stopping, self._opened, timeout_s=RECOVERY_PATIENCE_S)
+        await first(working, stopping, self._opened, timeout_s=RECOVERY_PATIENCE_S)
         if not working.done() and not stopping.done():
-            self._start(listener, admin_listener)
-            await _first(working, stopping, self._opened)
-            self._manager.tell(self._vitals.report())
+            self._start()
+            await first(working, stopping, self._opened)
+            self._held.manager.tell(self._vitals.report())
             # Not before, which would delay the first answers; nor at the first scrape, when descriptors may be short.
-            importing = _in_daemon(partial(import_module, "pexservice.process.exposition"))
-            await _first(working, stopping)
-            importing.cancel()
+            with suppress(RuntimeError):  # Without a thread to be had it is imported then.
+                in_daemon(partial(import_module, "pexservice.process.exposition"))
+            await first(working, stopping)
         if not working.done():
             draining = asyncio.create_task(self._drain())
-            await _first(working, draining)
+            await first(working, draining)
             if draining.done():
                 await draining
                 log.info("stopped")
                 return
         await working
 
-    def _start(self, listener: socket.socket, admin_listener: socket.socket | None) -> None:
-        self._server.start(listener)
+    def _start(self) -> None:
+        walk, admin = self._held.listeners.walk, self._held.listeners.admin
+        for listener in walk:
+            self._server.start(listener)
         more = {}
-        if admin_listener is not None:
-            self._server_of(ADMIN_PATHS, ADMIN_CONNECTIONS_MAX).start(admin_listener)  # The event loop keeps it.
-            more["admin"] = whereabouts(admin_listener)
-        steps = "need a token" if self._access.needs_token else "open to everyone"
-        log.info("listening", where=whereabouts(listener), **more, steps=steps)
-        if not self._access.needs_token and not is_local(listener):
+        if admin:
+            admin_server = self._server_of(ADMIN_PATHS, ADMIN_CONNECTIONS_MAX)  # The event loop keeps it.
+            for listener in admin:
+                admin_server.start(listener)
+            more["admin"] = whereabouts(admin)
+        where = whereabouts(walk)
+        log.info(
+            "listening",
+            where=where,
+            **more,
+            steps="need a token" if self._held.access.needs_token else "open to everyone",
+            version=__version__,
+            data_dir=str(_absolute(self._settings.data_dir)),
+        )
+        if not self._held.access.needs_token and not all(map(is_local, walk)):
             log.warning(
                 "whoever reaches this address can step and reset the walk",
-                where=whereabouts(listener),
+                where=where,
                 hint="give --token-file, or listen on 127.0.0.1 or a Unix socket",
             )
 
@@ -144,7 +150,7 @@ class _Service:
         settings = self._settings
         is_interval = settings.durability == "interval"
         began_s = time.perf_counter()
-        recovered = await _in_daemon(partial(self._recover, disk))
+        recovered = await in_daemon(partial(self._recover, disk))
         journal = await Journal.open(
             disk, recovered, interval=is_interval, history_bytes_max=settings.history_bytes_max
         )
@@ -156,8 +162,10 @@ class _Service:
             position=journal.place.position,
             seconds=round(self._metrics.recovery_seconds, 3),
             durability=settings.durability,
-            sync=self._syncer.method,
+            sync=self._held.syncer.method,
         )
+        if not recovered.has_history:
+            self._announce(_absolute(settings.data_dir))
         self._opened.set_result(journal)
         if is_interval:
             await asyncio.gather(self._engine.run(journal), self._flush_forever(journal))
@@ -173,6 +181,13 @@ class _Service:
         place = original.read(path)
         log.info("taking over the walk of the original", file=str(path))
         return replace(recovered, place=place)
+
+    def _announce(self, data_dir: Path) -> None:
+        """Say that there was no walk: whoever set this up may have meant another directory."""
+        if logs.is_terminal():
+            log.info("a new walk begins", data_dir=str(data_dir))
+        else:
+            log.warning("a new walk begins", data_dir=str(data_dir))
 
     async def _flush_forever(self, journal: Journal) -> None:
         while True:
@@ -190,7 +205,7 @@ class _Service:
         log.info("draining", connections=self._server.connections, timeout_s=timeout_s)
         self._is_draining = True
         patience_us = int((timeout_s + STOP_PATIENCE_S) * 10**6)
-        self._manager.tell(["STOPPING=1", f"EXTEND_TIMEOUT_USEC={patience_us}"])
+        self._held.manager.tell(["STOPPING=1", f"EXTEND_TIMEOUT_USEC={patience_us}"])
         began_s = time.monotonic()
         await self._server.drain(timeout_s)
         left_s = max(DRAIN_IDLE_S, timeout_s - (time.monotonic() - began_s))
@@ -201,6 +216,14 @@ class _Service:
             raise JournalFailed(message) from error
         if self._opened.done():
             await self._opened.result().close()
+        counts = self._metrics
+        log.debug(
+            "served",
+            accepted=counts.connections_accepted,
+            evicted=counts.connections_evicted,
+            turned_away=counts.connections_turned_away,
+            steps=sum(counts.steps.values()),
+        )
 
     def _unready(self) -> NotApplied | None:
         return Draining() if self._is_draining else self._engine.refusal
@@ -215,7 +238,7 @@ class _Service:
                 self._look,
                 durability=self._settings.durability,
                 steps_waiting_max=self._settings.pending_steps_max,
-                connections_max=self._connections_max,
+                connections_max=self._settings.connections_max,
             )
         return self._exposition.text()
 
@@ -225,7 +248,7 @@ class _Service:
         with suppress(Recovering):
             place = self._engine.place
         with suppress(OSError):  # A disk that is broken is no reason to tell nothing else.
-            disk_free_bytes = self._disk.free_bytes() if self._disk is not None else None
+            disk_free_bytes = self._held.disk.free_bytes()
         return State(
             place=place,
             unready=self._unready(),
@@ -234,67 +257,28 @@ class _Service:
             segment_bytes=self._opened.result().segment_bytes if self._opened.done() else 0,
             disk_free_bytes=disk_free_bytes,
             late_s=self._server.late_s,
-            sync_method=self._syncer.method,
+            sync_method=self._held.syncer.method,
         )
 
 
-def _in_daemon(function: Callable[[], T]) -> asyncio.Future[T]:
-    """Run a function in a thread that does not keep the process from ending. It must change nothing."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def settle(settle_with: Callable[[Any], None], outcome: object) -> None:
-        if not done.done():
-            settle_with(outcome)
-
-    def run() -> None:
-        try:
-            outcome = function()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is for whoever awaits it.
-            report = partial(settle, done.set_exception, error)
-        else:
-            report = partial(settle, done.set_result, outcome)
-        with suppress(RuntimeError):  # The loop is closed: nobody waits any more.
-            loop.call_soon_threadsafe(report)
-
-    threading.Thread(target=run, daemon=True).start()
-    return done
-
-
-async def _first(*futures: asyncio.Future[Any], timeout_s: float | None = None) -> None:
-    await asyncio.wait(futures, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-
-
 def _stop_signal() -> asyncio.Future[None]:
-    """Return a future that the first SIGTERM or SIGINT fulfils; a second ends the process at once."""
+    """Return a future that the first signal to stop fulfils; a second ends the process at once."""
     loop = asyncio.get_running_loop()
     stopping: asyncio.Future[None] = loop.create_future()
 
-    def on_signal(number: int) -> None:
-        if stopping.done():
-            log.warning("second signal, stopping at once")
-            os._exit(128 + number)
-        stopping.set_result(None)
+    def stop() -> None:
+        with suppress(RuntimeError):  # The loop is closed: it stops already.
+            loop.call_soon_threadsafe(stopping.set_result, None)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal, number)
+    signals.on_first(stop)
     return stopping
 
 
-def _connections_max(wanted: int, reserved: int) -> int:
-    """Return how many connections the descriptor limit allows, after raising it as far as it goes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + reserved
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        possible = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        if possible > soft:  # A sandbox may forbid the call, and then has set the limit.
-            soft = possible
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        if soft < needed:
-            allowed = max(1, soft - reserved)
-            log.warning("the descriptor limit allows fewer connections", wanted=wanted, allowed=allowed)
-            return allowed
-    return wanted
+def _absolute(path: Path) -> Path:
+    try:
+        return path.absolute()
+    except OSError:  # The working directory was removed.
+        return path
 
 
 def _log_unexpected(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

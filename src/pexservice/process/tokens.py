@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from pexservice.disk.linux import read_regular
-from pexservice.errors import BadTokenFile, NotPermitted
+from pexservice.errors import BadTokenFile, NotPermitted, reason, scarcity
 from pexservice.limits import TOKEN_CHARACTERS_MIN, TOKEN_FILE_BYTES_MAX
 
 log = structlog.get_logger()
@@ -57,10 +57,11 @@ def read(path: Path) -> tuple[bytes, ...]:
         data = read_regular(path, bytes_max=TOKEN_FILE_BYTES_MAX + 1)
         mode = path.stat().st_mode
     except PermissionError as error:
-        message = f"may not read the token file {path}: {error.strerror}. Give this user, and no other, the right to."
+        message = f"may not read the token file {path}: {reason(error)}. Give this user, and no other, the right to."
         raise NotPermitted(message) from error
     except OSError as error:
-        raise BadTokenFile(f"cannot read the token file {path}: {error.strerror}.") from error
+        message = f"cannot read the token file {path}: {reason(error)}. Name another with --token-file."
+        raise scarcity(error) or BadTokenFile(message) from error
     if mode & stat.S_IROTH:
         log.warning("every user of this machine may read the token file", file=str(path), hint=f"chmod o= {path}")
     return parse(data, str(path))
