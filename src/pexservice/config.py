@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from pexservice import limits
+from pexservice.limits import DEFAULT, GIB, KIB, MIB, Limits
 
 Durability = Literal["fsync", "interval"]
 LogFormat = Literal["console", "json"]
@@ -17,8 +17,12 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?", re.ASCII)
 _DURATION_UNITS_S: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, None: 1}
 _ADDRESS = re.compile(r"(?:\[([^\[\]\s]+)\]|([^:\[\]\s]+)):([0-9]{1,5})", re.ASCII)
 _PORT_MAX: Final = 65535
-_SIZE = re.compile(r"([0-9]+)\s*(B|K|KB|KIB|M|MB|MIB|G|GB|GIB)?", re.ASCII)
-_SIZE_UNITS_BYTES: Final = {"B": 1, "K": limits.KIB, "M": limits.MIB, "G": limits.GIB, None: 1}
+_DURATION_S_MAX: Final = 366 * 24 * 3600
+"""Longer than anything here lasts, and short enough for every clock that counts it."""
+_SIZE_BYTES_MAX: Final = (1 << 63) - 1
+"""The largest size that a file system can tell."""
+_SIZE = re.compile(r"([0-9]{1,20})\s*(B|K|KB|KIB|M|MB|MIB|G|GB|GIB)?", re.ASCII)
+_SIZE_UNITS_BYTES: Final = {"B": 1, "K": KIB, "M": MIB, "G": GIB, None: 1}
 _DECIMAL_UNITS_BYTES: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
@@ -35,12 +39,8 @@ class Settings:
     """Host and port of the listener for probes and metrics, if they have one of their own."""
     data_dir: Path = Path("data")
     durability: Durability = "fsync"
-    sync_interval_s: float = limits.SYNC_INTERVAL_S
-    connections_max: int = limits.CONNECTIONS_MAX
-    pending_steps_max: int = limits.PENDING_STEPS_MAX
-    keep_alive_s: float = limits.KEEP_ALIVE_S
-    drain_timeout_s: float = limits.DRAIN_TIMEOUT_S
-    history_bytes_max: int = limits.HISTORY_BYTES_MAX
+    sync_interval_s: float = 1.0
+    limits: Limits = DEFAULT
 
 
 def parse_duration_s(text: str) -> float:
@@ -49,7 +49,11 @@ def parse_duration_s(text: str) -> float:
     if matched is None:
         message = f"{text!r} is not a duration; write 500ms, 75s, 10m or 1h"
         raise ValueError(message)
-    return float(matched[1]) * _DURATION_UNITS_S[matched[2]]
+    duration_s = float(matched[1]) * _DURATION_UNITS_S[matched[2]]
+    if duration_s > _DURATION_S_MAX:
+        message = f"{text!r} is longer than a year, {_DURATION_S_MAX // 3600}h, which is the most"
+        raise ValueError(message)
+    return duration_s
 
 
 def parse_size_bytes(text: str) -> int:
@@ -59,9 +63,12 @@ def parse_size_bytes(text: str) -> int:
         message = f"{text!r} is not a size; write 64KiB, 512MiB or 1GiB"
         raise ValueError(message)
     unit = matched[2]
-    if unit in _DECIMAL_UNITS_BYTES:
-        return int(matched[1]) * _DECIMAL_UNITS_BYTES[unit]
-    return int(matched[1]) * _SIZE_UNITS_BYTES[unit[:1] if unit else None]
+    factor = _DECIMAL_UNITS_BYTES.get(unit) or _SIZE_UNITS_BYTES[unit[:1] if unit else None]
+    size_bytes = int(matched[1]) * factor
+    if size_bytes > _SIZE_BYTES_MAX:
+        message = f"{text!r} is more than any disk holds; 0 stands for no bound"
+        raise ValueError(message)
+    return size_bytes
 
 
 def parse_address(text: str) -> tuple[str, int]:

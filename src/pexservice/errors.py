@@ -11,8 +11,10 @@ Three families, told apart by who can act on them:
 Every message says what happened, to what, and what to do about it.
 """
 
+import errno
+import os
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class PexError(Exception):
@@ -55,20 +57,26 @@ class AddressUnavailable(Fatal):
     exit_status = 69
 
 
+class Scarce(Fatal):
+    """Raised when the machine, or a limit that it sets this process, has no descriptor, thread or memory for it."""
+
+    exit_status = 71
+
+
 class CannotCreate(Fatal):
     """Raised when the data directory, or a file that must be in it, cannot be created."""
 
     exit_status = 73
 
 
-class JournalFailed(Fatal):
-    """Raised when the journal cannot be trusted to hold what was written: a failed sync, read or write.
-
-    Never retried: after a failed sync the kernel may drop the dirty pages and report success the next time
-    (measured on ext4: EIO, EIO, then 0, while the bytes on the device were zeros).
-    """
+class StorageFailed(Fatal):
+    """Raised when what keeps the data cannot be trusted to keep it, or does not answer."""
 
     exit_status = 74
+
+
+class Unanswered(StorageFailed):
+    """Raised when a stop gives up waiting for the disk: nobody was told what became of the last steps."""
 
 
 class OutputFailed(Fatal):
@@ -120,21 +128,6 @@ class AnswersUnsent(NotApplied):
     )
 
 
-class JournalFull(NotApplied):
-    """Raised when there is no space for the row of a group, or no space or no descriptor for a new segment.
-
-    The journal was cut back to its last durable byte.
-    """
-
-    code = "journal-full"
-    title = "No room for the journal"
-    detail = (
-        "The journal has no disk space, or no file descriptor, for another step. None was taken; steps resume by "
-        "themselves when there is room."
-    )
-    retry_after_s = 5
-
-
 class Recovering(NotApplied):
     """Raised while the service reads its journal after a start."""
 
@@ -158,6 +151,46 @@ class BadRequest(PexError):
         super().__init__(detail)
         self.status = status
         self.detail = detail
+
+
+_NO_DESCRIPTOR: Final = {errno.EMFILE, errno.ENFILE}
+_LIMITS: Final = {
+    "descriptors": "no file descriptor is left. Raise the limit on them (ulimit -n; LimitNOFILE= of systemd).",
+    "threads": (
+        "no thread can be started. Raise the limit on processes (ulimit -u; TasksMax= of systemd; pids.max of a "
+        "control group), or on memory (ulimit -v)."
+    ),
+    "memory": "no memory is left. Raise the limit on it (ulimit -v; MemoryMax= of systemd), or free some.",
+}
+
+
+def scarcity(error: BaseException) -> Scarce | None:
+    """Tell what the machine has too little of, if that is why an error was raised: also from what it was raised."""
+    cause: BaseException | None = error
+    while cause is not None:
+        lacking = _lacking(cause)
+        if lacking is not None:
+            return Scarce(_LIMITS[lacking])
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _lacking(error: BaseException) -> str | None:
+    code = error.errno if isinstance(error, OSError) else None
+    # The loader of libraries tells its reason in words only.
+    words = str(error) if isinstance(error, (ImportError, RuntimeError)) else ""
+    if code in _NO_DESCRIPTOR or any(os.strerror(each) in words for each in _NO_DESCRIPTOR):
+        return "descriptors"
+    if isinstance(error, MemoryError) or code == errno.ENOMEM or "failed to map segment" in words:
+        return "memory"
+    if "can't start new thread" in words:
+        return "threads"
+    return None
+
+
+def reason(error: OSError) -> str:
+    """Return the reason of an error in words, also where it did not come from the system."""
+    return error.strerror or str(error)
 
 
 def defect(error: BaseException) -> str:

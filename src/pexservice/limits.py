@@ -16,6 +16,13 @@ ROW_COMMANDS_MAX: Final = 65_536
 """The most commands that a row may hold: a bound of the format, so that a row that was made up cannot take all
 memory."""
 
+PENDING_LIMIT: Final = 10_000_000
+"""The most commands that an operator may let wait: some GiB of memory."""
+CONNECTIONS_LIMIT: Final = 1_000_000
+"""The most connections that an operator may ask for: about as many descriptors as a process may have (fs.nr_open)."""
+SYNC_INTERVAL_S_MIN: Final = 0.001
+"""More often would be to sync all the time, and --durability fsync does that better."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -83,6 +90,10 @@ class Limits:
     """Connections to the listener of --admin-bind: a kubelet, some scrapers and a person. They come on top of the
     others, so that they are served when all of those are taken."""
 
+    # The log.
+    log_lines_waiting_max: int = 1_000
+    """Lines on their way to standard error: some 300 KB. Its events come at most once a second each."""
+
     # Memory of requests seen before (http/memo.py).
     memo_requests_max: int = 1_024
     memo_request_bytes_max: int = 2 * KIB
@@ -90,6 +101,10 @@ class Limits:
     """An answer that is kept beside its request, to be sent again while nothing changes: one of up to 700 digits."""
 
     # Start and stop.
+    start_name_s: float = 10.0
+    """For the name of a host to be looked up: longer than a resolver tries one server twice."""
+    start_disk_s: float = 60.0
+    """For the token file to be read, and for the data directory to be had: some syncs of a very slow disk."""
     recovery_patience_s: float = 1.0
     """A start answers 503 only if recovery takes longer; until then clients wait in the kernel's backlog."""
     report_period_s: float = 5.0
@@ -105,7 +120,6 @@ class Limits:
     drain_idle_s: float = 0.5
     """On a stop, how long another idle connection may still send the request that was under way; its answer says
     close."""
-    sync_interval_s: float = 1.0
 
     def __post_init__(self) -> None:
         """Hold the relations between bounds."""
@@ -122,13 +136,6 @@ class Limits:
 DEFAULT: Final = Limits()
 
 # Going: each is read from the value that is passed.
-SEGMENT_BYTES_MAX: Final = DEFAULT.segment_bytes_max
-HISTORY_BYTES_MAX: Final = DEFAULT.history_bytes_max
-PENDING_STEPS_MAX: Final = DEFAULT.pending_max
-GROUP_STEPS_MAX: Final = DEFAULT.group_commands_max
-GROUP_ANSWER_BYTES_MAX: Final = DEFAULT.group_answer_bytes_max
-UNSENT_BYTES_MAX: Final = DEFAULT.unsent_bytes_max
-HEAL_PERIOD_S: Final = DEFAULT.heal_period_s
 REQUEST_LINE_BYTES_MAX: Final = DEFAULT.request_line_bytes_max
 HEADER_BYTES_MAX: Final = DEFAULT.header_bytes_max
 HEADER_FIELDS_MAX: Final = DEFAULT.header_fields_max
@@ -143,20 +150,8 @@ UNANSWERED_STEPS_MAX: Final = DEFAULT.unanswered_steps_max
 WRITE_BUFFER_BYTES_MAX: Final = DEFAULT.write_buffer_bytes_max
 READ_BYTES_MAX: Final = DEFAULT.read_bytes_max
 READ_AHEAD_MAX: Final = DEFAULT.read_ahead_max
-CONNECTIONS_MAX: Final = DEFAULT.connections_max
-RESERVED_DESCRIPTORS: Final = DEFAULT.reserved_descriptors
-BACKLOG: Final = DEFAULT.backlog
-TOKEN_CHARACTERS_MIN: Final = DEFAULT.token_characters_min
-TOKEN_FILE_BYTES_MAX: Final = DEFAULT.token_file_bytes_max
-ADMIN_CONNECTIONS_MAX: Final = DEFAULT.admin_connections_max
 MEMO_REQUESTS_MAX: Final = DEFAULT.memo_requests_max
 MEMO_REQUEST_BYTES_MAX: Final = DEFAULT.memo_request_bytes_max
 MEMO_ANSWER_BYTES_MAX: Final = DEFAULT.memo_answer_bytes_max
-RECOVERY_PATIENCE_S: Final = DEFAULT.recovery_patience_s
-REPORT_PERIOD_S: Final = DEFAULT.report_period_s
-START_PATIENCE_S: Final = DEFAULT.start_patience_s
-STOP_PATIENCE_S: Final = DEFAULT.stop_patience_s
-DRAIN_TIMEOUT_S: Final = DEFAULT.drain_timeout_s
 DRAIN_COLD_S: Final = DEFAULT.drain_cold_s
 DRAIN_IDLE_S: Final = DEFAULT.drain_idle_s
-SYNC_INTERVAL_S: Final = DEFAULT.sync_interval_s

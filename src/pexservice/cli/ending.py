@@ -10,17 +10,17 @@ import click
 _USAGE = 2
 
 
-def tell(message: str, exit_status: int, command: str = "pexservice") -> int:
+def tell(message: str, exit_status: int, command: str) -> int:
     """Print one line for people, in which nothing controls their terminal, and return the exit status."""
     line = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in message)
     click.echo(f"{command}: {line}", err=True)
     return exit_status
 
 
-def tell_usage(error: click.ClickException) -> int:
+def tell_usage(program: str, error: click.ClickException) -> int:
     """Tell of wrong usage: as a log line, if `serve` was told to log for machines, else for people."""
     ctx = error.ctx if isinstance(error, click.UsageError) else None
-    command = ctx.command_path if ctx else "pexservice"
+    command = ctx.command_path if ctx else program
     message = " ".join(error.format_message().split())
     if command.endswith(" serve") and _wants_json(sys.argv[1:]):
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Standard output and standard error, as places that may fail.
+"""Standard output as a place that may fail.
 
 The idea: a failed write is known where it happens, and becomes an error of the catalogue there. Nothing further up has
 to tell an OSError of the output from one of something else, and nothing is left in a buffer to fail again at the exit
@@ -10,10 +10,10 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable
 from typing import Any, NoReturn, TextIO
 
 from pexservice.errors import OutputFailed
+from pexservice.process.beginning import ESCAPES
 
 
 class ReaderGone(Exception):
@@ -21,11 +21,10 @@ class ReaderGone(Exception):
 
 
 class _Descriptor(io.RawIOBase):
-    """A descriptor to write to; `refused` is told of the first write that fails, and what comes later is dropped."""
+    """A descriptor to write to. Raises OutputFailed or ReaderGone once; what comes later is dropped."""
 
-    def __init__(self, fd: int, refused: Callable[[OSError], None]) -> None:
+    def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._refused = refused
         self._has_failed = False
 
     def writable(self) -> bool:
@@ -46,16 +45,16 @@ class _Descriptor(io.RawIOBase):
                 select.select([], [self._fd], [])
             except OSError as error:
                 self._has_failed = True
-                self._refused(error)
+                _refuse(error)
         return size
 
 
 def install() -> None:
-    """Put these in the place of Python's own. One that is closed stays so."""
-    if sys.stdout is not None:
-        sys.stdout = _text(sys.stdout, _refuse)
-    if sys.stderr is not None:
-        sys.stderr = _text(sys.stderr, _ignore)
+    """Put this in the place of Python's own standard output. Standard error is `process.beginning`'s."""
+    raw = _Descriptor(sys.stdout.fileno())
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding=sys.stdout.encoding, errors=ESCAPES, line_buffering=raw.isatty()
+    )
 
 
 def is_screen(stream: TextIO) -> bool:
@@ -71,23 +70,8 @@ def end_by(number: signal.Signals) -> NoReturn:
     sys.exit(128 + number)
 
 
-def _text(stream: TextIO, refused: Callable[[OSError], None]) -> io.TextIOWrapper:
-    raw = _Descriptor(stream.fileno(), refused)
-    # What the locale has no bytes for, such as a file name from another one, is shown with escapes.
-    return io.TextIOWrapper(
-        io.BufferedWriter(raw),
-        encoding=stream.encoding,
-        errors="backslashreplace",
-        line_buffering=refused is _ignore or raw.isatty(),
-    )
-
-
 def _refuse(error: OSError) -> None:
     if isinstance(error, BrokenPipeError):
         raise ReaderGone from error
     message = f"cannot write to standard output: {error.strerror}. What was written of it is not whole."
     raise OutputFailed(message) from error
-
-
-def _ignore(_error: OSError) -> None:
-    """Nobody is left to tell."""

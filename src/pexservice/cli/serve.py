@@ -1,18 +1,19 @@
 """`pexservice serve`."""
 
+import os
+from dataclasses import replace
 from typing import Any, Final
 
 import click
 
-from pexservice import limits
 from pexservice.cli import options
+from pexservice.cli.loading import Load
 from pexservice.cli.options import Command, contradict, given, option, path, read, text, whole
 from pexservice.config import Settings, parse_address, parse_duration_s, parse_size_bytes
-from pexservice.errors import Fatal, defect
+from pexservice.errors import Fatal, defect, scarcity
+from pexservice.limits import CONNECTIONS_LIMIT, DEFAULT, PENDING_LIMIT, SYNC_INTERVAL_S_MIN
 
 _PORT_MAX: Final = 65_535
-_COUNT_MAX: Final = 1_048_576
-"""Of connections, or steps waiting: as many descriptors as the kernel gives to a process (fs.nr_open)."""
 
 
 @click.command(cls=Command)
@@ -48,28 +49,28 @@ _COUNT_MAX: Final = 1_048_576
 @option(
     "--sync-interval",
     metavar="DURATION",
-    default=f"{limits.SYNC_INTERVAL_S}s",
+    default="1s",
     callback=read(parse_duration_s),
     help="How often to sync, with --durability interval.",
 )
 @option(
     "--max-connections",
     metavar="COUNT",
-    callback=read(whole(1, _COUNT_MAX)),
-    default=limits.CONNECTIONS_MAX,
+    callback=read(whole(1, CONNECTIONS_LIMIT)),
+    default=DEFAULT.connections_max,
     help="Connections at a time; beyond it the one idle longest is closed.",
 )
 @option(
     "--max-pending",
     metavar="COUNT",
-    callback=read(whole(1, _COUNT_MAX)),
-    default=limits.PENDING_STEPS_MAX,
+    callback=read(whole(1, PENDING_LIMIT)),
+    default=DEFAULT.pending_max,
     help="Steps that may wait for the disk; beyond it they get 503.",
 )
 @option(
     "--keep-alive",
     metavar="DURATION",
-    default=f"{limits.KEEP_ALIVE_S}s",
+    default=f"{DEFAULT.keep_alive_s:g}s",
     callback=read(parse_duration_s),
     help="Close a connection that was idle for so long.",
 )
@@ -77,7 +78,7 @@ _COUNT_MAX: Final = 1_048_576
     "--drain-timeout",
     metavar="DURATION",
     callback=read(parse_duration_s),
-    default=f"{limits.DRAIN_TIMEOUT_S}s",
+    default=f"{DEFAULT.drain_timeout_s:g}s",
     help="How long a stop may take to answer what was accepted.",
 )
 @option(
@@ -99,8 +100,9 @@ _COUNT_MAX: Final = 1_048_576
     default="info",
     help="The least important lines to log.",
 )
-def serve(log_format: Any, log_level: str, **values: Any) -> None:
-    """Serve the walk over HTTP until SIGTERM or SIGINT.
+@click.pass_obj
+def serve(load: Load, /, log_format: Any, log_level: str, **values: Any) -> None:
+    """Serve over HTTP until SIGTERM, SIGINT or SIGHUP.
 
     A second signal ends it at once. If the data directory holds a fibo.csv of the original service and no journal, the
     walk goes on from there.
@@ -108,9 +110,17 @@ def serve(log_format: Any, log_level: str, **values: Any) -> None:
     A DURATION is 500ms, 75s, 10m or 1h; a SIZE 64KiB, 512MiB, 1GiB, or 1GB of powers of 1000.
     """
     _check(click.get_current_context(), values)
-    from pexservice.process import logs, service  # noqa: PLC0415 - imports are start-up time.
+    from pexservice.process import logs  # noqa: PLC0415 - imports are start-up time.
 
-    logs.configure(log_format, log_level)
+    logs.configure(str(click.get_current_context().find_root().info_name), log_format, log_level)
+    limits = replace(
+        DEFAULT,
+        connections_max=values["max_connections"],
+        pending_max=values["max_pending"],
+        keep_alive_s=values["keep_alive"],
+        drain_timeout_s=values["drain_timeout"],
+        history_bytes_max=values["history_max_bytes"],
+    )
     settings = Settings(
         host=values["host"],
         port=values["port"],
@@ -120,20 +130,31 @@ def serve(log_format: Any, log_level: str, **values: Any) -> None:
         data_dir=values["data_dir"],
         durability=values["durability"],
         sync_interval_s=values["sync_interval"],
-        connections_max=values["max_connections"],
-        pending_steps_max=values["max_pending"],
-        keep_alive_s=values["keep_alive"],
-        drain_timeout_s=values["drain_timeout"],
-        history_bytes_max=values["history_max_bytes"],
+        limits=limits,
     )
+    status = _serve(load, settings)
+    logs.finish()
+    os._exit(status)  # No thread is waited for: one may hang, on a disk or a name, and a stop must not.
+
+
+def _serve(load: Load, settings: Settings) -> int:
+    """Serve, log why it ended if that was not wanted, and return the exit status."""
+    from pexservice.process import descriptors, logs  # noqa: PLC0415
+
     try:
-        service.serve(settings)
-    except Fatal as error:
-        service.log.critical("cannot go on", error=str(error), exit_status=error.exit_status)
-        raise click.exceptions.Exit(error.exit_status) from error
-    except Exception as error:
-        service.log.critical("unexpected error, a defect of this program", defect=defect(error))
-        raise click.exceptions.Exit(Fatal.exit_status) from error
+        settings = descriptors.fitting(settings)  # First: to import what the rest needs takes some of them.
+
+        from pexservice.process import service  # noqa: PLC0415
+
+        service.serve(load(), settings)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is one line and a status.
+        fatal = error if isinstance(error, Fatal) else scarcity(error)
+        if fatal is None:
+            logs.log.critical("unexpected error, a defect of this program", defect=defect(error))
+            return Fatal.exit_status
+        logs.log.critical("cannot go on", error=str(fatal), exit_status=fatal.exit_status)
+        return fatal.exit_status
+    return 0
 
 
 def _check(ctx: click.Context, values: dict[str, Any]) -> None:
@@ -145,8 +166,8 @@ def _check(ctx: click.Context, values: dict[str, Any]) -> None:
         durability = given(ctx, "durability") or "the default of --durability"
         message = f"{interval} and {durability} contradict each other: with fsync, each group is synced at once."
         raise click.UsageError(message, ctx)
-    if interval and values["sync_interval"] <= 0:
-        message = f"{interval}: it must be above 0."
+    if interval and values["sync_interval"] < SYNC_INTERVAL_S_MIN:
+        message = f"{interval}: it must be {SYNC_INTERVAL_S_MIN * 1000:g}ms or more."
         raise click.UsageError(message, ctx)
     is_port_shared = not values["uds"] and values["port"] and values["admin_bind"] == (values["host"], values["port"])
     if is_port_shared:

@@ -115,7 +115,7 @@ def _watch(address: Address, first: Status, *, as_json: bool) -> None:
         try:
             found = _look(address)
         except AddressUnavailable as error:  # It may be on its way back.
-            tell(str(error), error.exit_status)
+            tell(str(error), error.exit_status, click.get_current_context().command_path)
             found, above = None, 0
             time.sleep(_SAMPLE_S)
 

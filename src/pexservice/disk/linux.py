@@ -11,15 +11,29 @@ import stat
 from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from pexservice.disk.syncer import Syncer
-from pexservice.errors import CannotCreate, DirectoryOwned, Fatal, NotPermitted
+from pexservice.errors import CannotCreate, DirectoryOwned, Fatal, NotPermitted, StorageFailed, reason, scarcity
 
 _FILE_MODE = 0o640
 _DIRECTORY_MODE = 0o750
 _LOCK_NAME = "lock"
 _NOT_OURS_TO_SYNC = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EINVAL}
 """What a directory says that this user did not make: it may not be read, or its file system keeps nothing."""
+_NOT_REGULAR = errno.EBADFD
+"""For a lock that is a pipe or a device; no system call says so."""
+_NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}
+"""What a file system says that has no sync of directories: fsync(2)."""
+_HINTS: Final[dict[int | None, str]] = {
+    errno.EROFS: "Let its file system be writable, or choose another directory with --data-dir.",
+    errno.ENOSPC: "Free some space, or choose another directory with --data-dir.",
+    errno.EDQUOT: "Free some space, or choose another directory with --data-dir.",
+    errno.EISDIR: "Remove it, and a file is made.",
+    _NOT_REGULAR: "Remove it, and a file is made.",
+    errno.ENOLCK: "Its file system has no locks: choose another directory with --data-dir.",
+    errno.EOPNOTSUPP: "Its file system has no locks: choose another directory with --data-dir.",
+}
 
 
 class LinuxFile:
@@ -65,15 +79,32 @@ class LinuxDisk:
     def own(cls, path: Path, syncer: Syncer) -> "LinuxDisk":
         """Create the directory if there is none, open it, and lock it for this process until it ends.
 
-        Raises CannotCreate, NotPermitted, DirectoryOwned.
+        Raises CannotCreate, NotPermitted, DirectoryOwned, StorageFailed, Scarce.
         """
+        what = f"the data directory {path}"
         try:
             path.mkdir(_DIRECTORY_MODE, parents=True, exist_ok=True)
             _sync_ancestors(path.resolve())
-            disk = cls(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY), syncer)
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise _cannot("use", what, error) from error
+        disk = cls(path, fd, syncer)
+        try:
             disk._take_lock()
         except OSError as error:
-            raise _cannot(path, "use", error) from error
+            if not os.access(_LOCK_NAME, os.F_OK, dir_fd=fd, follow_symlinks=False):
+                raise _cannot("write in", what, error) from error
+            raise _cannot("use", f"the lock file {path / _LOCK_NAME}", error) from error
+        try:
+            os.fsync(fd)
+        except OSError as error:
+            if error.errno in _NO_DIRECTORY_SYNC:
+                message = (
+                    f"the file system of {what} cannot sync a directory ({reason(error)}), so a file could vanish in a "
+                    "power cut. Choose a directory on another with --data-dir."
+                )
+                raise CannotCreate(message) from error
+            raise _cannot("sync", what, error) from error
         return disk
 
     @classmethod
@@ -82,7 +113,7 @@ class LinuxDisk:
         try:
             return cls(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY), None)
         except OSError as error:
-            raise _cannot(path, "read", error) from error
+            raise _cannot("read", f"the data directory {path}", error) from error
 
     def names(self) -> list[str]:
         """As `Disk.names`."""
@@ -136,7 +167,11 @@ class LinuxDisk:
         os.close(self._fd)
 
     def _take_lock(self) -> None:
-        lock = os.open(_LOCK_NAME, os.O_RDWR | os.O_CREAT, _FILE_MODE, dir_fd=self._fd)
+        # Without O_NONBLOCK some devices would wait to be opened.
+        lock = os.open(_LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, _FILE_MODE, dir_fd=self._fd)
+        if not stat.S_ISREG(os.fstat(lock).st_mode):
+            os.close(lock)
+            raise OSError(_NOT_REGULAR, "it is not a regular file")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -187,12 +222,19 @@ def _sync_ancestors(path: Path) -> None:
                 raise
 
 
-def _cannot(path: Path, verb: str, error: OSError) -> Fatal:
+def _cannot(verb: str, what: str, error: OSError) -> Fatal:
+    """Return the error for a part of the directory that cannot be had."""
     if isinstance(error, PermissionError):
         return NotPermitted(
-            f"may not {verb} the data directory {path}: {error.strerror}. "
-            f"Give user id {os.geteuid()} the right to, or choose another with --data-dir."
+            f"may not {verb} {what}: {reason(error)}. Give user id {os.geteuid()} the right to, or choose another "
+            "directory with --data-dir."
         )
     if isinstance(error, FileNotFoundError) and verb == "read":
-        return CannotCreate(f"there is no data directory {path}. Name it with --data-dir.")
-    return CannotCreate(f"cannot {verb} the data directory {path}: {error.strerror}. Choose another with --data-dir.")
+        return CannotCreate(f"there is no {what.removeprefix('the ')}. Name it with --data-dir.")
+    if isinstance(error, FileExistsError):
+        return CannotCreate(f"cannot {verb} {what}: it is no directory. Choose another with --data-dir.")
+    message = f"cannot {verb} {what}: {reason(error)}."
+    if error.errno == errno.EIO:
+        return StorageFailed(f"{message} Check the disk and the kernel's log.")
+    hint = _HINTS.get(error.errno, "Choose another directory with --data-dir.")
+    return scarcity(error) or CannotCreate(f"{message} {hint}")

@@ -32,7 +32,7 @@ class Server:
         self._victims: deque[Connection] = deque()
         self._exhausted_at_s = 0.0
         self._refusal_logged_at_s = 0.0
-        self._listener: socket.socket | None = None
+        self._listeners: list[socket.socket] = []
         self._is_paused = False
         self._poller: Poller | None = None
         self._sweeping: asyncio.TimerHandle | None = None
@@ -49,44 +49,45 @@ class Server:
         return self._shared.clock.late_s
 
     def start(self, listener: socket.socket) -> None:
-        """Begin to accept."""
+        """Begin to accept, on one of any number of listeners."""
         listener.setblocking(False)
         if listener.family != socket.AF_UNIX:
             # For a socket that was passed without it: who connects from now on inherits it.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._listener = listener
-        self._poller = Poller()
-        self._go_on_accepting()
-        self._sweep()
+        self._listeners.append(listener)
+        if self._poller is None:
+            self._poller = Poller()
+            self._sweep()
+        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         """Take connections that wait; without a descriptor for one, let them wait until the next sweep."""
-        assert self._listener is not None
         assert self._poller is not None
         try:
             for _ in range(_ACCEPTS):
-                client, _ = self._listener.accept()
+                client, _ = listener.accept()
                 self._poller.adopt(client, Connection(self._shared, self._on_made, self._on_lost))
         except (BlockingIOError, ConnectionAbortedError):
             pass
         except OSError as error:
             log.warning("cannot accept connections, they wait", error=error.strerror)
-            asyncio.get_running_loop().remove_reader(self._listener)
+            for each in self._listeners:
+                asyncio.get_running_loop().remove_reader(each)
             self._is_paused = True
 
     def _go_on_accepting(self) -> None:
-        assert self._listener is not None
         self._is_paused = False
-        asyncio.get_running_loop().add_reader(self._listener, self._accept)
+        for each in self._listeners:
+            asyncio.get_running_loop().add_reader(each, self._accept, each)
 
     async def drain(self, timeout_s: float) -> None:
         """Stop accepting, answer what was accepted, and close every connection, within the timeout."""
         loop = asyncio.get_running_loop()
         self._shared.draining = True
-        if self._listener is not None:
-            loop.remove_reader(self._listener)
-            self._listener.close()
-            self._is_paused = False
+        for each in self._listeners:
+            loop.remove_reader(each)
+            each.close()
+        self._is_paused = False
         if self._connections:
             self._emptied = loop.create_future()
             self._close_cold()

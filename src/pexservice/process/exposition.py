@@ -13,17 +13,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pexservice import __version__
+from pexservice.core.judging import Place
 from pexservice.core.measures import Histogram, Measure
 from pexservice.core.metrics import Metrics
 from pexservice.core.store import Status
 from pexservice.errors import NotApplied
+from pexservice.limits import Limits
+from pexservice.process import logs
 
 _STATUSES: Final = frozenset({200, 204, 304, 400, 401, 403, 404, 405, 408, 413, 414, 417, 431, 501, 503, 505})
 """Shown from the start: Prometheus cannot tell the increase of a count that appears with its first event."""
@@ -36,31 +38,32 @@ _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 class State:
     """What a service is like at one instant."""
 
-    sequence: int | None
+    place: Place[Any] | None
     """None before it is known where the machine stands."""
     machine: Sequence[Measure]
     store: Status | None
     """None before the store is open."""
     unready: NotApplied | None
     """Why no commands are taken, if so."""
-    unready_reasons: Sequence[type[NotApplied]]
     waiting: int
-    waiting_max: int
     connections: int
-    connections_max: int
     unsent_bytes: int
-    unsent_bytes_max: int
     late_s: float
     """As `Clock.late_s`."""
+    limits: Limits
 
 
 class Exposition(Collector):
     """Shows the counts and the state of one service."""
 
-    def __init__(self, metrics: Metrics, look: Callable[[], State]) -> None:
-        """`look` gives the state at the time of a scrape."""
+    def __init__(
+        self, version: str, metrics: Metrics, look: Callable[[], State], reasons: Sequence[type[NotApplied]]
+    ) -> None:
+        """`look` gives the state at the time of a scrape; `reasons` are all that `State.unready` may have."""
+        self._version = version
         self._metrics = metrics
         self._look = look
+        self._reasons = reasons
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -77,9 +80,8 @@ class Exposition(Collector):
         yield from map(_measure, state.store.measures if state.store is not None else ())
         yield from self._process(state)
 
-    @staticmethod
-    def _info(state: State) -> Metric:
-        labels = {"version": __version__, "python": platform.python_version()}
+    def _info(self, state: State) -> Metric:
+        labels = {"version": self._version, "python": platform.python_version()}
         if state.store is not None:
             labels |= state.store.labels
         info = GaugeMetricFamily("pex_info", "Always 1; what is running.", labels=list(labels))
@@ -89,18 +91,18 @@ class Exposition(Collector):
     def _commands(self, state: State) -> Iterator[Metric]:
         metrics = self._metrics
         yield from map(_measure, state.machine)
-        if state.sequence is not None:
-            yield CounterMetricFamily("pex_sequence", "Steps ever committed.", state.sequence)
+        if state.place is not None:
+            yield CounterMetricFamily("pex_sequence", "Steps ever committed.", state.place.sequence)
             text = "How long this start took to find where it stands."
             yield GaugeMetricFamily("pex_recovery_seconds", text, metrics.recovery_seconds)
         yield GaugeMetricFamily("pex_ready", "1 if steps are taken, else 0.", state.unready is None)
         unready = GaugeMetricFamily("pex_unready", "1 if steps are not taken for this reason.", labels=["reason"])
-        for each in state.unready_reasons:
+        for each in self._reasons:
             unready.add_metric([each.code], isinstance(state.unready, each))
         yield unready
         yield _counter("pex_steps", "Steps committed since the start, by kind.", "step", metrics.taken)
         yield GaugeMetricFamily("pex_steps_waiting", "Steps submitted and not yet durable.", state.waiting)
-        yield GaugeMetricFamily("pex_steps_waiting_max", "Beyond it steps are refused.", state.waiting_max)
+        yield GaugeMetricFamily("pex_steps_waiting_max", "Beyond it steps are refused.", state.limits.pending_max)
         yield _histogram("pex_group_steps", "Steps in a group.", metrics.group_commands)
         yield _histogram("pex_commit_seconds", "From cutting a group until it was committed.", metrics.commit_seconds)
 
@@ -116,10 +118,12 @@ class Exposition(Collector):
         ):
             yield CounterMetricFamily(f"pex_connections_{name}", text, count)
         yield GaugeMetricFamily("pex_connections_open", "Open connections.", state.connections)
-        yield GaugeMetricFamily("pex_connections_max", "How many may be open.", state.connections_max)
+        yield GaugeMetricFamily("pex_connections_max", "How many may be open.", state.limits.connections_max)
         unsent = "Bytes of answers that clients have yet to take."
         yield GaugeMetricFamily("pex_unsent_bytes", unsent, state.unsent_bytes)
-        yield GaugeMetricFamily("pex_unsent_bytes_max", "Beyond it requests are refused.", state.unsent_bytes_max)
+        yield GaugeMetricFamily(
+            "pex_unsent_bytes_max", "Beyond it requests are refused.", state.limits.unsent_bytes_max
+        )
 
     def _process(self, state: State) -> Iterator[Metric]:
         """Tell of the process by the names that all exporters use.
@@ -137,6 +141,7 @@ class Exposition(Collector):
             yield GaugeMetricFamily("process_open_fds", "Open descriptors.", descriptors)
         descriptors_max, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         yield GaugeMetricFamily("process_max_fds", "How many descriptors may be open.", descriptors_max)
+        yield CounterMetricFamily("pex_log_lines_dropped", "Log lines that nobody took.", logs.dropped())
         yield CounterMetricFamily("pex_loop_late_seconds", "By how much the event loop was late, in all.", state.late_s)
 
 

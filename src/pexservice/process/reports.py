@@ -3,7 +3,7 @@
 The idea: progress counts, not speed. That reports come at all shows that the event loop turns. A group that is at the
 disk is the disk's business, however long it takes: a restart makes no disk faster, and would only lose the queue. But
 steps that wait while no group is at the disk, from one report to the next, are nobody's business, and only a restart
-helps. So that alone withholds the watchdog's food. Every report is complete: the next makes up for one that is lost.
+helps. So in that case alone the watchdog is not fed. Every report is complete: the next makes up for one that is lost.
 """
 
 import time
@@ -15,15 +15,15 @@ import structlog
 
 from pexservice.core.engine import Engine
 from pexservice.errors import Recovering
-from pexservice.limits import START_PATIENCE_S
 
 log = structlog.get_logger()
 
 
-class Vitals:
+class Reports:
     """Makes the reports on one service."""
 
-    def __init__(self, engine: Engine[Any, Any], is_draining: Callable[[], bool]) -> None:
+    def __init__(self, engine: Engine[Any, Any], is_draining: Callable[[], bool], start_patience_s: float) -> None:
+        self._start_patience_s = start_patience_s
         self._engine = engine
         self._is_draining = is_draining
         self._stalled_at: int | None = None
@@ -34,7 +34,7 @@ class Vitals:
         if self._is_draining():
             return ["STOPPING=1", "STATUS=Answering what was accepted.", "WATCHDOG=1"]
         if isinstance(self._engine.refusal, Recovering):
-            return ["STATUS=Reading the journal.", f"EXTEND_TIMEOUT_USEC={START_PATIENCE_S * 10**6}"]
+            return ["STATUS=Reading the journal.", f"EXTEND_TIMEOUT_USEC={int(self._start_patience_s * 10**6)}"]
         return ["READY=1", f"STATUS={self._status()}", *(["WATCHDOG=1"] if self._is_going_on() else [])]
 
     def _status(self) -> str:

@@ -6,19 +6,21 @@ variables are absent, as in a terminal or a container, all of this does nothing.
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
 
-from pexservice.errors import WrongSockets
-from pexservice.limits import REPORT_PERIOD_S
+from pexservice.errors import WrongSockets, reason
 
 log = structlog.get_logger()
 
 _FIRST_SOCKET_FD: Final = 3
 """SD_LISTEN_FDS_START of sd_listen_fds(3)."""
+_SOCKETS_MAX: Final = 1_000
+_NUMBER: Final = re.compile("[0-9]{1,20}", re.ASCII)
 _UNNAMED: Final = "unknown"
 """What sd_listen_fds_with_names(3) calls a socket without a name."""
 
@@ -32,7 +34,7 @@ def passed_listeners() -> dict[str, socket.socket]:
     pid, count, names = (os.environ.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"))
     if pid != str(os.getpid()):
         return {}
-    if not (count.isascii() and count.isdigit()):
+    if not _NUMBER.fullmatch(count) or int(count) > _SOCKETS_MAX:
         raise WrongSockets(f"LISTEN_FDS is {count!r}, which is no number of sockets.")
     fds = range(_FIRST_SOCKET_FD, _FIRST_SOCKET_FD + int(count))
     listeners: dict[str, socket.socket] = {}
@@ -66,16 +68,18 @@ def _listener(fd: int, name: str) -> socket.socket:
 class Manager:
     """The service manager as one that is told things: sd_notify(3). Without one, nothing is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, report_period_s: float) -> None:
         """Learn from the environment how to reach it and how often it wants to hear, and forget the variables."""
         address, pid, timeout_us = (
             os.environ.pop(name, "") for name in ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
         )
-        self.period_s: float = REPORT_PERIOD_S
+        self.period_s: float = report_period_s
         """How long it may take from one report to the next."""
-        if timeout_us.isdecimal() and pid in {"", str(os.getpid())}:  # sd_watchdog_enabled(3), which advises the half.
-            self.period_s = min(REPORT_PERIOD_S, int(timeout_us) / 1e6 / 2)
+        # sd_watchdog_enabled(3), which advises the half. Its numbers are those of C, and 0 is none.
+        if _NUMBER.fullmatch(timeout_us) and int(timeout_us) and pid in {"", str(os.getpid())}:
+            self.period_s = min(report_period_s, int(timeout_us) / 1e6 / 2)
         self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._is_heard = True
         self._socket: socket.socket | None = None
         if address:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -88,7 +92,11 @@ class Manager:
         try:
             self._socket.sendto("\n".join(lines).encode(), self._address)
         except OSError as error:
-            log.warning("cannot reach the service manager", error=error.strerror)
+            if self._is_heard:  # Said once, until it was heard again.
+                log.warning("cannot reach the service manager", error=reason(error))
+            self._is_heard = False
+        else:
+            self._is_heard = True
 
     def keep_informed(self, report: Callable[[], Sequence[str]]) -> None:
         """Tell what `report` returns, now and once a period, for as long as the event loop turns."""

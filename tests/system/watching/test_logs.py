@@ -54,4 +54,6 @@ def test_a_thousand_requests_add_no_line(tmp_path: Path) -> None:
                 assert {answer.status for answer in answers} <= {200, 400, 404, 405, 503}
         assert service.stop() == 0
         events = [json.loads(line)["event"] for line in service.lines]
-        assert sorted(events) == sorted(["recovered", "listening", "draining", "stopped"])
+        assert sorted(events) == sorted(
+            ["settings", "recovered", "a new walk begins", "listening", "draining", "served", "stopped"]
+        )

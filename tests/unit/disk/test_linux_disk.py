@@ -27,13 +27,14 @@ def _own(path: Path) -> None:
 
 
 def test_the_names_that_lead_to_the_data_directory_are_synced(tmp_path: Path, synced: list[Path]) -> None:
-    """Each directory above is, up to the mount point, by whatever name it is called."""
+    """Each directory above is, up to the mount point, by whatever name it is called; and that it can be is tried."""
     (tmp_path / "real").mkdir()
     (tmp_path / "links").mkdir()
     (tmp_path / "links" / "walk").symlink_to(tmp_path / "real")
     _own(tmp_path / "links" / "walk" / "data")
     assert synced[:2] == [tmp_path / "real", tmp_path]
-    assert synced[-1].is_mount()
+    assert synced[-2].is_mount()
+    assert synced[-1] == tmp_path / "real" / "data"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a file system")
@@ -44,8 +45,8 @@ def test_nothing_above_a_mount_point_is_synced(tmp_path: Path, synced: list[Path
         pytest.skip("this machine does not let us mount a tmpfs")
     try:
         _own(tmp_path)
-        assert synced == []
-        _own(tmp_path / "data")
         assert synced == [tmp_path]
+        _own(tmp_path / "data")
+        assert synced == [tmp_path, tmp_path, tmp_path / "data"]
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)

@@ -3,19 +3,17 @@
 import errno
 from typing import Final
 
-from pexservice.errors import Fatal, NotApplied, NotPermitted
+from pexservice.errors import NotApplied, NotPermitted, StorageFailed
 
 _NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE}
 
 
-class JournalFailed(Fatal):
+class JournalFailed(StorageFailed):
     """Raised when the journal cannot be trusted to hold what was written: a failed sync, read or write.
 
     Never retried: after a failed sync the kernel may drop the dirty pages and report success the next time
     (measured on ext4: EIO, EIO, then 0, while the bytes on the device were zeros).
     """
-
-    exit_status = 74
 
 
 class JournalFull(NotApplied):

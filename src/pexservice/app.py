@@ -1,0 +1,23 @@
+"""The walk as a service: its machine, its endpoints, and a journal to keep it. Copy this file to build your own.
+
+docs/build-your-own.md does so, and explains what each part is for.
+"""
+
+from functools import partial
+from typing import Final
+
+from pexservice import __version__
+from pexservice.process.application import Application
+from pexservice.stores.journal.holding import HeldJournal
+from pexservice.walk import original
+from pexservice.walk.endpoints import endpoints
+from pexservice.walk.machine import WALK
+from pexservice.walk.steps import Step
+
+APPLICATION: Final = Application[int, Step](
+    name="pexservice",
+    version=__version__,
+    machine=WALK,
+    endpoints=endpoints,
+    hold=partial(HeldJournal.hold, WALK, adopt=original.adopt),
+)

@@ -1,0 +1,101 @@
+"""The frame of a command line: what it has for every application, and how every command ends.
+
+This is the only place that reads arguments and the environment, and the only one that ends the process: an error of the
+catalogue becomes one line on standard error and its exit status.
+"""
+
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+import click
+
+from pexservice.cli import environment, output
+from pexservice.cli.ending import tell, tell_usage
+from pexservice.cli.journal import journal_commands
+from pexservice.cli.loading import Load
+from pexservice.cli.options import Group
+from pexservice.cli.serve import serve
+from pexservice.cli.status import status
+from pexservice.errors import Fatal, defect
+
+_EXIT_STATUSES: Final = """\b
+Exit statuses:
+   0  done, or stopped on request
+   1  status: the service takes no steps
+   2  wrong usage: an argument, or a PEXSERVICE_ variable
+  65  damaged data, of an unknown version, or of another machine; nothing was changed
+  66  journal: there is no journal there
+  69  the address is in use or not available; status: no such service answers
+  70  a defect of this program
+  71  too few file descriptors, threads or memory
+  73  the data directory cannot be created
+  74  input/output error: the journal, or standard output
+  75  another process owns the data directory
+  77  not permitted
+"""
+_COMPLETION: Final = """\b
+Shell completion, for bash (zsh and fish alike):
+  eval "$(_{variable}_COMPLETE=bash_source {program})"
+"""
+
+
+def command_line(
+    program: str, version: str, text: str, more: Sequence[click.Command] = (), journal: Sequence[click.Command] = ()
+) -> Group:
+    """Return the command line of an application: what every one has, and `more`; and `journal` in the group of it.
+
+    `text` describes it.
+    """
+    group = journal_commands(journal)
+    commands = {str(each.name): each for each in (serve, *more, group, status, _version(program, version))}
+    completion = _COMPLETION.format(variable=program.upper().replace("-", "_"), program=program)
+    frame = Group(
+        program,
+        commands,
+        help=f"{text}\n{_EXIT_STATUSES}",
+        epilog=completion,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    )
+    return click.version_option(version, message=f"{program} %(version)s", help="Print the version.")(frame)
+
+
+def run(commands: Group, load: Load) -> NoReturn:
+    """Run a command line. `load` returns its application: only a command that needs it pays for the import."""
+    output.install()
+    try:
+        exit_status = _run(commands, load)
+    except output.ReaderGone:
+        output.end_by(signal.SIGPIPE)
+    except click.Abort:
+        output.end_by(signal.SIGINT)
+    sys.exit(exit_status)
+
+
+def _run(commands: Group, load: Load) -> int:
+    """Run a command and return the exit status."""
+    program = commands.name or ""
+    try:
+        environment.check_completion()
+        exit_status = commands(prog_name=program, obj=load, standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        return tell_usage(program, error)
+    except Fatal as error:
+        return tell(str(error), error.exit_status, program)
+    except (output.ReaderGone, click.Abort):
+        raise
+    except Exception as error:  # noqa: BLE001 - nobody has use for a traceback.
+        message = f"unexpected error, a defect of this program: {defect(error)}. Please report it."
+        return tell(message, Fatal.exit_status, program)
+    return exit_status if isinstance(exit_status, int) else 0
+
+
+def _version(program: str, version: str) -> click.Command:
+    @click.command("version", cls=click.Command)  # It answers whatever the environment holds.
+    def show_version() -> None:
+        """Print the version."""
+        click.echo(f"{program} {version}")
+
+    return show_version

@@ -1,0 +1,52 @@
+"""What makes a service of a machine: the four things in which one service differs from another.
+
+`app.py` puts the walk together; whoever builds a service of their own writes a module like it.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol
+
+from pexservice.config import Settings
+from pexservice.core.machine import C, Machine, S
+from pexservice.core.store import Store
+from pexservice.errors import NotApplied
+from pexservice.http.endpoint import Endpoint
+from pexservice.http.resource import Site
+
+
+class HeldStore(Protocol[S, C]):
+    """A store that is this process's own, and not read yet: nothing was written."""
+
+    @property
+    def refusals(self) -> tuple[type[NotApplied], ...]:
+        """As `Store.refusals`."""
+        ...
+
+    @property
+    def where(self) -> str:
+        """Where its data is, for people."""
+        ...
+
+    async def open(self) -> Store[S, C]:
+        """Find where the machine stands, and take commands from there. Raises Fatal."""
+        ...
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there was nothing before, once it is open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Application(Generic[S, C]):
+    """A service, before it is started."""
+
+    name: str
+    """Of the command, and of the service in what is said to people."""
+    version: str
+    machine: Machine[S, C]
+    endpoints: Callable[[Site[S, C], Sequence[Endpoint]], Sequence[Endpoint]]
+    """Makes the table of endpoints; the second argument are the probes, if they share the listener."""
+    hold: Callable[[Settings], Awaitable[HeldStore[S, C]]]
+    """Gets hold of the store, for this process alone. Raises Fatal."""

@@ -1,0 +1,96 @@
+"""What comes before everything else, for every command: signals, standard descriptors, and names that are no text.
+
+The idea: the first instruction of the program makes the world as the rest takes it to be, so that nothing else has to
+think of it. Nothing is imported here that takes long: what comes before is time in which a signal is not heard.
+"""
+
+import codecs
+import io
+import os
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from pexservice.process import signals
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+ESCAPES: Final = "pexservice.escapes"
+"""The error handler of codecs that shows what cannot be encoded as escapes."""
+PATIENCE_S: Final = 1.0
+"""How long a line may wait for room on standard error."""
+_PIECE_BYTES: Final = 4096
+"""PIPE_BUF: a pipe that is ready for anything takes so much without waiting."""
+_STANDARD: Final = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+
+
+def begin() -> None:
+    """Hear signals, open the standard descriptors that are closed, and let no text be an error that cannot be shown."""
+    signals.end_at_once()
+    codecs.register_error(ESCAPES, _escape)
+    for fd, (name, mode) in enumerate(_STANDARD):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # The lowest that is free is this one.
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(fd, mode, closefd=False))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors=ESCAPES)
+    standard_error = io.BufferedWriter(_StandardError(), 1)
+    sys.stderr = io.TextIOWrapper(standard_error, sys.stderr.encoding, ESCAPES, write_through=True)
+
+
+def shown(text: str) -> str:
+    """Return a text in which everything that is not to be printed is an escape: bytes that are no text, line ends."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else _escaped(each) for each in text)
+
+
+def write(fd: int, data: bytes | memoryview, patience_s: float) -> bool:
+    """Write to a descriptor, and tell whether all was written: what finds no room within the time is lost.
+
+    Who shares a pipe may take the room away in between, and then the call may wait. Raises OSError.
+    """
+    import select  # noqa: PLC0415 - a file to open, when there may be no descriptor yet.
+
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    deadline_s = time.monotonic() + patience_s
+    view = memoryview(data)
+    while view and poll.poll(max(0.0, deadline_s - time.monotonic()) * 1000):
+        view = view[os.write(fd, view[:_PIECE_BYTES]) :]
+    return not view
+
+
+class _StandardError(io.RawIOBase):
+    """Standard error as a place where nobody waits for long, and that may fail: there is nobody to tell."""
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 2
+
+    def isatty(self) -> bool:
+        return os.isatty(2)
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        view = memoryview(data).cast("B")
+        with suppress(OSError):
+            write(2, view, PATIENCE_S)
+        return len(view)
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    return "".join(map(_escaped, error.object[error.start : error.end])), error.end
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # A byte that is no text: PEP 383.
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")

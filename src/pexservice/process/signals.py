@@ -1,0 +1,50 @@
+"""The signals that stop: SIGTERM, SIGINT, and SIGHUP as SIGTERM.
+
+The idea: there are three times. Before the service has begun there is nothing to end in order, so a signal ends the
+process at once, and for `serve` that is a stop in order. From then on the first signal asks for one. Whatever becomes
+of that, the second is the kernel's business: its default action needs no event loop, no log and no Python. Only the
+first process of a namespace has no default action, and ends itself.
+
+All handlers are those of `signal.signal`, which run between two bytecodes of the main thread and interrupt its system
+calls, whether or not its event loop turns.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+_STOPPING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_INIT_PID: Final = 1
+"""Signals without a handler are lost on it: pid_namespaces(7)."""
+
+
+def end_at_once() -> None:
+    """Let each signal end the process: with 0 if it serves, since it was asked to stop and has nothing to do."""
+    _handle(lambda number, _: os._exit(0 if sys.argv[1:2] == ["serve"] else 128 + number))
+
+
+def on_first(stop: Callable[[], None]) -> None:
+    """Let the first signal call `stop`, in between whatever runs; another ends the process, at once and for certain."""
+    was_heard = False
+
+    def hear(number: int, _: FrameType | None) -> None:
+        nonlocal was_heard
+        if was_heard:
+            os._exit(128 + number)
+        was_heard = True
+        if os.getpid() != _INIT_PID:
+            _handle(signal.SIG_DFL)
+        stop()
+
+    _handle(hear)
+
+
+def _handle(action: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in _STOPPING:
+        # nohup(1) ignores SIGHUP. A shell without job control ignores SIGINT for what it starts with &: that says who
+        # hears Ctrl-C, and not who may be told to stop.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, action)

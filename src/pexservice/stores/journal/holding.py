@@ -1,0 +1,70 @@
+"""A journal's directory, held for this process alone, and then opened."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Generic
+
+from pexservice.config import Settings
+from pexservice.core.judging import Place
+from pexservice.core.machine import C, Machine, S
+from pexservice.disk.daemons import in_daemon, in_time
+from pexservice.disk.linux import LinuxDisk
+from pexservice.disk.syncer import Syncer
+from pexservice.errors import NotApplied
+from pexservice.stores.journal.errors import JournalFailed
+from pexservice.stores.journal.record import Codec
+from pexservice.stores.journal.recovery import Recovered, recover
+from pexservice.stores.journal.writer import Journal, Options
+
+Adopt = Callable[[Path], Place[S] | None]
+"""Finds where a directory without a journal begins, if there is something in it to go on from. Raises Fatal."""
+
+
+class HeldJournal(Generic[S, C]):
+    """A journal that is locked for this process, and not read yet: see `application.HeldStore`."""
+
+    refusals: ClassVar[tuple[type[NotApplied], ...]] = Journal.refusals
+
+    def __init__(self, machine: Machine[S, C], settings: Settings, disk: LinuxDisk, adopt: Adopt[S]) -> None:
+        """Use `hold`."""
+        self.is_new = False
+        self._codec = Codec(machine)
+        self._settings = settings
+        self._disk = disk
+        self._adopt = adopt
+
+    @classmethod
+    async def hold(
+        cls, machine: Machine[S, C], settings: Settings, adopt: Adopt[S] = lambda _: None
+    ) -> "HeldJournal[S, C]":
+        """Lock the data directory, which is created if there is none. Raises Fatal."""
+        path, patience_s = settings.data_dir, settings.limits.start_disk_s
+        hung = JournalFailed(f"the data directory {path} could not be had within {patience_s:g} s. Check its disk.")
+        disk = await in_time(partial(LinuxDisk.own, path, Syncer()), patience_s, hung)
+        return cls(machine, settings, disk, adopt)
+
+    @property
+    def where(self) -> str:
+        """As `HeldStore.where`: the directory."""
+        try:
+            return str(self._settings.data_dir.absolute())
+        except OSError:  # The working directory was removed.
+            return str(self._settings.data_dir)
+
+    async def open(self) -> Journal[S, C]:
+        """As `HeldStore.open`. Raises DamagedData, JournalFailed, NotPermitted, and what `adopt` raises."""
+        recovered = await in_daemon(self._recover)
+        self.is_new = not recovered.has_history
+        settings = self._settings
+        interval_s = settings.sync_interval_s if settings.durability == "interval" else None
+        options = Options(interval_s, settings.limits.history_bytes_max)
+        return await Journal.open(self._codec, self._disk, recovered, options, settings.limits)
+
+    def _recover(self) -> Recovered[S]:
+        recovered = recover(self._codec, self._disk)
+        if recovered.has_history:
+            return recovered
+        place = self._adopt(self._settings.data_dir)
+        return recovered if place is None else replace(recovered, place=place)
