@@ -19,7 +19,7 @@ SEQUENCE: Final = "Pex-Sequence"
 """The header field that tells where in the order of all commands an answer stands."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # With slots, Forms[...](...) raises TypeError in Python 3.11.
 class Forms(Generic[S]):
     """The forms of one state."""
 

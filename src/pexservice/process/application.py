@@ -38,7 +38,7 @@ class HeldStore(Protocol[S, C]):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # With slots, Application[...](...) raises TypeError in Python 3.11.
 class Application(Generic[S, C]):
     """A service, before it is started."""
 
