@@ -8,7 +8,7 @@ bytes always mean the same action, so a client that repeats itself pays for pars
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pexservice.http.answer import Head, walk_fields
+from pexservice.http.answer import Answer, Head, walk_fields
 from pexservice.http.request import Request
 from pexservice.walk.steps import Step
 
@@ -27,7 +27,6 @@ class StepAction:
     step: Step
     head: Head
     body: Body | None
-    status: int
     closes: bool
     """Whether the connection ends with the answer."""
     carries_value: bool
@@ -36,7 +35,7 @@ class StepAction:
     def render(self, sequence: int, position: int, digits: Callable[[int], str]) -> bytes:
         """As `engine.Asked`."""
         if self.body is None:
-            return self.head.bare(walk_fields(sequence, position))
+            return self.head.bare(walk_fields(sequence, position))[1]
         return self.head.with_walk(sequence, position, self.body(sequence, position, digits(position)))
 
 
@@ -45,11 +44,21 @@ class ReplyAction:
     """Answer without taking a step. `reply` may raise NotApplied, if there is a `request` to turn away."""
 
     request: Request | None
-    reply: Callable[[], bytes]
+    reply: Callable[[], Answer]
     closes: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ContinueAction:
+    """Tell a client to send the body that it announced (RFC 9110, 10.1.1). Its request is still to be answered."""
+
+    data: bytes = b"HTTP/1.1 100 Continue\r\n\r\n"
+    status: int = 100
+    closes: bool = False
+
+
 Action = StepAction | ReplyAction
+"""What a request amounts to."""
 
 
 def number(_sequence: int, _position: int, digits: str) -> str:

@@ -23,6 +23,7 @@ import structlog
 import uvloop
 
 from pexservice.config import Settings
+from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
 from pexservice.core.metrics import Metrics, State
 from pexservice.disk.linux import LinuxDisk
@@ -30,12 +31,13 @@ from pexservice.disk.syncer import Syncer
 from pexservice.errors import Draining, JournalFailed, NotApplied, Recovering, defect
 from pexservice.http.access import Access
 from pexservice.http.action import StepAction
-from pexservice.http.answer import Clock
+from pexservice.http.clock import Clock
 from pexservice.http.connection import Shared
 from pexservice.http.memo import Memo
 from pexservice.http.server import Server
 from pexservice.limits import (
     ADMIN_CONNECTIONS_MAX,
+    DEFAULT,
     DRAIN_IDLE_S,
     RECOVERY_PATIENCE_S,
     RESERVED_DESCRIPTORS,
@@ -71,10 +73,26 @@ async def _serve(settings: Settings) -> None:
     await _Service(settings).run()
 
 
+class _CountedBudget(Budget):
+    """Going: until the engine asks the budget, and not the metric."""
+
+    __slots__ = ("_metrics",)
+
+    def __init__(self, metrics: Metrics) -> None:
+        super().__init__(DEFAULT.unsent_bytes_max)
+        self._metrics = metrics
+
+    def take(self, more_bytes: int) -> None:
+        """As `Budget`."""
+        super().take(more_bytes)
+        self._metrics.unsent_bytes = self.taken_bytes
+
+
 class _Service:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._metrics = Metrics()
+        self._budget = _CountedBudget(self._metrics)
         self._engine: Engine[StepAction] = Engine(self._metrics, pending_steps_max=settings.pending_steps_max)
         self._access = Access(tokens.read(settings.token_file) if settings.token_file else ())
         reserved = RESERVED_DESCRIPTORS + (ADMIN_CONNECTIONS_MAX if settings.admin else 0)
@@ -90,11 +108,13 @@ class _Service:
         self._exposition: Exposition | None = None
 
     def _server_of(self, paths: frozenset[str], connections_max: int) -> Server:
-        clock = Clock()
+        limits = replace(DEFAULT, keep_alive_s=self._settings.keep_alive_s)
+        clock = Clock(limits)
         routes = Routes(
             self._engine, clock, self._access, paths=paths, unready=self._unready, metrics=self._metrics_text
         )
-        shared = Shared(self._engine, Memo(routes.action), clock, self._metrics, self._settings.keep_alive_s)
+        memo = Memo(routes.action, limits)
+        shared = Shared(self._engine, memo, clock, self._metrics, limits, self._budget)
         return Server(shared, connections_max=connections_max)
 
     async def run(self) -> None:

@@ -12,7 +12,8 @@ from pexservice.errors import NotApplied
 from pexservice.http import negotiation
 from pexservice.http.access import Access
 from pexservice.http.action import Action, Body, ReplyAction, StepAction, document, number
-from pexservice.http.answer import Clock, Head, not_applied, problem, walk_fields
+from pexservice.http.answer import Answer, Head, not_applied, problem, walk_fields
+from pexservice.http.clock import Clock
 from pexservice.http.request import Request
 from pexservice.limits import MEMO_ANSWER_BYTES_MAX
 from pexservice.walk import pages
@@ -56,7 +57,7 @@ class Walk(Protocol):
         ...
 
 
-Reply = Callable[[], bytes]
+Reply = Callable[[], Answer]
 
 
 class Routes:
@@ -130,7 +131,6 @@ class Routes:
             _STEPS[request.path],
             head,
             body,
-            200 if body else 204,
             closes=is_last,
             carries_value=body is not None,
         )
@@ -143,7 +143,7 @@ class Routes:
         minimal = self._head(request, 204, _MINIMAL | fields)
         unchanged = self._head(request, 304, fields)
 
-        def render(place: Place) -> bytes:
+        def render(place: Place) -> Answer:
             variant = "minimal" if is_minimal else form.rpartition("/")[2]
             etag = f'"{place.sequence}-{place.position}-{variant}"'
             lines = f"{walk_fields(place.sequence, place.position)}ETag: {etag}\r\n"
@@ -154,15 +154,15 @@ class Routes:
             body = _BODIES[form](place.sequence, place.position, self._walk.digits())
             return full.with_body(body, lines, omit_body=request.method == "HEAD")
 
-        kept: tuple[Place, str, bytes] | None = None
+        kept: tuple[Place, str, Answer] | None = None
 
-        def reply() -> bytes:
+        def reply() -> Answer:
             nonlocal kept
             place, date = self._walk.place, self._clock.date
             if kept is not None and kept[0] is place and kept[1] is date:
                 return kept[2]  # PERF: the same place in the same second: 2 us less.
             answer = render(place)
-            kept = (place, date, answer) if len(answer) <= MEMO_ANSWER_BYTES_MAX else None
+            kept = (place, date, answer) if len(answer[1]) <= MEMO_ANSWER_BYTES_MAX else None
             return answer
 
         return reply
@@ -187,7 +187,7 @@ class Routes:
         fields = {"Content-Type": "text/html; charset=utf-8" if is_html else _TEXT} | _HOME_FIELDS
         head = self._head(request, 200, fields)
 
-        def reply() -> bytes:
+        def reply() -> Answer:
             place = self._walk.place
             body = template.replace("{position}", str(place.position)).replace("{sequence}", str(place.sequence))
             return head.with_body(body, walk_fields(place.sequence, place.position), omit_body=request.method == "HEAD")
@@ -200,7 +200,7 @@ class Routes:
     def _readyz(self, request: Request) -> Reply:
         ready = self._text(request, _TEXT, lambda: "ok\n")
 
-        def reply() -> bytes:
+        def reply() -> Answer:
             reason = self._unready()
             return ready() if reason is None else not_applied(self._clock, request, reason)
 
