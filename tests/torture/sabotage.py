@@ -10,6 +10,7 @@ import fcntl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import replace
 from typing import Any, Final
 from unittest.mock import patch
 from zlib import crc32
@@ -18,10 +19,11 @@ from pexservice import limits
 from pexservice.core import engine
 from pexservice.disk.linux import LinuxFile
 from pexservice.disk.syncer import Syncer
-from pexservice.http import connection, request, server
+from pexservice.http import request
 from pexservice.http.action import Body
-from pexservice.http.answer import Clock
+from pexservice.http.clock import Clock
 from pexservice.http.connection import Connection
+from pexservice.http.outbox import Outbox
 from pexservice.http.server import Server
 from pexservice.process import service
 from pexservice.stores.journal import record, segment
@@ -177,13 +179,7 @@ def undeclared_form() -> Patches:
 
 def leak_unsent() -> Patches:
     """What a client had not taken of its answers is still counted when the client is gone."""
-    lose = Connection.connection_lost
-
-    def leak(self: Connection, error: Exception | None) -> None:
-        self._shared.metrics.unsent_bytes += self._unsent_bytes
-        lose(self, error)
-
-    return [patch.object(Connection, "connection_lost", leak)]
+    return [patch.object(Outbox, "drop", lambda _self: None)]
 
 
 def no_deadlines() -> Patches:
@@ -204,10 +200,8 @@ def costly_connections() -> Patches:
 
 def no_bounds() -> Patches:
     """Any number of bytes may wait for clients that do not read."""
-    return [
-        patch.object(engine, "UNSENT_BYTES_MAX", limits.GIB),
-        patch.object(connection, "WRITE_BUFFER_BYTES_MAX", limits.GIB),
-    ]
+    unbounded = replace(limits.DEFAULT, unsent_bytes_max=limits.GIB, write_buffer_bytes_max=limits.GIB)
+    return [patch.object(engine, "UNSENT_BYTES_MAX", limits.GIB), patch.object(service, "DEFAULT", unbounded)]
 
 
 def no_reserve() -> Patches:
@@ -217,7 +211,7 @@ def no_reserve() -> Patches:
 
 def spin() -> Patches:
     """Deadlines are looked at without a pause."""
-    return [patch.object(server, "SWEEP_PERIOD_S", 0)]
+    return [patch.object(service, "DEFAULT", replace(limits.DEFAULT, sweep_period_s=0))]
 
 
 SABOTAGES: Final[dict[str, Callable[[], Patches]]] = {

@@ -43,11 +43,11 @@ class Asked(Protocol[S_contra, C_co]):
         """Whether the answer shows the state, in up to `Machine.answer_bytes_max` bytes."""
         ...
 
-    def render(self, sequence: int, state: S_contra) -> bytes:
+    def render(self, sequence: int, state: S_contra) -> Any:
         """Return the answer to a command that led there."""
         ...
 
-    def render_refusal(self, sequence: int, state: S_contra, refusal: Refusal) -> bytes:
+    def render_refusal(self, sequence: int, state: S_contra, refusal: Refusal) -> Any:
         """Return the answer to a command that the machine refused there."""
         ...
 
@@ -59,11 +59,11 @@ A_contra = TypeVar("A_contra", contravariant=True)
 class Caller(Protocol[A_contra]):
     """Who asked. Exactly one of the two is called for each command that was submitted, in the order of submission."""
 
-    def deliver(self, asked: A_contra, answer: bytes) -> None:
+    def deliver(self, asked: A_contra, answer: Any, /) -> None:
         """Take what `asked` rendered: what it tells is durable."""
         ...
 
-    def refuse(self, asked: A_contra, error: NotApplied) -> None:
+    def refuse(self, asked: A_contra, error: NotApplied, /) -> None:
         """Take note that the command was not taken."""
         ...
 
@@ -91,7 +91,7 @@ class Group(Generic[S, C]):
     life: Life = Life.CUT
     judgement: Judgement[S, C] | None = None
     """What `answers` were rendered by."""
-    answers: list[bytes] = field(default_factory=list)
+    answers: list[Any] = field(default_factory=list)
     error: Exception | None = None
     """Why it did not become durable, if so: NotApplied for one that was turned away, anything else is the end."""
     seconds: float = 0.0

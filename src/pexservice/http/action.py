@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 from pexservice.core.machine import C, Refusal, S
-from pexservice.http.answer import Head, refused
+from pexservice.http.answer import Answer, Head, refused
 from pexservice.http.forms import Body, Fields
 from pexservice.http.request import Request
 
@@ -26,20 +26,19 @@ class CommandAction(Generic[S, C]):
     head: Head
     fields: Fields[S]
     body: Body[S] | None
-    status: int
     closes: bool
     """Whether the connection ends with the answer."""
     carries_value: bool
     """As `group.Asked`."""
 
-    def render(self, sequence: int, state: S) -> bytes:
+    def render(self, sequence: int, state: S) -> Answer:
         """As `group.Asked`."""
         fields = self.fields(sequence, state)
         if self.body is None:
             return self.head.bare(fields)
-        return self.head.with_body(self.body(sequence, state), fields)
+        return self.head, self.head.render(fields, self.body(sequence, state))
 
-    def render_refusal(self, sequence: int, state: S, refusal: Refusal) -> bytes:
+    def render_refusal(self, sequence: int, state: S, refusal: Refusal) -> Answer:
         """As `group.Asked`."""
         return refused(self.head.clock, self.request, refusal, self.fields(sequence, state))
 
@@ -49,8 +48,17 @@ class ReplyAction:
     """Answer without a command. `reply` may raise NotApplied, if there is a `request` to turn away."""
 
     request: Request | None
-    reply: Callable[[], bytes]
+    reply: Callable[[], Answer]
     closes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueAction:
+    """Tell a client to send the body that it announced (RFC 9110, 10.1.1). Its request is still to be answered."""
+
+    data: bytes = b"HTTP/1.1 100 Continue\r\n\r\n"
+    status: int = 100
+    closes: bool = False
 
 
 Action = CommandAction[Any, Any] | ReplyAction

@@ -1,56 +1,29 @@
 """Answers as bytes.
 
 The idea: all of an answer's head but the date and a few numbers is known before the step is. `Head` keeps that part
-ready, so rendering is one format of a few fields. An answer is rendered for a connection that goes on, or closes, as
-its request wished; `closing` changes one that turns out to be the last.
+ready, so rendering is one format of a few fields. It holds two starts: an answer begins with the one that its request
+wished for, and gets the other if it turns out to be the connection's last when it is about to be written.
 """
 
 import json
-import time
 from collections.abc import Mapping
-from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
 
 from pexservice.core.machine import Refusal
 from pexservice.errors import BadRequest, NotApplied
+from pexservice.http.clock import Clock
 from pexservice.http.request import Request
-from pexservice.limits import SWEEP_PERIOD_S, TICK_S_MAX
 
-CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_END_OF_HEAD: Final = b"\r\n\r\n"
 _CLOSE: Final = "Connection: close\r\n"
 _KEEP_ALIVE_10: Final = "Connection: keep-alive\r\n"
 """HTTP/1.0 closes unless told otherwise, HTTP/1.1 goes on."""
 
 
-class Clock:
-    """The time as of the last sweep: one reading a second serves every request."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-        """Seconds that the service was running, for deadlines. While it was suspended, no client was late."""
-        self.date = ""
-        """Wall clock, for the Date field (RFC 9110, 6.6.1)."""
-        self.late_s = 0.0
-        """By how much sweeps came late, in all: while the event loop was busy, or the process suspended."""
-        self._ticked_s = time.monotonic()
-        self.tick()
-
-    def tick(self) -> None:
-        """Read the clocks."""
-        ticked_s = time.monotonic()
-        passed_s = ticked_s - self._ticked_s
-        self.now_s += min(passed_s, TICK_S_MAX)
-        self.late_s += max(0.0, passed_s - SWEEP_PERIOD_S)
-        self._ticked_s = ticked_s
-        self.date = formatdate(usegmt=True)
-
-
 class Head:
     """The part of an answer's head that does not change, and how to complete it."""
 
-    __slots__ = ("_start", "clock")
+    __slots__ = ("_last_start", "_start", "clock", "status")
 
     def __init__(self, clock: Clock, status: int, fields: Mapping[str, str], request: Request | None) -> None:
         """Without a request, the answer is to something that was none, and the last."""
@@ -58,20 +31,37 @@ class Head:
             connection = _CLOSE
         else:
             connection = _KEEP_ALIVE_10 if request.is_http_10 else ""
-        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + "Date: "
         self.clock = clock
-        self._start = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{connection}{lines}Date: "
+        self._start = line + connection + lines
+        self._last_start = line + _CLOSE + lines
+        self.status = status
 
-    def bare(self, fields: str = "") -> bytes:
+    def bare(self, fields: str = "") -> "Answer":
         """Return an answer without a body, of a status that never has one: 204, 304. `fields` are whole lines."""
-        return f"{self._start}{self.clock.date}\r\n{fields}\r\n".encode("ascii")
+        return self, f"{self._start}{self.clock.date}\r\n{fields}\r\n".encode("ascii")
 
-    def with_body(self, body: str, fields: str = "", *, omit_body: bool = False) -> bytes:
+    def with_body(self, body: str, fields: str = "", *, omit_body: bool = False) -> "Answer":
         """Return an answer with an ASCII body, or with `omit_body` the same without it, as HEAD wants it."""
+        start, length = f"{self._start}{self.clock.date}", len(body)
         if omit_body:
-            return f"{self._start}{self.clock.date}\r\n{fields}Content-Length: {len(body)}\r\n\r\n".encode("ascii")
-        # PERF: formatted in one go, 0.1 us less.
+            return self, f"{start}\r\n{fields}Content-Length: {length}\r\n\r\n".encode("ascii")
+        return self, f"{start}\r\n{fields}Content-Length: {length}\r\n\r\n{body}".encode("ascii")
+
+    def render(self, fields: str, body: str) -> bytes:
+        """Return the bytes of an answer with a body. PERF: as `with_body`, 0.1 us less."""
         return f"{self._start}{self.clock.date}\r\n{fields}Content-Length: {len(body)}\r\n\r\n{body}".encode("ascii")
+
+    def as_last(self, data: bytes) -> bytes:
+        """Return the bytes of an answer with this head for a connection that closes after it."""
+        if self._start == self._last_start:
+            return data
+        return self._last_start.encode("ascii") + data[len(self._start) :]
+
+
+Answer = tuple[Head, bytes]
+"""An answer's head, which knows its status, and its bytes. PERF: a named tuple takes 0.2 us to make, a tuple 0.02."""
 
 
 def problem(  # noqa: PLR0913 - the members of a problem document.
@@ -84,7 +74,7 @@ def problem(  # noqa: PLR0913 - the members of a problem document.
     title: str = "",
     lines: str = "",
     **more: str,
-) -> bytes:
+) -> Answer:
     """Return an error as application/problem+json (RFC 9457). `more` are header fields, with _ for -."""
     document = {
         "type": f"urn:pexservice:problem:{code}" if code else "about:blank",
@@ -98,24 +88,17 @@ def problem(  # noqa: PLR0913 - the members of a problem document.
     return Head(clock, status, fields, request).with_body(json.dumps(document) + "\n", lines, omit_body=omit_body)
 
 
-def bad_request(clock: Clock, error: BadRequest) -> bytes:
+def bad_request(clock: Clock, error: BadRequest) -> Answer:
     """Return the answer to what was no valid request. It is the connection's last."""
     return problem(clock, None, error.status, error.detail)
 
 
-def not_applied(clock: Clock, request: Request, error: NotApplied) -> bytes:
+def not_applied(clock: Clock, request: Request, error: NotApplied) -> Answer:
     """Return the 503 of a request that was turned away before it did anything."""
     retry_after = str(error.retry_after_s)
     return problem(clock, request, 503, error.detail, code=error.code, title=error.title, Retry_After=retry_after)
 
 
-def refused(clock: Clock, request: Request, refusal: Refusal, lines: str) -> bytes:
+def refused(clock: Clock, request: Request, refusal: Refusal, lines: str) -> Answer:
     """Return the answer to a command that the machine refused; the header `lines` tell where it stands."""
     return problem(clock, request, refusal.status, refusal.detail, code=refusal.code, title=refusal.title, lines=lines)
-
-
-def closing(answer: bytes) -> bytes:
-    """Return an answer, rendered for a connection that goes on, for one that closes after it."""
-    head, end, body = answer.partition(_END_OF_HEAD)
-    fields = head.replace(_KEEP_ALIVE_10.encode(), b"") + b"\r\n" + _CLOSE.encode()
-    return fields + end[2:] + body

@@ -1,37 +1,43 @@
 """One connection: requests in, answers out, in order.
 
-The idea: requests wait in one queue, and its head is carried out as soon as it may be. A step may at once, behind
-other steps: the engine answers in order. Anything else waits until the steps before it are answered, so that a client
-that sends `/next` and `/current` in one go sees its own step. While a client does not take its answers, or has more
-requests under way than it may have, nothing more is read from it.
+Requests wait in one queue, and its head is carried out as soon as it may be. A step may at once, behind other steps:
+the engine answers in order. Anything else waits until the steps before it are answered, so that a client that sends
+`/next` and `/current` in one go sees its own step. While a client does not take its answers, or has more requests under
+way than it may have, nothing more is read from it.
+
+`phases.py` tells the life of a connection. Here it is decided which event something is; then its phase goes on; then
+what belongs to the new phase is done.
 """
 
-import asyncio
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from math import inf
-from typing import Any, cast
+from typing import Any, Final
 
 from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
 from pexservice.core.metrics import Metrics
 from pexservice.errors import BadRequest, NotApplied
-from pexservice.http.action import Action, CommandAction, ReplyAction
-from pexservice.http.answer import CONTINUE, Clock, bad_request, closing, not_applied
+from pexservice.http.action import Action, CommandAction, ContinueAction, ReplyAction
+from pexservice.http.answer import Answer, Head, bad_request, not_applied
+from pexservice.http.clock import Clock
 from pexservice.http.memo import Memo
-from pexservice.http.reader import Event, Reader, WantsContinue
+from pexservice.http.phases import AT_REST, DISCARDING, ON, UNDER_WAY, UNREAD, Event, Phase
+from pexservice.http.reader import Event as Read
+from pexservice.http.reader import Reader, WantsContinue
 from pexservice.http.request import Request
 from pexservice.http.transport import Transport
-from pexservice.limits import (
-    LINGER_S,
-    READ_AHEAD_MAX,
-    REQUEST_TIMEOUT_S,
-    UNANSWERED_STEPS_MAX,
-    WRITE_BUFFER_BYTES_MAX,
-)
+from pexservice.limits import Limits
+
+# PERF: names of the module. A member of an enum, asked of its class, takes 45 ns, and each step would ask for six.
+_IDLE: Final = Phase.IDLE
+_WAITING: Final = Phase.WAITING
+_CLOSED: Final = Phase.CLOSED
+_ON_ASKED: Final = ON[Event.ASKED]
+_ON_ASKED_LAST: Final = ON[Event.ASKED_LAST]
+_ON_ANSWERED: Final = ON[Event.ANSWERED]
 
 
 @dataclass(slots=True)
@@ -42,323 +48,258 @@ class Shared:
     memo: Memo
     clock: Clock
     metrics: Metrics
+    limits: Limits
     budget: Budget
-    keep_alive_s: float
+    """From which unsent bytes are taken."""
     draining: bool = False
+    """The server is about to stop: the next answer that a client waits for is its last."""
 
 
-class Connection(asyncio.Protocol):
-    """A client's connection, as its transport drives it."""
+class Connection:
+    """A client's connection: the handler of its transport, and the caller of its steps."""
 
     __slots__ = (
-        "_active_s",
-        "_asked_last",
-        "_is_active",
-        "_is_clogged",
-        "_is_ending",
-        "_is_reading",
-        "_is_trailing",
         "_on_lost",
-        "_on_made",
-        "_partial_since_s",
-        "_progress_s",
         "_queue",
         "_reader",
         "_recall",
-        "_send",
-        "_served",
         "_shared",
+        "_since_s",
         "_transport",
         "_unanswered",
-        "_unsent_bytes",
-        "_untaken_bytes",
+        "phase",
     )
 
-    def __init__(
-        self,
-        shared: Shared,
-        on_made: Callable[["Connection"], None],
-        on_lost: Callable[["Connection"], None],
-    ) -> None:
-        # Shared by all connections.
+    def __init__(self, shared: Shared, on_lost: Callable[["Connection"], None], transport: Transport) -> None:
         self._shared = shared
-        self._on_made = on_made
         self._on_lost = on_lost
-        # This connection.
-        self._transport = cast("Transport", None)
+        self._transport = transport
         self._recall = shared.memo.get
-        self._reader: Reader | None = None
-        self._is_reading = True
-        self._is_active = True
-        self._is_clogged = False
-        self._is_ending = False
-        self._is_trailing = False
-        self._served = False
-        self._unsent_bytes = 0
-        self._untaken_bytes = 0
-        self._progress_s = 0.0
-        self._active_s = shared.clock.now_s
-        # The requests under way.
-        self._queue: deque[Action] = deque()
+        self._reader: Reader | None = None  # While there are bytes that are not yet read as whole requests.
+        self._queue: list[Action | ContinueAction] = []
         self._unanswered = 0
-        self._asked_last = False
-        self._partial_since_s = 0.0
+        self._since_s = inf
+        self.phase = Phase.NEW
 
-    # What the transport calls.
+    # What the transport calls, as `transport.Handler`.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        self._transport = cast("Transport", transport)
-        self._send = self._transport.write
-        self._on_made(self)
-
-    def data_received(self, data: bytes) -> None:
+    def on_data(self, data: bytes) -> None:
         """Carry out, or queue, what the bytes ask for."""
-        if self._asked_last:
-            self._is_trailing = True
+        phase = self.phase
+        if phase in DISCARDING:
+            self._meet(Event.OVERRAN)
             return
         action = self._recall(data) if self._reader is None else None
-        if action is not None and not self._queue and self._may_carry_out(action):
-            self._is_active = True  # PERF: the common case of the below, 0.5 us less than by way of reader and queue.
-            self._asked_last = action.closes
-            self._carry_out(action)
-        else:
+        if action is None:
             self._read(data)
-            self._pump()
-
-    def eof_received(self) -> bool:
-        """Give a client that sends no more the answers that it waits for, if any."""
-        self._asked_last = True
-        return not self._is_ending and bool(self._unanswered or self._queue)
-
-    def pause_writing(self) -> None:
-        """Stop reading from a client that falls behind in reading."""
-        self._is_clogged = True
-        self._account()
-        self._throttle()
-
-    def resume_writing(self) -> None:
-        """Go on with a client that has caught up."""
-        self._is_clogged = False
-        self._progress_s = self._shared.clock.now_s
-        self._account()
+        else:
+            self._since_s = inf
+            self.phase = _ON_ASKED_LAST[phase] if action.closes else _ON_ASKED[phase]
+            if not self._queue and self._may_carry_out(action):
+                self._carry_out(action)
+                return
+            self._queue.append(action)
         self._pump()
 
-    def connection_lost(self, _error: Exception | None) -> None:
+    def on_end(self) -> None:
+        """Give a client that sends no more the answers that it waits for, if any."""
+        self._meet(Event.ENDED)
+        self._go_on()
+
+    def on_clogged(self) -> None:
+        """Stop reading from a client that falls behind in reading."""
+        self._throttle()
+
+    def on_drained(self) -> None:
+        """Go on with a client that has caught up."""
+        self._go_on()
+        self._pump()
+
+    def on_lost(self) -> None:
         """End. Steps under way are taken or not; nobody is left to hear of it."""
-        self._is_ending = self._asked_last = True
-        self._shared.budget.take(-self._unsent_bytes)
-        self._unsent_bytes = 0
+        self._meet(Event.LOST)
         self._queue.clear()
         self._on_lost(self)
 
-    # What the engine calls.
+    # What the engine calls, as `group.Caller`.
 
-    def deliver(self, asked: CommandAction[Any, Any], answer: bytes) -> None:
-        """As `engine.Caller`."""
+    def deliver(self, _asked: CommandAction[Any, Any], answer: Answer) -> None:
+        """As `group.Caller`."""
         self._unanswered -= 1
-        if self._asked_last or self._is_clogged or self._shared.draining or len(answer) > WRITE_BUFFER_BYTES_MAX:
-            self._write(answer, closes=asked.closes)
-        else:  # PERF: the common case of the same, 0.2 us less.
-            if self._unanswered:
-                self._transport.hold(answer)
-            else:
-                self._send(answer)
-            self._shared.metrics.answers[asked.status] += 1
+        self._write(*answer)
         if self._queue:
             self._pump()
 
     def refuse(self, asked: CommandAction[Any, Any], error: NotApplied) -> None:
-        """As `engine.Caller`."""
-        self._shared.metrics.refused[error.code] += 1
+        """As `group.Caller`."""
         self._unanswered -= 1
-        self._write(not_applied(self._shared.clock, asked.request, error), closes=asked.closes)
+        self._shared.metrics.refused[error.code] += 1
+        self._write(*not_applied(self._shared.clock, asked.request, error))
         if self._queue:
             self._pump()
+
+    def abort(self) -> None:
+        """Close at once, with a reset. Also as `group.Caller`."""
+        self._transport.abort()
 
     # What the server calls.
 
     @property
     def is_idle(self) -> bool:
         """Whether the client waits for nothing and is in the middle of nothing."""
-        return (
-            not self._unanswered
-            and not self._queue
-            and not self._is_ending
-            and self._reader is None
-            and not self._transport.get_write_buffer_size()
-        )
-
-    def take_no_more(self) -> None:
-        """End with the answers to what was asked so far, or with the request of which a part has come."""
-        if self._unanswered or self._queue:
-            self._asked_last = True
-        elif self._reader is None and not self._is_ending:
-            self.close()
-
-    def close(self) -> None:
-        """Close, once what is written is sent."""
-        self._is_ending = True
-        self._asked_last = True
-        self._transport.close()
-
-    def abort(self) -> None:
-        """Close at once, with a reset. Also as `engine.Caller`."""
-        self._is_ending = True
-        self._asked_last = True
-        self._transport.abort()
+        return self.phase in AT_REST and not self._transport.unsent_bytes
 
     @property
     def active_s(self) -> float:
         """When there last was traffic, to the sweep after it; infinite until there is one."""
-        return inf if self._is_active else self._active_s
+        return self._since_s
+
+    def stop(self) -> None:
+        """End with the answers to what was asked so far, or with the request of which a part has come."""
+        self._meet(Event.STOPPED)
+        self._go_on()
 
     def sweep(self) -> None:
         """Close the connection if it is past a deadline."""
         now_s = self._shared.clock.now_s
-        if self._is_active or self._unanswered or self._queue:
-            self._is_active = False
-            self._active_s = now_s
-        if self._unanswered or self._queue:
-            self._partial_since_s = now_s  # What it sends next may have to wait for these.
-        self._account()
-        if self._unsent_bytes:
-            self._sweep_unsent(now_s)
-        elif self._is_ending:
-            if now_s - self._active_s >= LINGER_S:
-                self.close()
-        elif self._reader is not None:
-            if now_s - self._partial_since_s >= REQUEST_TIMEOUT_S:
-                error = BadRequest(408, f"The request did not arrive in full within {REQUEST_TIMEOUT_S} s.")
-                self._write(bad_request(self._shared.clock, error), closes=True)
-        elif now_s - self._active_s >= (self._shared.keep_alive_s if self._served else REQUEST_TIMEOUT_S):
-            self.close()
-        else:
-            self._untaken_bytes = 0
-
-    def _sweep_unsent(self, now_s: float) -> None:
-        """Close the connection if its client takes nothing, neither from here nor from what the kernel holds for it."""
-        before, self._untaken_bytes = self._untaken_bytes, self._transport.untaken_bytes()
-        if not before or self._untaken_bytes < before:
-            self._progress_s = now_s
-        elif now_s - self._progress_s >= REQUEST_TIMEOUT_S:
-            self.abort()
+        if self._since_s == inf or self.phase in UNDER_WAY:
+            self._since_s = now_s
+        if self._transport.unsent_bytes:
+            if self._transport.is_stalled(now_s):
+                self.abort()
+        elif now_s - self._since_s >= self._patience_s():
+            self._meet(Event.TIMED_OUT)
+            if self.phase is Phase.CUT:
+                error = BadRequest(
+                    408, f"The request did not arrive in full within {self._shared.limits.request_timeout_s:g} s."
+                )
+                self._write(*bad_request(self._shared.clock, error))
+            else:
+                self._go_on()
 
     # How it is done.
+
+    def _meet(self, event: Event) -> None:
+        self.phase = ON[event][self.phase]
+
+    def _patience_s(self) -> float:
+        limits = self._shared.limits
+        if self.phase is _IDLE:
+            return limits.keep_alive_s
+        if self.phase is Phase.LINGERING:
+            return limits.linger_s
+        return inf if self.phase in UNDER_WAY else limits.request_timeout_s
+
+    def _go_on(self) -> None:
+        """Do what belongs to the phase."""
+        if self.phase is _IDLE and self._reader is not None and self._reader.has_begun:
+            self._meet(Event.PART)
+            self._since_s = self._shared.clock.now_s
+        elif self.phase is Phase.LINGERING and not self._transport.unsent_bytes:
+            self._transport.shut_down()
+        elif self.phase is Phase.CLOSING and not self._transport.unsent_bytes:
+            self._transport.close()
+            return
+        self._throttle()
+
+    def _throttle(self) -> None:
+        """Read from the client only while it has nothing waiting that may not be carried out yet."""
+        may_read = self.phase not in UNREAD and not self._queue and not self._transport.is_clogged
+        if may_read != self._transport.is_reading:
+            self._transport.read(wanted=may_read)
 
     def _read(self, data: bytes) -> None:
         """Queue what the bytes ask for, as far as may be read ahead."""
         shared = self._shared
-        reader = self._reader
-        if reader is None:
-            reader = self._reader = Reader(shared.memo.parse)
-        was_at_boundary, was_in_body = reader.at_boundary, reader.in_body
+        reader = Reader(shared.memo.parse) if self._reader is None else self._reader
+        before = reader.has_begun, reader.in_body
         reader.feed(data)
-        events: list[Event] = list(islice(iter(reader.next, None), READ_AHEAD_MAX))
-        if events or was_at_boundary or was_in_body != reader.in_body:
-            self._partial_since_s = shared.clock.now_s
-        self._queue.extend(map(self._action, events))
-        if events:
-            self._is_active = True
-            self._asked_last |= self._queue[-1].closes
-        if reader.at_boundary:
-            self._reader = None
+        read: list[Read] = list(islice(iter(reader.next, None), shared.limits.read_ahead_max))
+        self._reader = None if reader.at_boundary else reader
+        if read:
+            self._queue.extend(self._action(each) for each in read)
+            self._since_s = inf
+        elif before != (reader.has_begun, reader.in_body):  # A head has its time, and a body has its own.
+            self._since_s = shared.clock.now_s
+        self._meet(self._event_of(read[-1] if read else None))
 
-    def _action(self, event: Event) -> Action:
-        if isinstance(event, Request):
-            return self._shared.memo.action(event)
-        if isinstance(event, WantsContinue):
-            return ReplyAction(None, lambda: CONTINUE, closes=False)
-        return ReplyAction(None, partial(bad_request, self._shared.clock, event), closes=True)
+    def _event_of(self, read: Read | None) -> Event:
+        if read is None:
+            return Event.EMPTY if self._reader is None or not self._reader.has_begun else Event.PART
+        if not self._queue[-1].closes:
+            return Event.ASKED
+        return Event.ASKED_LAST if self._reader is None else Event.OVERRAN
 
-    def _may_carry_out(self, action: Action) -> bool:
-        if self._is_clogged or self._is_ending:
-            return False
-        if type(action) is CommandAction:
-            return self._unanswered < UNANSWERED_STEPS_MAX
-        return not self._unanswered
-
-    def _carry_out(self, action: Action) -> None:
-        shared = self._shared
-        self._served = True
-        try:
-            if isinstance(action, CommandAction):
-                shared.engine.submit(action, self)
-                self._unanswered += 1
-            else:
-                self._write(action.reply(), closes=action.closes)
-        except NotApplied as error:
-            self._turn_away(action, error)
-
-    def _turn_away(self, action: Action, error: NotApplied) -> None:
-        shared = self._shared
-        shared.metrics.refused[error.code] += 1
-        assert action.request is not None
-        answer = not_applied(shared.clock, action.request, error)
-        if self._unanswered:
-            self._queue.appendleft(ReplyAction(action.request, lambda: answer, action.closes))
-        else:
-            self._write(answer, closes=action.closes)
+    def _action(self, read: Read) -> Action | ContinueAction:
+        if isinstance(read, Request):
+            return self._shared.memo.action(read)
+        if isinstance(read, WantsContinue):
+            return ContinueAction()
+        return ReplyAction(None, partial(bad_request, self._shared.clock, read), closes=True)
 
     def _pump(self) -> None:
         """Carry out what may be, from the head of the queue."""
         queue = self._queue
         while queue and self._may_carry_out(queue[0]):
-            action = queue.popleft()
+            action = queue.pop(0)
             if not queue and self._reader is not None:
                 self._read(b"")  # Ahead, so that an answer knows whether it is the last.
             self._carry_out(action)
-        self._throttle()
+        if queue or not self._transport.is_reading:
+            self._throttle()
 
-    def _throttle(self) -> None:
-        """Read from the client only while it has nothing waiting that may not be carried out yet."""
-        may_read = not self._is_clogged and not self._queue
-        if may_read != self._is_reading and not self._transport.is_closing():
-            self._is_reading = may_read
-            if may_read:
-                self._transport.resume_reading()
+    def _may_carry_out(self, action: Action | ContinueAction) -> bool:
+        if self._transport.is_clogged:
+            return False
+        if not self._unanswered:
+            return True
+        return isinstance(action, CommandAction) and self._unanswered < self._shared.limits.unanswered_steps_max
+
+    def _carry_out(self, action: Action | ContinueAction) -> None:
+        if isinstance(action, ContinueAction):
+            self._tell_to_continue(action)
+            return
+        try:
+            if isinstance(action, CommandAction):
+                self._shared.engine.submit(action, self)
+                self._unanswered += 1
             else:
-                self._transport.pause_reading()
+                self._write(*action.reply())
+        except NotApplied as error:
+            self._turn_away(action, error)
 
-    def _write(self, answer: bytes, *, closes: bool) -> None:
-        if self._is_ending:
+    def _turn_away(self, action: Action, error: NotApplied) -> None:
+        self._shared.metrics.refused[error.code] += 1
+        assert action.request is not None, "what is turned away was asked for"
+        answer = not_applied(self._shared.clock, action.request, error)
+        if self._unanswered:
+            self._queue.insert(0, ReplyAction(action.request, lambda: answer, action.closes))
+        else:
+            self._write(*answer)
+
+    def _tell_to_continue(self, action: ContinueAction) -> None:
+        if self.phase is _WAITING:  # Else the body would not be taken.
+            self._shared.metrics.answers[action.status] += 1
+            self._transport.send(action.data)
+        if self.phase is not _CLOSED:
+            self._meet(Event.ANSWERED)
+        self._go_on()
+
+    def _write(self, head: Head, data: bytes) -> None:
+        """Write the answer to the oldest request that is under way."""
+        if self.phase is _CLOSED:
             return
         shared = self._shared
-        if not closes and (shared.draining or self._asked_last) and self._is_last(answer):
-            answer, closes = closing(answer), True
-        self._is_active = True
+        shared.metrics.answers[head.status] += 1
         if self._unanswered or self._queue:
-            self._transport.hold(answer)
-        else:
-            self._transport.write(answer)
-        shared.metrics.answers[int(answer[9:12])] += 1
-        if self._is_clogged or len(answer) > WRITE_BUFFER_BYTES_MAX:
-            self._account()
-        if closes:
-            self._finish()
-
-    def _is_last(self, answer: bytes) -> bool:
-        return not self._unanswered and not self._queue and answer is not CONTINUE
-
-    def _finish(self) -> None:
-        """Close after the last answer.
-
-        If the client may still be sending, a close with bytes unread would reset the connection and might destroy the
-        answer on its way; so the sending side is closed and what comes is discarded for a while (RFC 9112, 9.6).
-        """
-        reader = self._reader
-        lingers = self._is_trailing or self._shared.draining or (reader is not None and not reader.at_boundary)
-        self._is_ending = True
-        self._asked_last = True
-        self._queue.clear()
-        if lingers:
-            self._transport.write_eof()
-            self._throttle()
-        else:
-            self._transport.close()
-
-    def _account(self) -> None:
-        """Tell how many bytes of answers wait for the client."""
-        unsent_bytes = self._transport.get_write_buffer_size()
-        self._shared.budget.take(unsent_bytes - self._unsent_bytes)
-        self._unsent_bytes = unsent_bytes
+            self._transport.hold(data)
+            return
+        if shared.draining:
+            self._meet(Event.STOPPED)
+        if self.phase is not _WAITING:
+            data = head.as_last(data)
+            self._since_s = inf
+        self.phase = _ON_ANSWERED[self.phase]
+        self._transport.send(data)
+        if self.phase is not _IDLE or self._reader is not None:
+            self._go_on()

@@ -11,15 +11,16 @@ from collections.abc import Callable
 
 from pexservice.http.action import Action
 from pexservice.http.request import Request, parse_head
-from pexservice.limits import MEMO_REQUEST_BYTES_MAX, MEMO_REQUESTS_MAX
+from pexservice.limits import DEFAULT, Limits
 
 
 class Memo:
     """A bounded map from the bytes of requests to the actions that they amount to."""
 
-    def __init__(self, route: Callable[[Request], Action]) -> None:
+    def __init__(self, route: Callable[[Request], Action], limits: Limits = DEFAULT) -> None:
         """`route` tells what a request amounts to."""
         self._route = route
+        self._limits = limits
         self._actions: dict[bytes, Action] = {}
         self.get = self._actions.get
         """Return the action that bytes amount to, or None if they were not seen before."""
@@ -34,8 +35,8 @@ class Memo:
         action = self.get(request.head)
         if action is None:
             action = self._route(request)
-            if not request.has_body and len(request.head) <= MEMO_REQUEST_BYTES_MAX:
-                if len(self._actions) >= MEMO_REQUESTS_MAX:
+            if not request.has_body and len(request.head) <= self._limits.memo_request_bytes_max:
+                if len(self._actions) >= self._limits.memo_requests_max:
                     self._actions.clear()  # The requests that matter are back at once.
                 self._actions[request.head] = action
         return action

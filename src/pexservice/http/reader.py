@@ -50,6 +50,11 @@ class Reader:
         return not self._buffer and self._request is None and not self._failed
 
     @property
+    def has_begun(self) -> bool:
+        """Whether a part of a request is here. An empty line before one is none (RFC 9112, 2.2), nor is half of it."""
+        return self._request is not None or (bool(self._buffer) and self._buffer != b"\r")
+
+    @property
     def in_body(self) -> bool:
         """Whether a head was read and its body is awaited."""
         return self._request is not None

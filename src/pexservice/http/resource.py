@@ -15,7 +15,8 @@ from pexservice.core.machine import C, S
 from pexservice.http import negotiation
 from pexservice.http.access import Access
 from pexservice.http.action import Action, CommandAction, ReplyAction
-from pexservice.http.answer import Clock, Head, problem
+from pexservice.http.answer import Answer, Head, problem
+from pexservice.http.clock import Clock
 from pexservice.http.endpoint import COMMAND, READ, Endpoint
 from pexservice.http.forms import Forms
 from pexservice.http.openapi import command_operations, state_operations
@@ -74,19 +75,18 @@ class Resource(Generic[S, C]):
         if negotiation.is_cross_site(request):
             return self._problem(request, 403, "A page of another site does not step.")
         if negotiation.wants_minimal(request):
-            status, body = 204, None
+            body = None
             fields = _MINIMAL | {"Cache-Control": "no-store"}
         else:
             form = negotiation.preferred(request, list(self.forms.bodies))
-            status, body = 200, self.forms.bodies[form]
+            body = self.forms.bodies[form]
             fields = {"Content-Type": form, "Cache-Control": "no-store", "Vary": _VARY}
         return CommandAction(
             request,
             command(request),
-            Head(self.site.clock, status, fields, request),
+            Head(self.site.clock, 200 if body else 204, fields, request),
             self.forms.fields,
             body,
-            status,
             closes=not request.keep_alive,
             carries_value=body is not None,
         )
@@ -100,7 +100,7 @@ class Resource(Generic[S, C]):
         minimal = Head(self.site.clock, 204, _MINIMAL | fields, request)
         unchanged = Head(self.site.clock, 304, fields, request)
 
-        def render(place: Place[S]) -> bytes:
+        def render(place: Place[S]) -> Answer:
             etag = f'"{place.sequence}-{self.forms.tag(place.state)}-{variant}"'
             lines = f"{self.forms.fields(place.sequence, place.state)}ETag: {etag}\r\n"
             if negotiation.has_current(request, etag):
@@ -111,15 +111,15 @@ class Resource(Generic[S, C]):
             body = self.forms.bodies[form](place.sequence, place.state)
             return full.with_body(body, lines, omit_body=request.method == "HEAD")
 
-        kept: tuple[Place[S], str, bytes] | None = None
+        kept: tuple[Place[S], str, Answer] | None = None
 
-        def reply() -> bytes:
+        def reply() -> Answer:
             nonlocal kept
             place, date = self.site.engine.place, self.site.clock.date
             if kept is not None and kept[0] is place and kept[1] is date:
                 return kept[2]  # PERF: the same place in the same second: 2 us less.
             answer = render(place)
-            kept = (place, date, answer) if len(answer) <= self.site.limits.memo_answer_bytes_max else None
+            kept = (place, date, answer) if len(answer[1]) <= self.site.limits.memo_answer_bytes_max else None
             return answer
 
         return ReplyAction(request, reply, not request.keep_alive)

@@ -9,7 +9,8 @@ from functools import partial
 
 from pexservice.errors import BadRequest
 from pexservice.http.action import Action, ReplyAction
-from pexservice.http.answer import Clock, Head, problem
+from pexservice.http.answer import Head, problem
+from pexservice.http.clock import Clock
 from pexservice.http.endpoint import Endpoint
 from pexservice.http.request import Request
 

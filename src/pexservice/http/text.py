@@ -6,7 +6,8 @@ from typing import Final
 
 from pexservice.errors import NotApplied
 from pexservice.http.action import Action, ReplyAction
-from pexservice.http.answer import Clock, Head, not_applied
+from pexservice.http.answer import Answer, Head, not_applied
+from pexservice.http.clock import Clock
 from pexservice.http.endpoint import READ, Endpoint
 from pexservice.http.openapi import text_operations
 from pexservice.http.request import Request
@@ -50,7 +51,7 @@ def probes(
         ready = ok.action(clock, request)
         assert isinstance(ready, ReplyAction)
 
-        def reply() -> bytes:
+        def reply() -> Answer:
             reason = unready()
             return ready.reply() if reason is None else not_applied(clock, request, reason)
 

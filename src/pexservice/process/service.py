@@ -25,7 +25,7 @@ from pexservice.core.metrics import Metrics
 from pexservice.core.store import Store
 from pexservice.disk.daemons import first, in_daemon
 from pexservice.errors import AnswersUnsent, Draining, NotApplied, QueueFull, Recovering, Unanswered, defect
-from pexservice.http.answer import Clock
+from pexservice.http.clock import Clock
 from pexservice.http.connection import Shared
 from pexservice.http.endpoint import Endpoint
 from pexservice.http.memo import Memo
@@ -146,13 +146,11 @@ class Service(Generic[S, C]):
     def _accept(self) -> None:
         """Let clients in."""
         main, admin = self._held.listeners.main, self._held.listeners.admin
-        for listener in main:
-            self._server.start(listener)
+        self._server.start(*main)
         more = {}
         if admin:
             server = self._server_of(self._probes, self._settings.limits.admin_connections_max)
-            for listener in admin:
-                server.start(listener)  # The event loop keeps it.
+            server.start(*admin)  # The event loop keeps it.
             more["admin"] = whereabouts(admin)
         where, needs_token = whereabouts(main), self._held.access.needs_token
         log.info(
@@ -211,8 +209,9 @@ class Service(Generic[S, C]):
 
     def _server_of(self, table: Callable[[Clock], list[Endpoint]], connections_max: int) -> Server:
         clock = Clock()
-        memo = Memo(Router(clock, table(clock)).action)
-        shared = Shared(self._engine, memo, clock, self._metrics, self._budget, self._settings.limits.keep_alive_s)
+        limits = self._settings.limits
+        memo = Memo(Router(clock, table(clock)).action, limits)
+        shared = Shared(self._engine, memo, clock, self._metrics, limits, self._budget)
         return Server(shared, connections_max=connections_max)
 
     def _unready(self) -> NotApplied | None:

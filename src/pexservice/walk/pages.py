@@ -13,7 +13,7 @@ from typing import Final
 from pexservice import __version__
 from pexservice.http import negotiation
 from pexservice.http.action import Action, ReplyAction
-from pexservice.http.answer import Head
+from pexservice.http.answer import Answer, Head
 from pexservice.http.endpoint import READ, Endpoint
 from pexservice.http.openapi import document, text_operations
 from pexservice.http.request import Request
@@ -76,7 +76,7 @@ class Pages:
         fields = {"Content-Type": "text/html; charset=utf-8" if is_html else PLAIN} | _HOME_FIELDS
         head = Head(resource.site.clock, 200, fields, request)
 
-        def reply() -> bytes:
+        def reply() -> Answer:
             place = resource.site.engine.place
             body = template.replace("{position}", str(place.state)).replace("{sequence}", str(place.sequence))
             lines = resource.forms.fields(place.sequence, place.state)

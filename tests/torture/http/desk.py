@@ -5,20 +5,21 @@ before. Here the engine takes every step and answers it at once, always from the
 must give the same bytes, whichever way the service came to understand them.
 """
 
-import asyncio
 from typing import Final, cast
 
+from pexservice.core.budget import Budget
 from pexservice.core.engine import Caller, Engine
 from pexservice.core.metrics import Metrics
 from pexservice.core.store import Place
 from pexservice.http.access import Access
 from pexservice.http.action import StepAction
-from pexservice.http.answer import Clock
+from pexservice.http.clock import Clock
 from pexservice.http.connection import Connection, Shared
 from pexservice.http.memo import Memo
-from pexservice.limits import READ_BYTES_MAX
+from pexservice.limits import DEFAULT
 from pexservice.walk.endpoints import Routes
 from pexservice.walk.steps import Step
+from support.fake_transport import FakeTransport
 
 PLACE: Final = Place(7, 3)
 CLOCK: Final = Clock()
@@ -48,38 +49,6 @@ class _Engine:
             caller.deliver(asked, asked.render(PLACE.sequence, PLACE.position, lambda _position: "2"))
 
 
-class _Transport(asyncio.Transport):
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent = b""
-        self.is_ended = False
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        assert not self.is_ended, "it wrote behind its last answer"
-        self.sent += data
-
-    def hold(self, data: bytes) -> None:
-        self.write(data)
-
-    def write_eof(self) -> None:
-        self.is_ended = True
-
-    def close(self) -> None:
-        self.is_ended = True
-
-    def is_closing(self) -> bool:
-        return False
-
-    def pause_reading(self) -> None:
-        """Do nothing: what comes while reading is paused was read before it."""
-
-    def resume_reading(self) -> None:
-        """Do nothing."""
-
-
 class Desk:
     """Serves connections that share, as those of one server do, what was seen before."""
 
@@ -87,17 +56,17 @@ class Desk:
         self._engine = _Engine()
         routes = Routes(_Walk(), CLOCK, Access(()), unready=lambda: None, metrics=lambda: "")
         engine = cast("Engine[StepAction]", self._engine)
-        self._shared = Shared(engine, Memo(routes.action), CLOCK, Metrics(), keep_alive_s=75)
+        self._shared = Shared(engine, Memo(routes.action), CLOCK, Metrics(), DEFAULT, Budget(DEFAULT.unsent_bytes_max))
 
     def exchange(self, *pieces: bytes) -> tuple[bytes, bytes, bool]:
         """Receive bytes on a new connection; return the steps taken, the bytes sent, and whether it was ended."""
-        transport = _Transport()
-        connection = Connection(self._shared, lambda _: None, lambda _: None)
-        connection.connection_made(transport)
+        transport = FakeTransport()
+        transport.handler = Connection(self._shared, lambda _: None, transport)
         self._engine.steps.clear()
         for piece in pieces:
-            for begin in range(0, len(piece), READ_BYTES_MAX):
-                part = piece[begin : begin + READ_BYTES_MAX]
-                connection.data_received(part)
+            for begin in range(0, len(piece), DEFAULT.read_bytes_max):
+                # What comes while reading is paused was read before it.
+                if not transport.is_closed:
+                    transport.handler.on_data(piece[begin : begin + DEFAULT.read_bytes_max])
                 self._engine.answer()
-        return bytes(self._engine.steps), transport.sent, transport.is_ended
+        return bytes(self._engine.steps), transport.sent, transport.is_shut_down or transport.is_closed

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pexservice.core.store import Place
 from pexservice.http.access import Access
 from pexservice.http.action import StepAction
-from pexservice.http.answer import Clock
+from pexservice.http.clock import Clock
 from pexservice.http.memo import Memo
 from pexservice.http.request import parse_head
 from pexservice.limits import MEMO_REQUESTS_MAX

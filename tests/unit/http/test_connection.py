@@ -1,20 +1,21 @@
 """One connection by itself: no sockets, and a clock that the test moves."""
 
-import asyncio
 from typing import Any, cast
 
+from pexservice.core.budget import Budget
 from pexservice.core.engine import Caller, Engine
 from pexservice.core.metrics import Metrics
 from pexservice.core.store import Place
 from pexservice.http.access import Access
 from pexservice.http.action import StepAction
-from pexservice.http.answer import Clock
+from pexservice.http.clock import Clock
 from pexservice.http.connection import Connection, Shared
 from pexservice.http.memo import Memo
-from pexservice.limits import REQUEST_TIMEOUT_S
+from pexservice.limits import DEFAULT
 from pexservice.walk.endpoints import Routes
 from pexservice.walk.steps import Step
 from support.client import message
+from support.fake_transport import FakeTransport
 from support.messages import NEXT
 
 
@@ -37,47 +38,18 @@ class Held:
         caller.deliver(asked, asked.render(1, 1, lambda _position: "1"))
 
 
-class Transport(asyncio.Transport):
-    """Keeps what is sent."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent = b""
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.sent += data
-
-    def hold(self, data: bytes) -> None:
-        self.write(data)
-
-    def statuses(self) -> list[int]:
-        return [int(answer[:3]) for answer in self.sent.split(b"HTTP/1.1 ")[1:]]
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def is_closing(self) -> bool:
-        return False
-
-    def write_eof(self) -> None: ...
-    def close(self) -> None: ...
-    def pause_reading(self) -> None: ...
-    def resume_reading(self) -> None: ...
-
-
 class Wire:
     """A connection, and what is around it."""
 
     def __init__(self) -> None:
-        self.held, self.transport, self.clock = Held(), Transport(), Clock()
+        self.held, self.transport, self.clock = Held(), FakeTransport(), Clock()
         routes = Routes(self.held, self.clock, Access(()), unready=lambda: None, metrics=lambda: "")
         engine = cast("Engine[Any]", self.held)
-        shared = Shared(engine, Memo(routes.action), self.clock, Metrics(), keep_alive_s=75)
-        self.connection = Connection(shared, lambda _: None, lambda _: None)
-        self.connection.connection_made(self.transport)
+        self.shared = Shared(engine, Memo(routes.action), self.clock, Metrics(), DEFAULT, Budget(0))
+        self.connection = self.transport.handler = Connection(self.shared, lambda _: None, self.transport)
 
     def receive(self, data: bytes) -> None:
-        self.connection.data_received(data)
+        self.connection.on_data(data)
 
     def pass_s(self, seconds: float) -> None:
         self.clock.now_s += seconds
@@ -88,11 +60,11 @@ def test_a_client_is_not_late_while_the_service_keeps_it_waiting() -> None:
     """The time for a body runs from when its client was told to continue, behind the answers before it."""
     wire = Wire()
     wire.receive(NEXT + message("POST", "/next", "Expect: 100-continue", "Content-Length: 3"))
-    wire.pass_s(REQUEST_TIMEOUT_S + 3)
+    wire.pass_s(DEFAULT.request_timeout_s + 3)
     assert wire.transport.statuses() == []
     wire.held.answer()
     assert wire.transport.statuses() == [200, 100]
-    wire.pass_s(REQUEST_TIMEOUT_S - 1)
+    wire.pass_s(DEFAULT.request_timeout_s - 1)
     assert wire.transport.statuses() == [200, 100]
     wire.pass_s(2)
     assert wire.transport.statuses() == [200, 100, 408]
@@ -114,7 +86,7 @@ def test_no_more_is_taken_after_a_drain() -> None:
     """What was asked is answered, the last answer says close, and what comes then is not carried out."""
     wire = Wire()
     wire.receive(NEXT * 2)
-    wire.connection.take_no_more()
+    wire.connection.stop()
     wire.receive(NEXT)
     while wire.held.asked:
         wire.held.answer()
@@ -127,10 +99,10 @@ def test_the_last_answer_to_a_half_closed_client_says_close() -> None:
     """Once a client is known to send no more, it gets what it waits for, and hears that this was all."""
     wire = Wire()
     wire.receive(NEXT * 2)
-    assert wire.connection.eof_received()
+    wire.connection.on_end()
     while wire.held.asked:
         wire.held.answer()
     first, last = wire.transport.sent.split(b"HTTP/1.1 ")[1:]
     assert b"Connection: close" not in first
     assert b"Connection: close" in last
-    assert not wire.connection.eof_received()
+    assert wire.transport.is_closed
