@@ -2,14 +2,17 @@
 
 import sys
 
-from pexservice.process.beginning import begin
+from pexservice.process import signals
 
 
 def main() -> None:
     """Run the command line. Never returns."""
-    begin()
-    from pexservice.errors import scarcity  # noqa: PLC0415 - nothing before signals are heard.
+    signals.end_at_once()  # Before any other import: those take time, in which a signal would not be heard.
 
+    from pexservice.errors import scarcity  # noqa: PLC0415
+    from pexservice.process.beginning import begin  # noqa: PLC0415
+
+    begin()
     try:
         from pexservice.cli import main as run  # noqa: PLC0415
 

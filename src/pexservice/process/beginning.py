@@ -1,7 +1,6 @@
-"""What comes before everything else, for every command: signals, standard descriptors, and names that are no text.
+"""What comes before everything else, for every command: standard descriptors, and names that are no text.
 
-The idea: the first instruction of the program makes the world as the rest takes it to be, so that nothing else has to
-think of it. Nothing is imported here that takes long: what comes before is time in which a signal is not heard.
+The idea: the world is made as the rest takes it to be, so that nothing else has to think of it.
 """
 
 import codecs
@@ -11,8 +10,6 @@ import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
-
-from pexservice.process import signals
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -27,8 +24,7 @@ _STANDARD: Final = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
 def begin() -> None:
-    """Hear signals, open the standard descriptors that are closed, and let no text be an error that cannot be shown."""
-    signals.end_at_once()
+    """Open the standard descriptors that are closed, and let no text be an error since it cannot be shown."""
     codecs.register_error(ESCAPES, _escape)
     for fd, (name, mode) in enumerate(_STANDARD):
         try:
