@@ -1,5 +1,6 @@
 """Where every command begins, as `pexservice` and as `python -m pexservice`."""
 
+import os
 import sys
 
 from pexservice.process import signals
@@ -22,7 +23,7 @@ def main() -> None:
         if scarce is None:
             raise
         sys.stderr.write(f"pexservice: {scarce}\n")
-        sys.exit(scarce.exit_status)
+        os._exit(scarce.exit_status)  # To end in order would take more of it.
 
 
 if __name__ == "__main__":

@@ -34,9 +34,10 @@ def begin() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(fd, mode, closefd=False))
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors=ESCAPES)
+        sys.stdout.reconfigure(encoding=_more_than_ascii(sys.stdout.encoding), errors=ESCAPES)
     standard_error = io.BufferedWriter(_StandardError(), 1)
-    sys.stderr = io.TextIOWrapper(standard_error, sys.stderr.encoding, ESCAPES, write_through=True)
+    encoding = _more_than_ascii(sys.stderr.encoding)
+    sys.stderr = io.TextIOWrapper(standard_error, encoding, ESCAPES, write_through=True)
 
 
 def shown(text: str) -> str:
@@ -79,6 +80,11 @@ class _StandardError(io.RawIOBase):
         with suppress(OSError):
             write(2, view, PATIENCE_S)
         return len(view)
+
+
+def _more_than_ascii(encoding: str) -> str:
+    """Return an encoding that click does not take for a mistake: it would show question marks."""
+    return "utf-8" if codecs.lookup(encoding).name == "ascii" else encoding
 
 
 def _escape(error: UnicodeError) -> tuple[str, int]:
