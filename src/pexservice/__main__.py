@@ -1,15 +1,19 @@
 """Where every command begins, as `pexservice` and as `python -m pexservice`."""
 
+import os
 import sys
 
-from pexservice.process.beginning import begin
+from pexservice.process import signals
 
 
 def main() -> None:
     """Run the command line. Never returns."""
-    begin()
-    from pexservice.errors import scarcity  # noqa: PLC0415 - nothing before signals are heard.
+    signals.end_at_once()  # Before any other import: those take time, in which a signal would not be heard.
 
+    from pexservice.errors import scarcity  # noqa: PLC0415
+    from pexservice.process.beginning import begin  # noqa: PLC0415
+
+    begin()
     try:
         from pexservice.cli import main as run  # noqa: PLC0415
 
@@ -19,7 +23,7 @@ def main() -> None:
         if scarce is None:
             raise
         sys.stderr.write(f"pexservice: {scarce}\n")
-        sys.exit(scarce.exit_status)
+        os._exit(scarce.exit_status)  # To end in order would take more of it.
 
 
 if __name__ == "__main__":

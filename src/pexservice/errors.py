@@ -154,6 +154,7 @@ class BadRequest(PexError):
 
 
 _NO_DESCRIPTOR: Final = {errno.EMFILE, errno.ENFILE}
+_NO_MEMORY: Final = ("failed to map segment", "cannot allocate memory", "without exception set")
 _LIMITS: Final = {
     "descriptors": "no file descriptor is left. Raise the limit on them (ulimit -n; LimitNOFILE= of systemd).",
     "threads": (
@@ -177,11 +178,11 @@ def scarcity(error: BaseException) -> Scarce | None:
 
 def _lacking(error: BaseException) -> str | None:
     code = error.errno if isinstance(error, OSError) else None
-    # The loader of libraries tells its reason in words only.
-    words = str(error) if isinstance(error, (ImportError, RuntimeError)) else ""
+    # The loader of libraries tells its reason in words only; and short of memory, Python may lose its MemoryError.
+    words = str(error) if isinstance(error, (ImportError, RuntimeError, SystemError)) else ""
     if code in _NO_DESCRIPTOR or any(os.strerror(each) in words for each in _NO_DESCRIPTOR):
         return "descriptors"
-    if isinstance(error, MemoryError) or code == errno.ENOMEM or "failed to map segment" in words:
+    if isinstance(error, MemoryError) or code == errno.ENOMEM or any(each in words for each in _NO_MEMORY):
         return "memory"
     if "can't start new thread" in words:
         return "threads"

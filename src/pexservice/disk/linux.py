@@ -19,12 +19,12 @@ from pexservice.errors import CannotCreate, DirectoryOwned, Fatal, NotPermitted,
 _FILE_MODE = 0o640
 _DIRECTORY_MODE = 0o750
 _LOCK_NAME = "lock"
-_NOT_OURS_TO_SYNC = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EINVAL}
+_NO_DIRECTORY_SYNC = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
+"""What a file system says that has no sync of directories: fsync(2)."""
+_NOT_OURS_TO_SYNC = {errno.EACCES, errno.EPERM, errno.EROFS} | _NO_DIRECTORY_SYNC
 """What a directory says that this user did not make: it may not be read, or its file system keeps nothing."""
 _NOT_REGULAR = errno.EBADFD
 """For a lock that is a pipe or a device; no system call says so."""
-_NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}
-"""What a file system says that has no sync of directories: fsync(2)."""
 _HINTS: Final[dict[int | None, str]] = {
     errno.EROFS: "Let its file system be writable, or choose another directory with --data-dir.",
     errno.ENOSPC: "Free some space, or choose another directory with --data-dir.",

@@ -1,7 +1,6 @@
-"""What comes before everything else, for every command: signals, standard descriptors, and names that are no text.
+"""What comes before everything else, for every command: standard descriptors, and names that are no text.
 
-The idea: the first instruction of the program makes the world as the rest takes it to be, so that nothing else has to
-think of it. Nothing is imported here that takes long: what comes before is time in which a signal is not heard.
+The idea: the world is made as the rest takes it to be, so that nothing else has to think of it.
 """
 
 import codecs
@@ -11,8 +10,6 @@ import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
-
-from pexservice.process import signals
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -27,8 +24,7 @@ _STANDARD: Final = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
 def begin() -> None:
-    """Hear signals, open the standard descriptors that are closed, and let no text be an error that cannot be shown."""
-    signals.end_at_once()
+    """Open the standard descriptors that are closed, and let no text be an error since it cannot be shown."""
     codecs.register_error(ESCAPES, _escape)
     for fd, (name, mode) in enumerate(_STANDARD):
         try:
@@ -38,9 +34,10 @@ def begin() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(fd, mode, closefd=False))
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors=ESCAPES)
+        sys.stdout.reconfigure(encoding=_more_than_ascii(sys.stdout.encoding), errors=ESCAPES)
     standard_error = io.BufferedWriter(_StandardError(), 1)
-    sys.stderr = io.TextIOWrapper(standard_error, sys.stderr.encoding, ESCAPES, write_through=True)
+    encoding = _more_than_ascii(sys.stderr.encoding)
+    sys.stderr = io.TextIOWrapper(standard_error, encoding, ESCAPES, write_through=True)
 
 
 def shown(text: str) -> str:
@@ -83,6 +80,11 @@ class _StandardError(io.RawIOBase):
         with suppress(OSError):
             write(2, view, PATIENCE_S)
         return len(view)
+
+
+def _more_than_ascii(encoding: str) -> str:
+    """Return an encoding that click does not take for a mistake: it would show question marks."""
+    return "utf-8" if codecs.lookup(encoding).name == "ascii" else encoding
 
 
 def _escape(error: UnicodeError) -> tuple[str, int]:

@@ -37,12 +37,6 @@ _HINTS: Final[dict[int | None, str]] = {
     errno.EADDRNOTAVAIL: "This machine has no such address. Choose another.",
     errno.EAFNOSUPPORT: "Under systemd, it takes a socket unit (pexservice-admin.socket for --admin-bind).",
 }
-_PATH_HINTS: Final[dict[int | None, str]] = {
-    errno.ENOENT: "Make its directory first.",
-    errno.EROFS: "Choose another path with --uds.",
-    errno.ENOSPC: "Free some space.",
-}
-
 _Address = tuple[socket.AddressFamily, tuple[str | int, ...] | tuple[int, bytes]]
 
 
@@ -210,7 +204,8 @@ def bind_unix(path: Path, limits: Limits) -> socket.socket:
         )
         raise NotPermitted(message) from error
     except OSError as error:
-        hint = _PATH_HINTS.get(error.errno, "Choose another path with --uds.")
+        is_missing = error.errno == errno.ENOENT and not os.path.lexists(path.parent)
+        hint = "Make its directory first." if is_missing else "Choose another path with --uds."
         message = f"cannot listen on {where}: {reason(error)}. {hint}"
         raise scarcity(error) or AddressUnavailable(message) from error
     return listener

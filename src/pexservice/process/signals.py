@@ -22,8 +22,17 @@ _INIT_PID: Final = 1
 
 
 def end_at_once() -> None:
-    """Let each signal end the process: with 0 if it serves, since it was asked to stop and has nothing to do."""
-    _handle(lambda number, _: os._exit(0 if sys.argv[1:2] == ["serve"] else 128 + number))
+    """Let the first signal end the process: with 0 if it is to serve, since then it was asked to stop, and has."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        if sys.argv[1:2] == ["serve"]:
+            os._exit(0)
+        _handle(signal.SIG_DFL)
+        sys.exit(128 + number)  # In order: a terminal may be without its cursor.
+
+    _handle(end)
+    # Whoever started us may have had them blocked: by oversight, or so that none is lost before this line.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
 
 
 def on_first(stop: Callable[[], None]) -> None:
