@@ -1,46 +1,32 @@
-# One command each. Everything is installed into .venv from lock files with hashes.
-#
-#   make run      serve on http://127.0.0.1:8081 with the data in ./data
-#   make all      install it as a service of systemd, or bring that up to date (as root)
-#   make roll-back  go back to the version before (as root)
-#   make uninstall  remove all but the data (as root)
-#   make image    build the container image pexservice; IMAGE_FLAGS="--build-arg BASE=..." for another base
-#   make test     run the tests
-#   make check    everything else that CI checks: formatting, lint, types, layering
-#   make test-alerts  see each alert fire by its fault, with a real Prometheus (as root)
-#   make test-proxy  send a million requests through nginx, and through Caddy, over a restart
-#   make test-systemd  install it in a booted systemd, kill, stop and damage it there (as root)
-#   make test-image  build it on a base of this machine's own, and run it confined, killed and restarted (as root)
-#   make test-deps  install the Debian packages that tests and attacks use (as root)
-#   make torture  attack the service for an hour or two; resume with SEED=n (as root)
-#   make torture-short  the same in some minutes, as CI does (as root)
-#   make bench    measure beside peers for half an hour, into docs/benchmarks.md; BENCH=--quick for two minutes
-#   make dist     make wheel, sdist and SBOM of the last commit, reproducibly, into dist/
-#   make format   format the code
-#   make lock     compute the lock files anew (needs a package index)
-#   make clean    remove what the above made, but never ./data
+# One command each; `make` alone lists them. Everything is installed into .venv from lock files with hashes.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run all roll-back uninstall image test check test-alerts test-proxy test-systemd test-image \
+.PHONY: help run all roll-back uninstall image test test-lowest check test-alerts test-proxy test-systemd test-image \
   test-deps test-systemd-deps test-image-deps bench-deps torture torture-short bench dist format lock clean
 
 # Otherwise make removes the .python of an environment, which it takes for a file that nobody asked for.
 .SECONDARY:
 
-run: $(VENV)/.run
+help: ## list these
+	@sed -n 's/^\([a-z][a-z -]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r names text; do \
+	  printf '  make %-20s %s\n' "$$names" "$$text"; done
+
+run: $(VENV)/.run ## serve on http://127.0.0.1:8081, with the data in ./data
 	@exec $(BIN)/pexservice serve --data-dir data
 
-all:
+all: ## install it as a service of systemd, or bring that up to date (as root)
 	@deploy/systemd/manage install
 
+roll-back: ## go back to the version before (as root)
+uninstall: ## remove all but the data (as root)
 roll-back uninstall:
 	@deploy/systemd/manage $@
 
 # Only Docker's own format keeps the health check, so podman and buildah are asked for it.
-image:
+image: ## build the container image; IMAGE_FLAGS="--build-arg BASE=..." for another base
 	@version=$$(sed -n 's/^__version__ = "\(.*\)"$$/\1/p' src/pexservice/__init__.py) && \
 	if docker info >/dev/null 2>&1; then set -- docker build; \
 	elif command -v podman >/dev/null; then set -- podman build --format docker; \
@@ -50,30 +36,37 @@ image:
 	  --label "org.opencontainers.image.revision=$$(git rev-parse HEAD 2>/dev/null)" \
 	  --tag "pexservice:$$version" --tag pexservice:latest .
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev ## run the tests
 	$(BIN)/pytest -n auto --dist worksteal
 
-check: $(VENV)/.dev
+# With the lowest versions that pyproject.toml allows, and the wheel's files instead of the checkout's.
+test-lowest: .lowest/venv/.python requirements/lowest.txt ## the same with the lowest versions that are allowed
+	@.lowest/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lowest.txt
+	@.lowest/venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+	@.lowest/venv/bin/pip check
+	.lowest/venv/bin/pytest -n auto --dist worksteal
+
+check: $(VENV)/.dev ## everything else that CI checks: formatting, lint, types, layering
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 # They wait most of the time; more at once than this and the faults get in each other's way.
-test-alerts: $(VENV)/.dev test-deps
+test-alerts: $(VENV)/.dev test-deps ## see each alert fire by its fault, with a real Prometheus (as root)
 	$(BIN)/pytest -m alerts -n 6 tests/system/watching
 
-test-proxy: $(VENV)/.dev test-deps
+test-proxy: $(VENV)/.dev test-deps ## send a million requests through nginx, and through Caddy, over a restart
 	PROXY_REQUESTS=1000000 $(BIN)/pytest -n0 tests/system/deployment/test_proxy.py
 
-test-systemd: $(VENV)/.dev test-systemd-deps
+test-systemd: $(VENV)/.dev test-systemd-deps ## kill, stop and damage it in a booted systemd (as root)
 	@PYTHONPATH=tests $(BIN)/python -m system.machine
 
-test-image: $(VENV)/.dev test-image-deps
+test-image: $(VENV)/.dev test-image-deps ## build the image, and run it confined, killed and restarted (as root)
 	$(BIN)/pytest -n0 --capture=no --timeout=900 tests/system/deployment/check_image.py
 
 # Debian packages. What uses one that is missing is left out, and says so.
-test-deps: .prometheus/promtool
+test-deps: .prometheus/promtool ## install the Debian packages that tests and attacks use (as root)
 test-deps: PACKAGES := apache2-utils caddy e2fsprogs faketime fuse3 mount nginx-light strace wrk
 test-systemd-deps: PACKAGES := debootstrap systemd util-linux
 test-image-deps: PACKAGES := debootstrap podman runc
@@ -99,31 +92,36 @@ test-deps test-systemd-deps test-image-deps bench-deps:
 	  echo "test-deps: no package of Prometheus here; what needs prometheus or promtool is left out"; \
 	fi
 
-torture: $(VENV)/.dev
+torture: $(VENV)/.dev ## attack the service for an hour or two; resume with SEED=n (as root)
 	PYTHONPATH=tests $(BIN)/python -m torture $(if $(SEED),--seed $(SEED)) $(TORTURE)
 
-torture-short: $(VENV)/.dev
+torture-short: $(VENV)/.dev ## the same in some minutes, as CI does (as root)
 	PYTHONPATH=tests $(BIN)/python -m torture --short $(if $(SEED),--seed $(SEED)) $(TORTURE)
 
-bench: $(VENV)/.bench .bench/venv/.run bench-deps
+bench: $(VENV)/.bench .bench/venv/.run bench-deps ## measure beside peers for half an hour; BENCH=--quick for two minutes
 	$(BIN)/python -m benchmarks $(BENCH)
 
-dist: $(VENV)/.dist
+dist: $(VENV)/.dist ## make wheel, sdist and SBOM of the last commit, reproducibly, into dist/
 	PYTHONPATH=tests $(BIN)/python -m release
 
-format: $(VENV)/.dev
+format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(VENV)/.dev
+lock: $(VENV)/.dev ## compute the lock files anew (needs a package index)
 	$(BIN)/pip install --quiet pip-tools
 	for name in run dev bench dist; do \
 	  $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-header --no-emit-index-url \
 	    --no-emit-find-links --no-emit-trusted-host --output-file requirements/$$name.txt requirements/$$name.in; \
 	done
+	cp requirements/dev.txt requirements/lowest.txt  # What it does not have to change, it keeps.
+	$(BIN)/python -m release.lowest > $(VENV)/lowest.pins
+	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-header --no-emit-index-url \
+	  --no-emit-find-links --no-emit-trusted-host --constraint $(VENV)/lowest.pins \
+	  --output-file requirements/lowest.txt requirements/dev.in
 
-clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .torture .bench .image .machine \
+clean: ## remove what the above made, but never ./data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .torture .bench .lowest .image .machine \
 	  .prometheus dist
 
 %/.python:

@@ -124,18 +124,11 @@ def test_the_environment_changes_nothing(service: Service, variables: dict[str, 
 def test_a_unix_socket_is_asked(tmp_path: Path) -> None:
     """By the option, or by the variable that told the service to listen there; --url goes before that."""
     where = tmp_path / "socket"
-    with serving(tmp_path / "data", program=(*command("pexservice"),), PEXSERVICE_UDS="") as by_port:
-        program = [*command("pexservice"), "serve", "--uds", str(where), "--data-dir", str(tmp_path / "other")]
-        with subprocess.Popen(program, env=environment(), stderr=subprocess.PIPE, text=True) as by_socket:
-            assert by_socket.stderr is not None
-            for line in by_socket.stderr:
-                if "listening" in line:
-                    break
-            assert f"unix:{where}" in run("status", "--uds", str(where)).stdout
-            assert f"unix:{where}" in run("status", PEXSERVICE_UDS=str(where)).stdout
-            url = f"http://127.0.0.1:{by_port.port}"
-            assert url in run("status", "--url", url, PEXSERVICE_UDS=str(where)).stdout
-            by_socket.send_signal(signal.SIGTERM)
+    with serving(tmp_path / "one") as by_port, serving(tmp_path / "other", "--uds", str(where)):
+        assert f"unix:{where}" in run("status", "--uds", str(where)).stdout
+        assert f"unix:{where}" in run("status", PEXSERVICE_UDS=str(where)).stdout
+        url = f"http://127.0.0.1:{by_port.port}"
+        assert url in run("status", "--url", url, PEXSERVICE_UDS=str(where)).stdout
     assert is_one_line_of_69(run("status", "--uds", str(tmp_path / "gone")))
     assert is_one_line_of_69(run("status", "--uds", "x" * 200))
 

@@ -178,11 +178,12 @@ def serving(
     user: int | None = None,
     **variables: str,
 ) -> Iterator[Service]:
-    """Run the service until the end of the block, on a free port of the loopback interface.
+    """Run the service until the end of the block, on a free port of the loopback interface, or a Unix socket.
 
     It may have ended by itself at the beginning of the block, if it could not start.
     """
-    options = ["--port", "0", "--data-dir", str(data_dir), "--log-format", "json", *arguments]
+    port = [] if "--uds" in arguments else ["--port", "0"]
+    options = [*port, "--data-dir", str(data_dir), "--log-format", "json", *arguments]
     with started([*wrapper, *program, "serve", *options], user=user, **variables) as service:
         yield service
 

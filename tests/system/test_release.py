@@ -8,6 +8,7 @@ import pytest
 from pexservice import __version__
 from release import building, lock
 from release.building import Built, Commit, Unfit
+from release.lowest import dependencies, lowest
 
 _CHECKOUT = Path(__file__).parents[2]
 
@@ -54,12 +55,34 @@ def test_no_release_without_a_commit(tmp_path: Path) -> None:
         Commit.head(tmp_path)
 
 
+def _locked(name: str) -> list[lock.Locked]:
+    return lock.read((_CHECKOUT / "requirements" / f"{name}.txt").read_text("utf-8"))
+
+
 @pytest.mark.parametrize("name", ["run", "dev", "bench", "dist"])
 def test_every_package_is_locked(name: str) -> None:
     """Each lock file pins each of its packages to a version and hashes, and those of `run` are pinned alike in all."""
-    packages = lock.read((_CHECKOUT / "requirements" / f"{name}.txt").read_text("utf-8"))
-    run = lock.read((_CHECKOUT / "requirements" / "run.txt").read_text("utf-8"))
-    assert set(run) <= set(packages)
+    assert set(_locked("run")) <= set(_locked(name))
+
+
+def test_the_lowest_versions_are_those_that_the_project_allows() -> None:
+    """What `make test-lowest` installs is the bounds of pyproject.toml, and otherwise what all tests run with."""
+    bounds = lowest(dependencies())
+    versions = {each.name: each.version for each in _locked("lowest")}
+    assert versions == {each.name: each.version for each in _locked("dev")} | bounds
+
+
+def test_what_is_locked_is_what_the_project_needs() -> None:
+    """requirements/run.in repeats the dependencies of pyproject.toml, besides the build backend."""
+    lines = (_CHECKOUT / "requirements" / "run.in").read_text("utf-8").splitlines()
+    assert [line for line in lines if not line.startswith(("#", "flit_core"))] == dependencies()
+
+
+@pytest.mark.parametrize("requirement", ["one", "one==1.0", "one>=1.0,<2", "one>1", "one>=1; python_version<'3.12'"])
+def test_a_dependency_without_a_bound_that_can_be_tried_is_noticed(requirement: str) -> None:
+    """One that `make test-lowest` could not install."""
+    with pytest.raises(Unfit, match="name>=version"):
+        lowest(["two>=1.0", requirement])
 
 
 def test_a_package_without_hashes_is_noticed() -> None:

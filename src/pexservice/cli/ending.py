@@ -1,9 +1,7 @@
 """How a command that failed says so: one sentence on standard error, and an exit status."""
 
-import json
 import os
 import sys
-from datetime import UTC, datetime
 
 import click
 
@@ -23,9 +21,10 @@ def tell_usage(program: str, error: click.ClickException) -> int:
     command = ctx.command_path if ctx else program
     message = " ".join(error.format_message().split())
     if command.endswith(" serve") and _wants_json(sys.argv[1:]):
-        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        line = {"error": message, "exit_status": _USAGE, "event": "wrong usage", "level": "critical", "timestamp": now}
-        click.echo(json.dumps(line), err=True)
+        from pexservice.process import logs, service  # noqa: PLC0415 - imports are start-up time.
+
+        logs.configure("json", "critical")
+        service.log.critical("wrong usage", error=message, exit_status=_USAGE)
         return _USAGE
     return tell(f"{message} See '{command} --help'.", _USAGE, command)
 

@@ -33,7 +33,8 @@ Every step is on disk before it is answered. POST is the recommended way to step
 """
 _TEXT_NOTE: Final = "A step needs a token: send 'Authorization: Bearer' with it.\n"
 _HTML_NOTE: Final = (
-    "\n<p>A step needs a token, which a page cannot send: <code>Authorization: Bearer</code> with it.</p>"
+    "\n<p>A step needs a token, which these buttons do not have: take a client that sends "
+    "<code>Authorization: Bearer</code> with it.</p>"
 )
 _HOME_FIELDS: Final = {
     "Cache-Control": "no-cache",
