@@ -5,7 +5,7 @@ import socket
 import time
 from typing import Final
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 
 _TIMEOUT_S: Final = 30
 """Ten times what the largest answer takes."""
@@ -42,7 +42,7 @@ def ask(port: int, path: str, *, version: str = "1.1", field: str = "", patience
     return answer
 
 
-def place(port: int) -> Place:
+def place(port: int) -> Place[int]:
     """Return the sequence and the position that a peer tells. Raises OSError, ValueError if it tells none."""
     answer = ask(port, "/")
     for pattern in _PLACES:

@@ -12,7 +12,7 @@ from benchmarks.asking import ask, place
 from benchmarks.figures import Outcome
 from benchmarks.loads import Load
 from benchmarks.peers import Peer
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 
 _WARM_UP_STEPS: Final = 20
 """So that no load pays for imports and first allocations; few, since they are counted among the groups."""
@@ -22,7 +22,7 @@ _SETTLE_S: Final = 0.1
 """For the requests that a load left behind; they take one sync."""
 
 
-def prepare(port: int, peer: Peer, load: Load) -> Place | None:
+def prepare(port: int, peer: Peer, load: Load) -> Place[int] | None:
     """Warm a peer up, put its walk where the load wants it, and return that place, if it tells. Raises OSError."""
     ask(port, "/current")
     if not load.position:
@@ -35,7 +35,7 @@ def prepare(port: int, peer: Peer, load: Load) -> Place | None:
     return place(port) if peer.tells_place else None
 
 
-def judge(load: Load, before: Place | None, after: Place | None, outcome: Outcome) -> str:
+def judge(load: Load, before: Place[int] | None, after: Place[int] | None, outcome: Outcome) -> str:
     """Return what is wrong with the sequence after a load, nothing if it is right.
 
     Raises ValueError if nothing was answered.
@@ -53,7 +53,7 @@ def judge(load: Load, before: Place | None, after: Place | None, outcome: Outcom
     return f"{outcome.answers} answers, but the sequence advanced by {advanced}"
 
 
-def settle(port: int, peer: Peer) -> Place | None:
+def settle(port: int, peer: Peer) -> Place[int] | None:
     """Wait for the requests that a load left behind, and return the place then, if the peer tells. Raises OSError."""
     time.sleep(_SETTLE_S)
     return place(port) if peer.tells_place else None

@@ -91,7 +91,7 @@ class Rounds:
             accounts=accounts,
             commits=commits,
             sync_us=sync_us,
-            position=None if ended is None else ended.position,
+            position=None if ended is None else ended.state,
             fault=fault,
         )
 

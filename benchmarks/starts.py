@@ -20,8 +20,8 @@ from benchmarks.figures import Start
 from benchmarks.peers.catalogue import SERVE
 from benchmarks.peers.running import free_port, write_original
 from benchmarks.placement import Placement
-from pexservice.core.store import Place
-from pexservice.limits import SEGMENT_BYTES_MAX
+from pexservice.core.judging import Place
+from pexservice.limits import DEFAULT
 from pexservice.stores.journal.record import encode_group, encode_opening
 from pexservice.stores.journal.segment import segment_name
 from pexservice.walk.steps import NEXT, PREVIOUS, Run
@@ -91,7 +91,7 @@ def write_history(directory: Path, groups: int) -> None:
 def _segments(groups: int) -> list[int]:
     """Return how many rows each segment has, so that the newest is full, or the only one."""
     row, _ = encode_group(Place(groups * _GROUP_STEPS, HISTORY_POSITION), [Run(_GROUP_STEPS, NEXT)], _BEGAN_S, 0)
-    full = SEGMENT_BYTES_MAX // len(row)
+    full = DEFAULT.segment_bytes_max // len(row)
     return [*([groups % full] if groups % full else []), *[full] * (groups // full)]
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from pexservice.limits import TOKEN_CHARACTERS_MIN, TOKEN_FILE_BYTES_MAX
+from pexservice.limits import DEFAULT
 from support.client import Answer, Client, message
 from support.process import Service, run, serving
 
@@ -140,14 +140,14 @@ def test_tokens_are_replaced_without_a_gap(tmp_path: Path) -> None:
         (None, "cannot read the token file"),
         ("", "is empty"),
         (" \n\r\n", "is empty"),
-        (TOKEN[:-1], f"needs {TOKEN_CHARACTERS_MIN} or more"),
+        (TOKEN[:-1], f"needs {DEFAULT.token_characters_min} or more"),
         (f"{TOKEN}\n{SECOND[:-1]}\n", "line 2"),
         (f"Bearer {TOKEN}", "line 1"),
         (f"\n{TOKEN}:", "line 2"),
         (f"={TOKEN}", "is no token"),
         (TOKEN + "\0", "is no token"),
         (TOKEN + "\xe4", "is no token"),
-        ((TOKEN + "\n") * (TOKEN_FILE_BYTES_MAX // len(TOKEN)), "is over 4096 bytes"),
+        ((TOKEN + "\n") * (DEFAULT.token_file_bytes_max // len(TOKEN)), "is over 4096 bytes"),
     ],
 )
 def test_a_bad_token_file_ends_with_2(tmp_path: Path, text: str | None, reason: str) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from pexservice.limits import ADMIN_CONNECTIONS_MAX
+from pexservice.limits import DEFAULT
 from support.client import Client
 from support.messages import NEXT
 from support.process import HANG_S, Service, run, serving, slow_to_recover
@@ -51,7 +51,7 @@ def test_it_answers_when_all_connections_are_taken(tmp_path: Path) -> None:
             assert busy.read().status == 200
         with pytest.raises(ConnectionError):
             stack.enter_context(service.connect()).ask("GET", "/current")
-        idle = [stack.enter_context(connect_admin(service)) for _ in range(ADMIN_CONNECTIONS_MAX)]
+        idle = [stack.enter_context(connect_admin(service)) for _ in range(DEFAULT.admin_connections_max)]
         assert stack.enter_context(connect_admin(service)).ask("GET", "/readyz").status == 200
         evicted, _, _ = select([client.socket for client in idle], [], [], HANG_S)
         assert len(evicted) == 1

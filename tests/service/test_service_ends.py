@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from pexservice.limits import DRAIN_COLD_S, DRAIN_TIMEOUT_S, SWEEP_PERIOD_S
+from pexservice.limits import DEFAULT, DRAIN_COLD_S, SWEEP_PERIOD_S
 from support.client import Client
 from support.messages import NEXT
 from support.process import HANG_S, command, environment, run, serving, slow_to_recover, wait_until
@@ -55,7 +55,7 @@ def test_a_stop_ends_a_client_that_never_rests(tmp_path: Path) -> None:
                 break
             buffer += piece
         assert service.wait() == 0
-        assert time.monotonic() - stopped_s < DRAIN_TIMEOUT_S / 2
+        assert time.monotonic() - stopped_s < DEFAULT.drain_timeout_s / 2
         received = buffer.count(b"HTTP/1.1 200 OK")
         assert buffer.count(b"Connection: close") == 1
         assert buffer.rpartition(b"HTTP/1.1 ")[2].count(b"Connection: close") == 1
@@ -80,7 +80,7 @@ def test_a_stop_does_not_wait_for_recovery(tmp_path: Path) -> None:
             assert "reading its journal" in shown.stdout
         began_s = time.monotonic()
         assert service.stop() == 0
-        assert time.monotonic() - began_s < DRAIN_TIMEOUT_S / 2
+        assert time.monotonic() - began_s < DEFAULT.drain_timeout_s / 2
 
 
 _DEFECTIVE = """

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pexservice.errors import WrongSockets
-from pexservice.limits import DRAIN_TIMEOUT_S, REPORT_PERIOD_S
+from pexservice.limits import DEFAULT
 from pexservice.process import systemd
 from pexservice.process.systemd import passed_listeners
 from support.activation import activated, passing
@@ -180,7 +180,7 @@ def test_the_manager_hears_of_start_state_and_stop(manager: Manager) -> None:
         assert manager.hear()["STATUS"].startswith("Sequence 1, position 1, ")
         service.send_signal(signal.SIGTERM)
         stopping = manager.hear_until("STOPPING")[-1]
-        assert int(stopping["EXTEND_TIMEOUT_USEC"]) > DRAIN_TIMEOUT_S * 10**6
+        assert int(stopping["EXTEND_TIMEOUT_USEC"]) > DEFAULT.drain_timeout_s * 10**6
         assert service.wait() == 0
 
 
@@ -233,10 +233,10 @@ def test_the_watchdog_of_another_process_is_not_fed_for(monkeypatch: pytest.Monk
     """WATCHDOG_PID of another process leaves the period alone; a short one of this process is kept twice over."""
     monkeypatch.setenv("WATCHDOG_USEC", "4000000")
     monkeypatch.setenv("WATCHDOG_PID", str(os.getpid() + 1))
-    assert systemd.Manager().period_s == REPORT_PERIOD_S
+    assert systemd.Manager(DEFAULT.report_period_s).period_s == DEFAULT.report_period_s
     monkeypatch.setenv("WATCHDOG_USEC", "4000000")
     monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
-    assert systemd.Manager().period_s == 2
+    assert systemd.Manager(DEFAULT.report_period_s).period_s == 2
     assert "WATCHDOG_USEC" not in os.environ
 
 

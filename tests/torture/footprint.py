@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from pexservice.limits import CONNECTIONS_MAX, MIB
+from pexservice.limits import DEFAULT, MIB
 from support.process import serving
 from torture.attacks.scarce_memory import SITUATIONS, Situation
 from torture.crowd import allow_descriptors, stand_at
@@ -21,7 +21,7 @@ _SETTLED_S_MAX: Final = 60
 
 def main() -> None:
     """Print the table."""
-    allow_descriptors(CONNECTIONS_MAX)
+    allow_descriptors(DEFAULT.connections_max)
     print("| situation | VmRSS, MiB | VmHWM, MiB |\n|---|--:|--:|")  # noqa: T201 - what it is for.
     for situation in [Situation("nobody there", 1, lambda _service: nullcontext()), *SITUATIONS]:
         taken = _measure(situation)

@@ -5,7 +5,7 @@ from itertools import count
 from math import inf
 from typing import Final
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step
 
 PATHS: Final[dict[Step | None, str]] = {NEXT: "/next", PREVIOUS: "/previous", RESET: "/reset", None: "/current"}
@@ -31,7 +31,7 @@ class Operation:
     invoked_s: float
     answered_s: float = inf
     status: int = NO_ANSWER
-    place: Place | None = None
+    place: Place[int] | None = None
     """What a 2xx answer told."""
     value: str | None = None
     """The digits in it, if there were any."""

@@ -23,7 +23,7 @@ from collections.abc import Iterable
 from heapq import heappop, heappush
 from math import inf
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.walk.fibonacci import Walker
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step, positions
 from torture.attack import Violation, require
@@ -39,7 +39,7 @@ Used = tuple[int, int, int]
 """How many steps of unknown outcome were used to fill gaps, of each kind."""
 
 
-def check(history: Iterable[Operation], begin: Place, end: Place | None = None) -> None:
+def check(history: Iterable[Operation], begin: Place[int], end: Place[int] | None = None) -> None:
     """Raise Violation unless the history is linearizable, from the place before it to the one after it, if known.
 
     With an `end`, as recovered after a crash, the steps of unknown outcome may account for what lies before it.
@@ -59,12 +59,12 @@ def check(history: Iterable[Operation], begin: Place, end: Place | None = None) 
     _replay(steps, _pins(taken, begin, end), _deadlines(taken), beneath, range(begin.sequence + 1, last + 1))
 
 
-def _place(operation: Operation) -> Place:
+def _place(operation: Operation) -> Place[int]:
     assert operation.place is not None
     return operation.place
 
 
-def _check_connections(operations: list[Operation], begin: Place) -> list[Unknown]:
+def _check_connections(operations: list[Operation], begin: Place[int]) -> list[Unknown]:
     """Prove the order on each connection; return the steps of unknown outcome."""
     shown: dict[int, int] = {}
     unanswered: dict[int, Operation] = {}
@@ -87,7 +87,7 @@ def _check_connections(operations: list[Operation], begin: Place) -> list[Unknow
     return unknown
 
 
-def _by_sequence(taken: list[Operation], begin: Place, end: Place | None) -> dict[int, Step]:
+def _by_sequence(taken: list[Operation], begin: Place[int], end: Place[int] | None) -> dict[int, Step]:
     steps: dict[int, Step] = {}
     for operation in taken:
         sequence = _place(operation).sequence
@@ -115,18 +115,18 @@ def _check_real_time(taken: list[Operation]) -> None:
 
 def _check_values(taken: list[Operation]) -> None:
     walker = Walker()
-    for operation in sorted(taken, key=lambda operation: _place(operation).position):
+    for operation in sorted(taken, key=lambda operation: _place(operation).state):
         if operation.value is not None:
-            is_exact = operation.value == walker.digits(_place(operation).position)
+            is_exact = operation.value == walker.digits(_place(operation).state)
             require(is_exact, f"not the value of its position: {operation}")
 
 
-def _pins(taken: list[Operation], begin: Place, end: Place | None) -> dict[int, int]:
+def _pins(taken: list[Operation], begin: Place[int], end: Place[int] | None) -> dict[int, int]:
     """Return the positions that are known, by sequence."""
-    pins = {begin.sequence: begin.position}
+    pins = {begin.sequence: begin.state}
     for place in [*map(_place, taken), *([end] if end else [])]:
-        known = pins.setdefault(place.sequence, place.position)
-        require(known == place.position, f"two positions after step {place.sequence}: {known} and {place.position}")
+        known = pins.setdefault(place.sequence, place.state)
+        require(known == place.state, f"two positions after step {place.sequence}: {known} and {place.state}")
     return pins
 
 

@@ -13,7 +13,7 @@ from random import Random
 from types import TracebackType
 from typing import Final, Self
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step
 from support.client import Answer, Client, message
 from support.process import Service
@@ -40,7 +40,7 @@ def record(operation: Operation, answer: Answer) -> None:
         operation.value = answer.body.decode("ascii").strip() if answer.body else None
 
 
-def place_of(service: Service) -> Place:
+def place_of(service: Service) -> Place[int]:
     """Ask a service where its walk stands, and make sure of the value there."""
     require(bool(service.where), f"it did not start: {service.log}")
     operation = Operation(None, time.monotonic())

@@ -16,19 +16,19 @@ from unittest.mock import patch
 from zlib import crc32
 
 from pexservice import limits
-from pexservice.core import engine
+from pexservice.cli import serve
 from pexservice.disk.linux import LinuxFile
 from pexservice.disk.syncer import Syncer
 from pexservice.http import request
-from pexservice.http.action import Body
 from pexservice.http.clock import Clock
 from pexservice.http.connection import Connection
+from pexservice.http.forms import Forms
 from pexservice.http.outbox import Outbox
 from pexservice.http.server import Server
-from pexservice.process import service
 from pexservice.stores.journal import record, segment
 from pexservice.stores.journal.record import HEADER
 from pexservice.walk import endpoints
+from pexservice.walk.fibonacci import Walker
 
 Patches = list[AbstractContextManager[Any]]
 
@@ -114,10 +114,7 @@ def no_drain() -> Patches:
 
 def small_segments() -> Patches:
     """No safeguard: segments of a few rows, so that rotations are many."""
-    return [
-        patch(f"pexservice.{module}.SEGMENT_BYTES_MAX", 400)
-        for module in ("stores.journal.writer", "process.exposition")
-    ]
+    return _limits(segment_bytes_max=400)
 
 
 def slow_sync() -> Patches:
@@ -171,10 +168,13 @@ def no_lock() -> Patches:
 def undeclared_form() -> Patches:
     """A value is answered in another form than /openapi.json says."""
 
-    def quoted(body: Body) -> Body:
-        return lambda *place_and_digits: f'"{body(*place_and_digits).strip()}"\n'
+    def quoted(walker: Walker) -> Forms[int]:
+        forms = make(walker)
+        number = forms.bodies["application/json"]
+        return replace(forms, bodies={"application/json": lambda *place: f'"{number(*place).strip()}"\n'})
 
-    return [patch.dict(endpoints._BODIES, {form: quoted(body) for form, body in endpoints._BODIES.items()})]
+    make = endpoints.forms
+    return [patch.object(endpoints, "forms", quoted)]
 
 
 def leak_unsent() -> Patches:
@@ -200,18 +200,21 @@ def costly_connections() -> Patches:
 
 def no_bounds() -> Patches:
     """Any number of bytes may wait for clients that do not read."""
-    unbounded = replace(limits.DEFAULT, unsent_bytes_max=limits.GIB, write_buffer_bytes_max=limits.GIB)
-    return [patch.object(engine, "UNSENT_BYTES_MAX", limits.GIB), patch.object(service, "DEFAULT", unbounded)]
+    return _limits(unsent_bytes_max=limits.GIB, write_buffer_bytes_max=limits.GIB)
 
 
 def no_reserve() -> Patches:
     """Connections may take all descriptors."""
-    return [patch.object(service, "RESERVED_DESCRIPTORS", 0)]
+    return _limits(reserved_descriptors=0)
 
 
 def spin() -> Patches:
     """Deadlines are looked at without a pause."""
-    return [patch.object(service, "DEFAULT", replace(limits.DEFAULT, sweep_period_s=0))]
+    return _limits(sweep_period_s=0)
+
+
+def _limits(**changed: float) -> Patches:
+    return [patch.object(serve, "DEFAULT", replace(limits.DEFAULT, **changed))]
 
 
 SABOTAGES: Final[dict[str, Callable[[], Patches]]] = {

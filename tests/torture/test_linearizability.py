@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.walk.fibonacci import Pair
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step, positions
 from torture.attack import Violation
@@ -20,13 +20,13 @@ from torture.linearizability import check
 BEGIN = Place(40, 3)
 
 
-def after(place: Place, operation: Operation) -> Place:
+def after(place: Place[int], operation: Operation) -> Place[int]:
     if operation.step is None:
         return place
-    return Place(place.sequence + 1, positions(place.position, bytes([operation.step]))[0])
+    return Place(place.sequence + 1, positions(place.state, bytes([operation.step]))[0])
 
 
-def simulated(rng: Random, count: int, *, overlap_s: float = 5.0) -> tuple[list[Operation], Place]:
+def simulated(rng: Random, count: int, *, overlap_s: float = 5.0) -> tuple[list[Operation], Place[int]]:
     """Return a history that a right service could have made, one operation a second, and the place it leads to."""
     history, place = [], BEGIN
     connections: list[int | None] = [None, None, 0, 1]
@@ -43,14 +43,14 @@ def simulated(rng: Random, count: int, *, overlap_s: float = 5.0) -> tuple[list[
         if fate < 0.8:
             operation.answered_s = second + rng.uniform(0, overlap_s)
             operation.status, operation.place = 200, place
-            operation.value = str(Pair.at(place.position).value)
+            operation.value = str(Pair.at(place.state).value)
         history.append(operation)
     shuffled: dict[int | None, float] = {0: rng.random(), 1: rng.random()}
     history.sort(key=lambda operation: shuffled.get(operation.connection, rng.random()))
     return history, place
 
 
-def verdict(history: list[Operation], begin: Place, end: Place | None) -> bool:
+def verdict(history: list[Operation], begin: Place[int], end: Place[int] | None) -> bool:
     try:
         check(history, begin, end)
     except Violation:
@@ -93,7 +93,7 @@ def has(order: Sequence[Operation], operation: Operation) -> bool:
     return any(each is operation for each in order)
 
 
-def can_be_explained(history: list[Operation], begin: Place, end: Place) -> bool:
+def can_be_explained(history: list[Operation], begin: Place[int], end: Place[int]) -> bool:
     """Search all orders of the answered operations with any of the unknown ones: slow, and plainly right."""
     unknown = [operation for operation in history if operation.is_unknown]
     answered = [operation for operation in history if not operation.is_unknown]
@@ -126,7 +126,7 @@ def can_be_explained(history: list[Operation], begin: Place, end: Place) -> bool
 
 @settings(max_examples=1500)
 @given(small_histories(), PLACES)
-def test_the_verdict_is_that_of_a_search_of_all_orders(history: list[Operation], end: Place) -> None:
+def test_the_verdict_is_that_of_a_search_of_all_orders(history: list[Operation], end: Place[int]) -> None:
     """On small histories, most of them wrong, the verdict is the one that an exhaustive search comes to."""
     assert verdict(history, Place(0, 1), end) == can_be_explained(history, Place(0, 1), end)
 
@@ -165,7 +165,7 @@ def falsify_a_value(history: list[Operation], rng: Random) -> None:
     """A value is that of another position."""
     operation = rng.choice([operation for operation in history if operation.place])
     assert operation.place is not None
-    operation.value = str(Pair.at(operation.place.position).value + 1)
+    operation.value = str(Pair.at(operation.place.state).value + 1)
 
 
 def forget_a_step(history: list[Operation], rng: Random) -> None:
@@ -212,8 +212,8 @@ def swap_step_and_read(history: list[Operation], rng: Random) -> None:
     """A read that was sent behind a step, in one go, does not see it."""
     step, read = pipelined(history, rng, NEXT, None)
     assert step.place is not None
-    read.place = Place(step.place.sequence - 1, step.place.position - 1)
-    read.value = str(Pair.at(read.place.position).value)
+    read.place = Place(step.place.sequence - 1, step.place.state - 1)
+    read.value = str(Pair.at(read.place.state).value)
 
 
 def pass_over_in_a_pipeline(history: list[Operation], rng: Random) -> None:
@@ -248,7 +248,7 @@ def test_every_mutant_is_caught(mutate: Callable[[list[Operation], Random], None
     for second in range(100):
         operation = Operation(rng.choice([NEXT, NEXT, PREVIOUS, RESET, None]), second, second + 0.9, 200)
         place = operation.place = after(place, operation)
-        operation.value = str(Pair.at(place.position).value)
+        operation.value = str(Pair.at(place.state).value)
         history.append(operation)
     check(history, BEGIN, place)
     mutate(history, rng)

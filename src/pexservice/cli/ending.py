@@ -23,7 +23,7 @@ def tell_usage(program: str, error: click.ClickException) -> int:
     if command.endswith(" serve") and _wants_json(sys.argv[1:]):
         from pexservice.process import logs, service  # noqa: PLC0415 - imports are start-up time.
 
-        logs.configure("json", "critical")
+        logs.configure(program, "json", "critical")
         service.log.critical("wrong usage", error=message, exit_status=_USAGE)
         return _USAGE
     return tell(f"{message} See '{command} --help'.", _USAGE, command)

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from pexservice import __version__
-from pexservice.core.store import Place
-from pexservice.limits import DRAIN_TIMEOUT_S, RESERVED_DESCRIPTORS
+from pexservice.core.judging import Place
+from pexservice.limits import DEFAULT
 from pexservice.walk.steps import NEXT, PREVIOUS
 from support.process import wait_until
 from system.deployment import containers
@@ -112,7 +112,7 @@ def test_it_is_confined(image: str, data: str) -> None:
         assert container.execute("sh", "-c", "true").returncode == 127
         assert podman("top", container.name, "hpid").stdout.split()[1:] == [str(container.pid)]
         allowed = container.service.logged("the descriptor limit allows fewer connections")["allowed"]
-        assert allowed == _DESCRIPTORS - RESERVED_DESCRIPTORS
+        assert allowed == _DESCRIPTORS - DEFAULT.reserved_descriptors
         assert container.service.logged("recovered")["sync"] == "linux-aio"  # Which seccomp must let through.
         memory = _memory(container)
         assert memory.endswith("/ 512MiB")
@@ -172,7 +172,7 @@ def test_a_stop_answers_what_was_accepted(image: str, data: str) -> None:
     with serving(image, data) as container:
         with Load(container.service, random.Random(seed)) as load:
             load.wait(500)
-            podman("stop", "--time", str(DRAIN_TIMEOUT_S + 10), container.name)
+            podman("stop", "--time", str(DEFAULT.drain_timeout_s + 10), container.name)
             assert container.service.wait() == 0
         assert container.service.logged("stopped")
     with serving(image, data) as container:

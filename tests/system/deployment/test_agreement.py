@@ -11,7 +11,7 @@ from typing import Final
 
 from pexservice.cli import commands
 from pexservice.config import parse_duration_s, parse_size_bytes
-from pexservice.limits import CONNECTIONS_MAX, DRAIN_TIMEOUT_S, HISTORY_BYTES_MAX, MIB, RESERVED_DESCRIPTORS
+from pexservice.limits import DEFAULT, MIB
 from support.process import run, serving
 from system.deployment.reading import (
     MONITORING,
@@ -51,7 +51,7 @@ def test_the_service_answers_where_it_is_asked(tmp_path: Path) -> None:
 
 def test_a_stop_is_given_the_time_it_may_take() -> None:
     """Whoever stops the service waits for longer than it drains."""
-    longest_s = DRAIN_TIMEOUT_S + _STOP_MARGIN_S
+    longest_s = DEFAULT.drain_timeout_s + _STOP_MARGIN_S
     assert pod()["spec"]["terminationGracePeriodSeconds"] >= longest_s
     assert parse_duration_s(compose()["stop_grace_period"]) >= longest_s
 
@@ -62,8 +62,8 @@ def test_limits_are_what_the_service_is_made_for() -> None:
     assert resources["requests"] == resources["limits"] == {"cpu": "1", "memory": "512Mi"}
     assert parse_size_bytes(limits["mem_limit"]) == parse_size_bytes(limits["memswap_limit"]) == 512 * MIB
     assert limits["cpus"] == 1
-    assert limits["ulimits"]["nofile"] >= CONNECTIONS_MAX + RESERVED_DESCRIPTORS
-    assert parse_size_bytes(claim()["spec"]["resources"]["requests"]["storage"] + "B") >= 2 * HISTORY_BYTES_MAX
+    assert limits["ulimits"]["nofile"] >= DEFAULT.connections_max + DEFAULT.reserved_descriptors
+    assert parse_size_bytes(claim()["spec"]["resources"]["requests"]["storage"] + "B") >= 2 * DEFAULT.history_bytes_max
 
 
 def test_the_volume_is_mounted_where_the_data_is() -> None:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from support.client import message
 from support.process import run as run_command
 from torture.attack import Attack, Bench, Unsupported, Violation, require

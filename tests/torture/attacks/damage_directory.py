@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.stores.journal.record import HEADER
 from pexservice.stores.journal.segment import segment_name
 from torture.attacks.damage_bytes import forbidden, instead
@@ -69,9 +69,9 @@ def older_overlap(whole: Specimen, _rng: Random) -> Iterator[Damage]:
         yield _added(whole, line.place)
 
 
-def _added(whole: Specimen, place: Place) -> Damage:
+def _added(whole: Specimen, place: Place[int]) -> Damage:
     name = segment_name(place.sequence)
-    opening = b"%d,%d,v1,2026-11-23T18:55:31.000000Z" % (place.sequence, place.position)
+    opening = b"%d,%d,v1,2026-11-23T18:55:31.000000Z" % (place.sequence, place.state)
     return Damage({name: chained([opening])}, whole.end, named(name), place)
 
 

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from structlog.testing import capture_logs
 
 from pexservice.cli import commands
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.disk.linux import LinuxDisk
 from pexservice.errors import Fatal
 from pexservice.stores.journal.recovery import recover
@@ -148,7 +148,7 @@ def _put(path: Path, content: Content) -> None:
         content(path)
 
 
-def _judge_start(whole: Specimen, trial: Trial, started: Place | Ended) -> None:
+def _judge_start(whole: Specimen, trial: Trial, started: Place[int] | Ended) -> None:
     damage = trial.damage
     if isinstance(started, Place):
         places = {Start.AT_END: whole.end, Start.AT_KEPT: damage.kept, Start.AT_CLAIMED: damage.claimed}
@@ -185,7 +185,7 @@ def _judge_journal(whole: Specimen, trial: Trial, command: Command, *, is_thorou
     return verified
 
 
-def _recovered(directory: Path) -> Place | Ended:
+def _recovered(directory: Path) -> Place[int] | Ended:
     disk = LinuxDisk.inspect(directory)
     try:
         with capture_logs():
@@ -207,7 +207,7 @@ def _called(directory: Path, name: str) -> Ended:
     return Ended(result.exit_code, result.stdout, result.stderr)
 
 
-def _started(service: Service) -> Place | Ended:
+def _started(service: Service) -> Place[int] | Ended:
     """Wait until the service is ready or has ended, and return where it began or how it ended."""
 
     def status() -> int | None:
@@ -228,13 +228,13 @@ def _started(service: Service) -> Place | Ended:
     return ended
 
 
-def _step(service: Service, begun: Place) -> None:
+def _step(service: Service, begun: Place[int]) -> None:
     """Take a step, see that it is one, and stop."""
     with service.connect() as client:
-        if begun.position < _POSITION_MAX:
+        if begun.state < _POSITION_MAX:
             place_of(service)
         answer = client.ask("POST", "/next", "Prefer: return=minimal")
-        is_next = (answer.status, answer.sequence, answer.position) == (204, begun.sequence + 1, begun.position + 1)
+        is_next = (answer.status, answer.sequence, answer.position) == (204, begun.sequence + 1, begun.state + 1)
         require(is_next, f"a step from {begun} was answered {answer}")
     require(service.stop() == 0, f"a stop did not end with 0: {service.log}")
 
@@ -250,7 +250,7 @@ def contents(directory: Path) -> dict[str, tuple[int, bytes]]:
     return found
 
 
-def judge_files(before: dict[str, tuple[int, bytes]], after: dict[str, tuple[int, bytes]], begun: Place) -> None:
+def judge_files(before: dict[str, tuple[int, bytes]], after: dict[str, tuple[int, bytes]], begun: Place[int]) -> None:
     """Demand that a start left every file as it was, or kept it aside if it took its name."""
     taken = segment_name(begun.sequence)
     torn = after.get(taken + ".torn")

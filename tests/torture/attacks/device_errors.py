@@ -16,7 +16,7 @@ from select import select
 from shutil import rmtree
 from typing import Final
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from support.process import Service
 from torture.attack import Attack, Bench, require
 from torture.disks.block_device import block_device

@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from support.process import Service
 from torture.attack import Attack, Bench, Unsupported, require
 from torture.history import Operation

@@ -8,7 +8,7 @@ import signal
 import time
 from typing import Final
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from torture.attack import Attack, Bench
 from torture.linearizability import check
 from torture.load import Load, place_of

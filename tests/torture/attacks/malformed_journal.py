@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.errors import DamagedData
 from pexservice.stores.journal.record import HEADER, encode_group, encode_opening
 from pexservice.stores.journal.segment import Segment, read, segment_name
@@ -31,7 +31,7 @@ class Written:
 
     name: str
     lines: list[bytes]
-    places: list[Place]
+    places: list[Place[int]]
     is_interval: bool
 
     @property
@@ -64,7 +64,7 @@ def write(rng: Random, *, time_s: float) -> Written:
     name, lines, places = segment_name(place.sequence), opening.splitlines(keepends=True), [place]
     for _ in range(rng.randint(0, GROUPS_MAX)):
         steps = bytes(rng.choices((NEXT, PREVIOUS, RESET), (6, 3, 1), k=rng.choice((1, 3, 40, 600))))
-        place = Place(place.sequence + len(steps), fold(runs(steps))(place.position))
+        place = Place(place.sequence + len(steps), fold(runs(steps))(place.state))
         row, checksum = encode_group(place, runs(steps), time_s, checksum)
         lines.append(row)
         places.append(place)

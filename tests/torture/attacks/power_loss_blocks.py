@@ -13,7 +13,7 @@ from math import inf
 from pathlib import Path
 from typing import Final
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from torture.attack import Attack, Bench, require
 from torture.disks.block_device import block_device
 from torture.disks.mounting import make_ext4, mounted
@@ -77,16 +77,16 @@ def _load(bench: Bench, data_dir: Path) -> list[Operation]:
     return load.history
 
 
-def _judge(history: list[Operation], place: Place, cut_s: float) -> None:
+def _judge(history: list[Operation], place: Place[int], cut_s: float) -> None:
     """Compare what a disk recovered to with what the clients knew when its power was cut."""
-    positions = {operation.place.sequence: operation.place.position for operation in history if operation.place}
+    positions = {operation.place.sequence: operation.place.state for operation in history if operation.place}
     positions[0] = 0
     answered = [each.place.sequence for each in history if each.place and each.answered_s < cut_s]
     asked = sum(operation.step is not None and operation.invoked_s < cut_s for operation in history)
     least = max(answered, default=0)
     require(least <= place.sequence, f"step {least} had been answered and is lost: the walk is at {place}")
     require(place.sequence <= asked, f"{asked} steps had been asked for, but the walk is at {place}")
-    is_passed = positions[place.sequence] == place.position
+    is_passed = positions[place.sequence] == place.state
     require(is_passed, f"the walk never was at {place}, but at position {positions[place.sequence]} after that step")
 
 

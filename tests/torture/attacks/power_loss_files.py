@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from torture.attack import Attack, Bench, require
 from torture.disks.fuse import Disk
 from torture.disks.lossy_files import lossy_files

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Final
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.walk.steps import NEXT
 from support.client import TIMEOUT_S, Client, message
 from support.process import Service
@@ -151,7 +151,7 @@ def _serving_all(service: Service) -> Iterator[None]:
         raise Violation(f"a client was cut off: {error!r}. Logged: {service.log[-2000:]}") from error
 
 
-def _places(service: Service) -> list[Place]:
+def _places(service: Service) -> list[Place[int]]:
     """Ask where the walk stands; give nothing if turned away."""
     try:
         return [place_of(service)]

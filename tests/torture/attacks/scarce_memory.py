@@ -13,7 +13,7 @@ from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact
 from functools import cache
 from typing import Final
 
-from pexservice.limits import CONNECTIONS_MAX, MIB
+from pexservice.limits import DEFAULT, MIB
 from pexservice.walk.steps import NEXT, PREVIOUS
 from support.client import message
 from support.process import Service
@@ -29,7 +29,7 @@ _HIGH: Final = 1_000_000
 """A position whose value has 208,988 digits."""
 _UNCOUNTED: Final = 70_000
 """One whose answers, of 14.6 KiB, are just below what a client may leave unread before it is no longer read from."""
-_CROWD: Final = CONNECTIONS_MAX - 10
+_CROWD: Final = DEFAULT.connections_max - 10
 """As many clients as there may be, but for a few good ones."""
 _READERS: Final = 64
 _ROUNDS: Final = 5
@@ -77,7 +77,7 @@ def _long(service: Service) -> Iterator[None]:
             assert operation.place is not None
             assert operation.value is not None
             digest = hashlib.sha256(operation.value.encode()).digest()
-            position = operation.place.position
+            position = operation.place.state
             require(digest == expected[position - _HIGH], f"another number than the value of {position}")
         check(history, begin, place_of(service))
         yield
@@ -127,7 +127,7 @@ def run(bench: Bench) -> int:
     situation = SITUATIONS[bench.index % len(SITUATIONS)]
     data_dir = bench.directory / "data"
     stand_at(data_dir, situation.position)
-    allow_descriptors(CONNECTIONS_MAX)
+    allow_descriptors(DEFAULT.connections_max)
     with memory_group(_LIMIT_BYTES) as group, bench.serving(data_dir, wrapper=group.wrapper) as service:
         try:
             with situation.enter(service):

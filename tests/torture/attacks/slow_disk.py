@@ -7,7 +7,7 @@ go on at once, since nothing else waits for the disk; no answer comes before its
 import time
 from typing import Final
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.walk.steps import NEXT
 from support.client import message
 from support.process import Service

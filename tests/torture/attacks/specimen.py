@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from zlib import crc32
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.stores.journal.record import HEADER
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, STEP_NAMES
 from support.client import message
@@ -26,11 +26,11 @@ class Damage:
     """What is done, and the facts that it is judged by."""
 
     changes: dict[str, Content]
-    kept: Place
+    kept: Place[int]
     """The place after the last row before the damage."""
     names: str = ""
     """What an error must say: the file, and the beginning of the first line that is not what it was."""
-    claimed: Place | None = None
+    claimed: Place[int] | None = None
     """Where a segment that was put there, whole in itself, says that the walk stands."""
     is_of_modes: bool = False
     """Whether it is one only to a user without root's privileges."""
@@ -47,7 +47,7 @@ class Line:
 
     begin: int
     data: bytes
-    place: Place
+    place: Place[int]
 
     @property
     def body(self) -> bytes:
@@ -68,7 +68,7 @@ class File:
         return b"".join(line.data for line in self.lines)
 
     @property
-    def opening(self) -> Place:
+    def opening(self) -> Place[int]:
         """Where the segment began."""
         return self.lines[1].place
 
@@ -87,7 +87,7 @@ class Specimen:
 
     directory: Path
     files: list[File]
-    end: Place
+    end: Place[int]
     history: set[str]
 
 
@@ -110,7 +110,7 @@ def specimen(bench: Bench) -> Specimen:
                     for step in steps:
                         answer = client.read()
                         end = Place(answer.sequence, answer.position)
-                        history.add(f"{end.sequence},{STEP_NAMES[step]},{end.position}\n")
+                        history.add(f"{end.sequence},{STEP_NAMES[step]},{end.state}\n")
             require(service.stop() == 0, f"a stop did not end with 0: {service.log}")
     files = [_file(path) for path in sorted(directory.glob("journal-*.csv"))]
     require(len(files) == 3, f"three starts wrote {len(files)} segments")

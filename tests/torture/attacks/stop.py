@@ -13,8 +13,8 @@ from collections import defaultdict
 from types import TracebackType
 from typing import Final, Self
 
-from pexservice.core.store import Place
-from pexservice.limits import DRAIN_IDLE_S, DRAIN_TIMEOUT_S
+from pexservice.core.judging import Place
+from pexservice.limits import DEFAULT, DRAIN_IDLE_S
 from pexservice.walk.steps import NEXT
 from support.client import message
 from support.process import Service
@@ -26,7 +26,7 @@ from torture.load import WAIT_S, Load, place_of, record
 _CYCLES: Final = 10
 _RATE_PER_S: Final = 200
 """With slow syncs, a request comes before the one before it is answered: on its connection there is no pause."""
-_STOP_S_MAX: Final = DRAIN_TIMEOUT_S / 2
+_STOP_S_MAX: Final = DEFAULT.drain_timeout_s / 2
 """Nobody here needs the time that a stop allows."""
 
 

@@ -9,7 +9,7 @@ import signal
 import time
 from typing import Final
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.limits import KEEP_ALIVE_S, SWEEP_PERIOD_S
 from support.client import Client, message
 from torture.attack import Attack, Bench, Violation, require

@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step
 from support.client import message
 from support.process import Service

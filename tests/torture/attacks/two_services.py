@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Barrier
 from typing import Final
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.stores.journal.segment import segment_name
 from support.process import Service
 from torture.attack import Attack, Bench, require

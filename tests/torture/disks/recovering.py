@@ -3,7 +3,7 @@
 from itertools import chain
 from pathlib import Path
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.disk.linux import LinuxDisk
 from pexservice.errors import Fatal
 from pexservice.stores.journal.history import segment_files, segments
@@ -12,7 +12,7 @@ from torture.attack import Bench, Violation, require
 from torture.load import place_of
 
 
-def recovered_place(data_dir: Path) -> Place:
+def recovered_place(data_dir: Path) -> Place[int]:
     """Return where a start would go on, asked of its code in this process: milliseconds instead of a second.
 
     Raises Violation where a start would be refused, and where the history, proved row by row, does not lead there.
@@ -32,7 +32,7 @@ def recovered_place(data_dir: Path) -> Place:
         disk.close()
 
 
-def _end_of_history(disk: LinuxDisk) -> Place:
+def _end_of_history(disk: LinuxDisk) -> Place[int]:
     """Return where the last row leads, as `pexservice journal verify` would."""
     try:
         found = list(segments(disk, segment_files(disk)))
@@ -43,7 +43,7 @@ def _end_of_history(disk: LinuxDisk) -> Place:
     return max(places, key=lambda place: place.sequence, default=Place(0, 0))
 
 
-def prove_by_start(bench: Bench, data_dir: Path, place: Place) -> None:
+def prove_by_start(bench: Bench, data_dir: Path, place: Place[int]) -> None:
     """Start the service, which must be at this place, take a step, and stop it."""
     with bench.serving(data_dir) as service:
         found = place_of(service)

@@ -8,16 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.http.access import Access
-from pexservice.http.action import StepAction
+from pexservice.http.action import CommandAction
 from pexservice.http.clock import Clock
 from pexservice.http.memo import Memo
 from pexservice.http.request import parse_head
-from pexservice.limits import MEMO_REQUESTS_MAX
+from pexservice.http.resource import Site
+from pexservice.http.router import Router
+from pexservice.limits import DEFAULT
 from pexservice.process.tokens import parse
-from pexservice.walk.endpoints import Routes
+from pexservice.walk.endpoints import endpoints
 from support.client import message
+from support.held_engine import HeldEngine
 
 OLD: Final = "c29tZSBzZWNyZXQgb2xkIHRva2Vu"
 NEW: Final = "a.new_one-with~all+its/characters=="
@@ -75,7 +78,7 @@ def test_without_tokens_everyone_steps() -> None:
 )
 def test_what_a_file_holds_is_what_steps(tokens: list[str], others: list[str], end: str) -> None:
     """Each line of a file is a token, however lines end; no other is."""
-    access = Access(parse("".join(token + end for token in tokens).encode(), "file"))
+    access = Access(parse("".join(token + end for token in tokens).encode(), "file", DEFAULT))
     for token in {*tokens, *others}:
         assert (outcome(access, f"Authorization: Bearer {token}")[0] == 200) == (token in tokens)
 
@@ -87,22 +90,14 @@ def test_tokens_are_compared_in_constant_time() -> None:
     assert [call.args[0] for call in compare.call_args_list] == [OLD.encode(), NEW.encode()]
 
 
-class Walk:
-    """Nobody looks at it."""
-
-    place = Place(0, 0)
-
-    def digits(self) -> str:
-        return "0"
-
-
 def test_wrong_tokens_are_remembered_within_the_bound() -> None:
     """However many there are, memory does not grow with them; and the right one steps, remembered or not."""
-    routes = Routes(Walk(), Clock(), Access([OLD.encode()]), unready=lambda: None, metrics=lambda: "")
-    memo = Memo(routes.action)
+    clock = Clock()
+    site = Site(HeldEngine(Place(0, 0)).as_engine, Access([OLD.encode()]), clock, DEFAULT)
+    memo = Memo(Router(clock, endpoints(site, ())).action)
     good, *wrong = [
-        message("POST", "/next", f"Authorization: Bearer {OLD}{n or ''}") for n in range(MEMO_REQUESTS_MAX + 9)
+        message("POST", "/next", f"Authorization: Bearer {OLD}{n or ''}") for n in range(DEFAULT.memo_requests_max + 9)
     ]
     for head in (good, *wrong, good, good):
-        assert isinstance(memo.action(memo.parse(head)), StepAction) == (head == good)
-    assert sum(memo.get(head) is not None for head in wrong) < MEMO_REQUESTS_MAX
+        assert isinstance(memo.action(memo.parse(head)), CommandAction) == (head == good)
+    assert sum(memo.get(head) is not None for head in wrong) < DEFAULT.memo_requests_max

@@ -11,7 +11,7 @@ from pexservice.core.metrics import Metrics
 from pexservice.errors import BadRequest, Draining, NotApplied
 from pexservice.http.access import Access
 from pexservice.http.action import CommandAction, ReplyAction
-from pexservice.http.answer import Clock
+from pexservice.http.clock import Clock
 from pexservice.http.endpoint import Endpoint
 from pexservice.http.request import Request, parse_head
 from pexservice.http.resource import Site
@@ -41,7 +41,7 @@ def reply(router: Router, line: str) -> bytes:
     """Return the answer to a request that takes no command."""
     action = router.action(request(line))
     assert isinstance(action, ReplyAction)
-    return action.reply()
+    return action.reply()[1]
 
 
 @pytest.mark.parametrize("endpoint", table(), ids=lambda endpoint: endpoint.path)

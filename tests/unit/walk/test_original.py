@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.errors import CannotCreate, DamagedData
 from pexservice.walk.fibonacci import fibonacci_modulo
 from pexservice.walk.original import parse, read
@@ -24,7 +24,7 @@ WRAPPED = fibonacci_modulo(300, 2**64)
         (f"900,300,0,{WRAPPED},0", Place(900, 300)),
     ],
 )
-def test_a_consistent_file_gives_its_place(text: str, place: Place) -> None:
+def test_a_consistent_file_gives_its_place(text: str, place: Place[int]) -> None:
     """The hits are the sequence, and a value that wrapped is as good as one that did not."""
     assert parse(text, "fibo.csv") == place
 

@@ -1,0 +1,44 @@
+"""An engine whose commands are answered when the test says so, always from the same place."""
+
+from typing import Any, cast
+
+from pexservice.core.engine import Engine
+from pexservice.core.group import Asked, Caller
+from pexservice.core.judging import Place
+from pexservice.http.access import Access
+from pexservice.http.clock import Clock
+from pexservice.http.endpoint import Endpoint
+from pexservice.http.resource import Site
+from pexservice.http.text import probes
+from pexservice.limits import DEFAULT
+from pexservice.walk.endpoints import endpoints
+
+
+class HeldEngine:
+    """As `Engine`, as far as a connection and its endpoints know it."""
+
+    def __init__(self, place: Place[int]) -> None:
+        self.place = place
+        self.asked: list[tuple[Asked[int, Any], Caller[Any]]] = []
+
+    @property
+    def as_engine(self) -> Engine[int, Any]:
+        """Itself, as those take it who want the real one."""
+        return cast("Engine[int, Any]", self)
+
+    def check_room(self) -> None:
+        """Find room for any answer."""
+
+    def submit(self, asked: Asked[int, Any], caller: Caller[Any]) -> None:
+        """Keep the command until it is answered."""
+        self.asked.append((asked, caller))
+
+    def answer(self) -> None:
+        """Answer the oldest."""
+        asked, caller = self.asked.pop(0)
+        caller.deliver(asked, asked.render(self.place.sequence, self.place.state))
+
+    def table(self, clock: Clock) -> list[Endpoint]:
+        """Return the endpoints of the walk and the probes."""
+        site = Site(self.as_engine, Access(()), clock, DEFAULT)
+        return endpoints(site, probes(clock, lambda: None, lambda: ""))
