@@ -7,7 +7,7 @@ anywhere else.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from pexservice.core.machine import Machine, Refusal
 
@@ -52,9 +52,9 @@ def left(hall: Hall) -> int:
 class Tickets(Machine[Hall, Command]):
     """Sells each seat once."""
 
-    name: ClassVar = "tickets"
-    columns: ClassVar = ("left", "held")
-    kinds: ClassVar = ("buy", "return")
+    name = "tickets"
+    columns = ("left", "held")
+    kinds = ("buy", "return")
     initial = ()
 
     def step(self, state: Hall, command: Command) -> Hall | Refusal:

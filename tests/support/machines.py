@@ -1,7 +1,7 @@
 """A second machine, so that the core and the stores know none: a counter with a limit, which refuses to pass it."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import Final
 
 from pexservice.core.machine import Machine, Refusal
 
@@ -12,9 +12,9 @@ FULL: Final = Refusal("limit-reached", "Limit reached", "The counter does not go
 class Counter(Machine[tuple[int, int], int]):
     """Commands are amounts to add, of any sign. The state is the count, and how often it was changed."""
 
-    name: ClassVar = "counter"
-    columns: ClassVar = ("count", "changes")
-    kinds: ClassVar = ("up", "down")
+    name = "counter"
+    columns = ("count", "changes")
+    kinds = ("up", "down")
     initial = (0, 0)
 
     def step(self, state: tuple[int, int], command: int) -> tuple[int, int] | Refusal:

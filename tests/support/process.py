@@ -39,10 +39,12 @@ def environment(**more: str) -> dict[str, str]:
     return inherited | {"PYTHONPATH": str(_TESTS)} | more
 
 
-def run(*arguments: str, wrapper: Sequence[str] = (), **more: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of `pexservice` that ends by itself; `more` are environment variables."""
+def run(
+    *arguments: str, wrapper: Sequence[str] = (), program: Sequence[str] = (), **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of `pexservice`, or of another program, that ends by itself; `more` are environment variables."""
     return subprocess.run(
-        [*wrapper, *command("pexservice", *arguments)],
+        [*wrapper, *(program or command("pexservice")), *arguments],
         env=environment(**more),
         capture_output=True,
         text=True,

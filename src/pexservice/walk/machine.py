@@ -5,7 +5,7 @@ Both are plain integers. Where only the end of a group matters, its steps are fo
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final
+from typing import Final
 
 from pexservice.core.machine import Machine, Outcomes
 from pexservice.core.measures import Measure
@@ -20,10 +20,10 @@ POSITION_MAX: Final = 2**64 - 1
 class Walk(Machine[int, Step]):
     """The walk along the Fibonacci numbers. It refuses nothing."""
 
-    name: ClassVar = "fibonacci"
-    columns: ClassVar = ("position",)
-    commands_column: ClassVar = "steps"
-    kinds: ClassVar = tuple(STEP_NAMES.values())
+    name = "fibonacci"
+    columns = ("position",)
+    commands_column = "steps"
+    kinds = tuple(STEP_NAMES.values())
     initial = 0
 
     def step(self, state: int, command: Step) -> int:

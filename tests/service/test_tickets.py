@@ -1,0 +1,143 @@
+"""The box office of docs/build-your-own.md, as a service: killed, restarted, sold out, verified."""
+
+import json
+import re
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from support.client import Answer, message
+from support.process import Service, command, environment, run, serving
+
+CHECKOUT: Final = Path(__file__).parents[2]
+PAGE: Final = (CHECKOUT / "docs" / "build-your-own.md").read_text("utf-8")
+SEATS: Final = 20
+
+
+@contextmanager
+def box_office(data_dir: Path) -> Iterator[Service]:
+    """Serve it from the folder of examples."""
+    with serving(data_dir, program=command("tickets"), PYTHONPATH=_path()) as service:
+        yield service
+
+
+def ticket_command(*arguments: str) -> tuple[int, str]:
+    """Run another command of it, and return its exit status and all that it printed."""
+    done = run(*arguments, program=command("tickets"), PYTHONPATH=_path())
+    return done.returncode, done.stdout + done.stderr
+
+
+def _path() -> str:
+    return f"{environment()['PYTHONPATH']}:{CHECKOUT / 'examples'}"
+
+
+def buy(service: Service, holder: str, seats: object, path: str = "/buy") -> Answer:
+    """Ask for seats."""
+    with service.connect() as client:
+        return client.ask("POST", f"{path}?holder={holder}&seats={seats}")
+
+
+def hall(service: Service) -> dict[str, Any]:
+    """Return who holds what."""
+    with service.connect() as client:
+        shown: dict[str, Any] = json.loads(client.ask("GET", "/hall").body)
+        return shown
+
+
+def test_each_seat_is_sold_once(tmp_path: Path) -> None:
+    """What is sold is there after a kill; what is refused took no number, wrote nothing, and says why."""
+    with box_office(tmp_path) as service:
+        assert buy(service, "ann", 15).status == 200
+        refused = buy(service, "bob", 6)
+        assert (refused.status, refused.sequence) == (409, 1)
+        assert json.loads(refused.body)["title"] == "Sold out"
+        assert buy(service, "bob", 5).sequence == 2
+        assert buy(service, "bob", 6, "/return").status == 409
+        service.send_signal(signal.SIGKILL)
+        service.wait()
+    with box_office(tmp_path) as service:
+        assert hall(service) == {"sequence": 2, "left": 0, "held": {"ann": 15, "bob": 5}}
+        assert buy(service, "cid", 1).status == 409
+        assert buy(service, "ann", 15, "/return").status == 200
+        assert service.stop() == 0
+    rows = [line for path in sorted(tmp_path.glob("journal-*.csv")) for line in path.read_text().splitlines()]
+    assert sum(bool(re.search(r"(buy|return):", line)) for line in rows) == 3
+    status, printed = ticket_command("journal", "verify", "--data-dir", str(tmp_path))
+    assert (status, "Sequence 3, left 15, held bob:5" in printed) == (0, True), printed
+
+
+def test_clients_that_race_for_seats_get_no_more_than_there_are(tmp_path: Path) -> None:
+    """In one group or many, the first ones get seats and the others a no, and the numbers have no gap."""
+    with box_office(tmp_path) as service:
+        clients = [service.connect() for _ in range(5)]
+        for number, client in enumerate(clients):
+            client.send(b"".join(message("POST", f"/buy?holder=h{number}&seats=1") for _ in range(8)))
+        answers = [client.read() for client in clients for _ in range(8)]
+        for client in clients:
+            client.close()
+        sold = [answer.sequence for answer in answers if answer.status == 200]
+        assert sorted(sold) == list(range(1, SEATS + 1))
+        assert sum(answer.status == 409 for answer in answers) == len(answers) - SEATS
+        assert hall(service)["left"] == 0
+
+
+@pytest.mark.parametrize(
+    ("holder", "seats"),
+    [
+        ("", 1),
+        ("Ann", 1),
+        ("a,b", 1),
+        ("a%0ab", 1),
+        ("a" * 21, 1),
+        ("ann", 0),
+        ("ann", "x"),
+        ("ann", "01"),
+        ("ann", 21),
+    ],
+)
+def test_what_is_no_command_is_told_so(tmp_path: Path, holder: str, seats: object) -> None:
+    """A request from which no command can be made gets 400, and nothing is written."""
+    with box_office(tmp_path) as service:
+        assert buy(service, holder, seats).status == 400
+        assert hall(service)["sequence"] == 0
+
+
+def test_the_frame_is_the_walk_s(tmp_path: Path) -> None:
+    """Probes, metrics, OpenAPI and the home of none: what was not written for it is there, and no word of the walk."""
+    with box_office(tmp_path) as service, service.connect() as client:
+        assert client.ask("GET", "/readyz").status == 200
+        assert client.ask("GET", "/").status == 404
+        metrics = client.ask("GET", "/metrics").body
+        assert b'pex_steps_total{step="buy"} 0.0' in metrics
+        assert b"position" not in metrics
+
+
+@pytest.mark.parametrize("ours", ["tickets", "pexservice"])
+def test_the_journal_of_another_machine_is_refused(tmp_path: Path, ours: str) -> None:
+    """Neither opens what the other wrote: 65, and the true reason."""
+    theirs: Sequence[str] = ["pexservice", "tickets"] if ours == "tickets" else ["tickets", "pexservice"]
+    with serving(tmp_path, program=command(theirs[0]), PYTHONPATH=_path()) as service:
+        assert service.stop() == 0
+    done = run("journal", "verify", "--data-dir", str(tmp_path), program=command(ours), PYTHONPATH=_path())
+    assert (done.returncode, "another machine" in done.stderr) == (65, True), done.stderr
+
+
+def test_the_page_shows_the_files_as_they_are() -> None:
+    """Each line of Python in docs/build-your-own.md stands in the example, in order."""
+    sources = [path.read_text("utf-8") for path in sorted((CHECKOUT / "examples" / "tickets").glob("*.py"))]
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        lines = [line.strip() for line in block.splitlines() if line.strip() and line.strip() != "..."]
+        assert any(all(line in source for line in lines) for source in sources), block
+
+
+def test_the_page_counts_lines_as_they_are() -> None:
+    """What it says of the size of each file is true to ten lines."""
+    for name, count in re.findall(r"\| `(\w+\.py)` \| (\d+) \|", PAGE):
+        lines = len((CHECKOUT / "examples" / "tickets" / name).read_text("utf-8").splitlines())
+        assert abs(lines - int(count)) <= 10, f"{name} has {lines}"
