@@ -37,7 +37,7 @@ class Held:
 
 async def hold(settings: Settings) -> Held:
     """Get hold of it. Raises Fatal."""
-    log.debug("settings", **{name: str(value) for name, value in asdict(settings).items()})
+    log.debug("settings", **{name: str(value) for name, value in asdict(settings).items() if value is not None})
     access = Access(await _tokens(settings.token_file) if settings.token_file else ())
     syncer, manager = Syncer(), Manager()
     disk = await _disk(settings.data_dir, syncer)
