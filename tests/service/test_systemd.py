@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -226,6 +227,34 @@ def test_a_manager_that_is_gone_stops_nothing(tmp_path: Path) -> None:
     """With nobody at NOTIFY_SOCKET the service says so, and serves."""
     with serving(tmp_path / "data", NOTIFY_SOCKET=str(tmp_path / "nobody")) as service:
         service.logged("cannot reach the service manager")
+        assert service.sequence() == 0
+
+
+def test_a_manager_that_is_gone_is_missed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And again only after it was reached in between."""
+    warned: list[str] = []
+    monkeypatch.setattr(systemd, "log", SimpleNamespace(warning=lambda event, **_: warned.append(event)))
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    manager = systemd.Manager()
+    for _ in range(3):
+        manager.tell(["READY=1"])
+    assert warned == ["cannot reach the service manager"]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as hearing:
+        hearing.bind(str(tmp_path / "notify"))
+        manager.tell(["READY=1"])
+        assert hearing.recv(100) == b"READY=1"
+    for _ in range(3):
+        manager.tell(["READY=1"])
+    assert len(warned) == 2
+    assert manager._socket is not None
+    manager._socket.close()
+
+
+@pytest.mark.parametrize("address", ["x" * 200, "/\udcff/notify", "@", "/dev/null", "relative", "vsock:2:1"])
+def test_any_address_of_a_manager_lets_it_serve(tmp_path: Path, address: str) -> None:
+    """It is missed with a reason, and that is all."""
+    with serving(tmp_path, NOTIFY_SOCKET=address, WATCHDOG_USEC="0") as service:
+        assert service.logged("cannot reach the service manager")["error"]
         assert service.sequence() == 0
 
 

@@ -1,6 +1,7 @@
 """What a start makes durable of the directories above its own."""
 
 import asyncio
+import errno
 import os
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from pexservice.disk.linux import LinuxDisk
 from pexservice.disk.syncer import Syncer
+from pexservice.errors import CannotCreate, Fatal, JournalFailed, NotPermitted, Scarce
 
 
 @pytest.fixture
@@ -50,3 +52,38 @@ def test_nothing_above_a_mount_point_is_synced(tmp_path: Path, synced: list[Path
         assert synced == [tmp_path, tmp_path, tmp_path / "data"]
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@pytest.mark.parametrize("call", ["mkdir", "open", "fsync"])
+@pytest.mark.parametrize("code", sorted(errno.errorcode))
+def test_every_error_of_a_start_has_its_kind_and_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int
+) -> None:
+    """Whichever the system gives, what cannot be had is named, and what to do; no row or group is spoken of."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    kinds: dict[int, type[Fatal]] = {
+        errno.EACCES: NotPermitted,
+        errno.EPERM: NotPermitted,
+        errno.EIO: JournalFailed,
+        errno.EMFILE: Scarce,
+        errno.ENFILE: Scarce,
+        errno.ENOMEM: Scarce,
+    }
+    kind = kinds.get(code, CannotCreate)
+    data = tmp_path / "data"
+    if (call, code) == ("mkdir", errno.EEXIST):
+        data.write_text("")
+    if (call, code) == ("mkdir", errno.ENOENT):
+        pytest.skip("mkdir makes what is missing above, and asks again")
+    monkeypatch.setattr(os, call, fail)
+    with pytest.raises(kind) as said:
+        _own(data)
+    monkeypatch.undo()
+    text = str(said.value)
+    assert str(data) in text or kind is Scarce
+    assert text.endswith((".", ")"))
+    assert "None" not in text
+    assert not any(word in text for word in ("group", "row", "answered"))
