@@ -100,7 +100,8 @@ def read(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Paramete
         try:
             return parse(value)
         except (ValueError, OverflowError) as error:
-            message = f"{source(ctx, param)}: {error}."
+            reason = str(error).replace(repr(value), shortened(value))
+            message = f"{source(ctx, param)}: {reason}."
             raise click.UsageError(message, ctx) from error
 
     return callback
