@@ -95,7 +95,7 @@ def read(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Paramete
     """
 
     def callback(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
-        if not isinstance(value, str) or ctx.resilient_parsing:
+        if not isinstance(value, str):
             return value
         try:
             return parse(value)
