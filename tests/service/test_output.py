@@ -122,3 +122,12 @@ def test_a_name_that_the_locale_cannot_show_is_shown_with_escapes(tmp_path: Path
         ended = run("journal", "verify", "--data-dir", strange, **variables)
         assert (ended.returncode, ended.stderr.count("\n")) == (66, 1)
         assert r"m\udcff\n\x1b[2J" in ended.stderr
+
+
+def test_a_name_that_is_no_text_is_printed_with_escapes(tmp_path: Path) -> None:
+    """On standard output, too, whatever the locale; the work is done all the same."""
+    (tmp_path / "fibo.csv").write_text("58,11,55,89,144")
+    strange = os.fsdecode(os.fsencode(tmp_path) + b"/m\xff")
+    ended = run("import", str(tmp_path / "fibo.csv"), "--data-dir", strange, LC_ALL="C.UTF-8")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert r"m\udcff" in ended.stdout

@@ -34,8 +34,12 @@ def command(module: str, *arguments: str) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the environment of this process, without options for the service but those given."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PEXSERVICE_")}
+    """Return the environment of this process, but without proxies, and of options for the service those given."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PEXSERVICE_") and not name.lower().endswith("_proxy")
+    }
     return inherited | {"PYTHONPATH": str(_TESTS)} | more
 
 

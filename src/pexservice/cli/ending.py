@@ -2,10 +2,13 @@
 
 import os
 import sys
+from typing import Final
 
 import click
 
-_USAGE = 2
+_USAGE: Final = 2
+_WORD_MAX: Final = 300
+"""Characters of a word that is shown of wrong usage: a path may be long, a value without end is none."""
 
 
 def tell(message: str, exit_status: int, command: str) -> int:
@@ -19,7 +22,8 @@ def tell_usage(program: str, error: click.ClickException) -> int:
     """Tell of wrong usage: as a log line, if `serve` was told to log for machines, else for people."""
     ctx = error.ctx if isinstance(error, click.UsageError) else None
     command = ctx.command_path if ctx else program
-    message = " ".join(error.format_message().split())
+    words = error.format_message().split()
+    message = " ".join(word if len(word) <= _WORD_MAX else word[:_WORD_MAX] + "..." for word in words)
     if command.endswith(" serve") and _wants_json(sys.argv[1:]):
         from pexservice.process import logs, service  # noqa: PLC0415 - imports are start-up time.
 

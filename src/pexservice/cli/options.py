@@ -95,12 +95,13 @@ def read(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Paramete
     """
 
     def callback(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
-        if not isinstance(value, str) or ctx.resilient_parsing:
+        if not isinstance(value, str):
             return value
         try:
             return parse(value)
         except (ValueError, OverflowError) as error:
-            message = f"{source(ctx, param)}: {error}."
+            reason = str(error).replace(repr(value), shortened(value))
+            message = f"{source(ctx, param)}: {reason}."
             raise click.UsageError(message, ctx) from error
 
     return callback
