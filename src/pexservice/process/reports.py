@@ -34,7 +34,7 @@ class Vitals:
         if self._is_draining():
             return ["STOPPING=1", "STATUS=Answering what was accepted.", "WATCHDOG=1"]
         if isinstance(self._engine.refusal, Recovering):
-            return ["STATUS=Reading the journal.", f"EXTEND_TIMEOUT_USEC={START_PATIENCE_S * 10**6}"]
+            return ["STATUS=Reading the journal.", f"EXTEND_TIMEOUT_USEC={int(START_PATIENCE_S * 10**6)}"]
         return ["READY=1", f"STATUS={self._status()}", *(["WATCHDOG=1"] if self._is_going_on() else [])]
 
     def _status(self) -> str:
