@@ -53,6 +53,10 @@ class FakeTransport:
 
     # What the client does.
 
+    def clog(self) -> None:
+        """Take nothing that is sent from now on."""
+        self.takes = False
+
     def drain(self) -> None:
         """Take all that is unsent."""
         self.takes, self.is_clogged, self.unsent_bytes = True, False, 0

@@ -5,6 +5,7 @@ from typing import Any, cast
 from pexservice.core.engine import Engine
 from pexservice.core.group import Asked, Caller
 from pexservice.core.judging import Place
+from pexservice.errors import NotApplied
 from pexservice.http.access import Access
 from pexservice.http.clock import Clock
 from pexservice.http.endpoint import Endpoint
@@ -37,6 +38,11 @@ class HeldEngine:
         """Answer the oldest."""
         asked, caller = self.asked.pop(0)
         caller.deliver(asked, asked.render(self.place.sequence, self.place.state))
+
+    def refuse(self, error: NotApplied) -> None:
+        """Turn the oldest away."""
+        asked, caller = self.asked.pop(0)
+        caller.refuse(asked, error)
 
     def table(self, clock: Clock) -> list[Endpoint]:
         """Return the endpoints of the walk and the probes."""

@@ -129,7 +129,7 @@ LIFE: Final[dict[Phase, dict[Event, Phase]]] = {
         Event.LOST: Phase.CLOSED,
     },
     Phase.CUT: {
-        Event.EMPTY: Phase.CUT,  # This and the next: received before the cut, and read only now.
+        Event.EMPTY: Phase.CUT,  # This and what follows: received before the cut, and read only now.
         Event.PART: Phase.CUT,
         Event.ASKED: Phase.CUT,
         Event.ASKED_LAST: Phase.CUT,
@@ -139,12 +139,7 @@ LIFE: Final[dict[Phase, dict[Event, Phase]]] = {
         Event.STOPPED: Phase.CUT,
         Event.LOST: Phase.CLOSED,
     },
-    Phase.HALF: {
-        Event.EMPTY: Phase.HALF,  # This and the next: received before the end, and read only now.
-        Event.PART: Phase.HALF,
-        Event.ASKED: Phase.HALF,
-        Event.ASKED_LAST: Phase.HALF,
-        Event.OVERRAN: Phase.HALF,
+    Phase.HALF: {  # It was read from, so nothing that it sent before waits to be carried out.
         Event.ANSWERED: Phase.CLOSING,
         Event.STOPPED: Phase.HALF,
         Event.LOST: Phase.CLOSED,

@@ -11,7 +11,7 @@ from collections import deque
 import structlog
 
 from pexservice.http.connection import Connection, Shared
-from pexservice.http.sockets import Poller, reset_when_closed
+from pexservice.http.sockets import Listener, Poller, reset_when_closed
 from pexservice.http.transport import Transport
 
 log = structlog.get_logger()
@@ -33,8 +33,8 @@ class Server:
         self._victims: deque[Connection] = deque()
         self._exhausted_at_s = 0.0
         self._refusal_logged_at_s = 0.0
-        self._listeners: tuple[socket.socket, ...] = ()
-        self._paused: list[socket.socket] = []
+        self._listeners: list[Listener] = []
+        self._paused: list[Listener] = []
         self._poller = Poller(shared.limits, shared.budget)
         self._sweeping: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Future[None] | None = None
@@ -51,20 +51,15 @@ class Server:
 
     def start(self, *listeners: socket.socket) -> None:
         """Begin to accept."""
-        for listener in listeners:
-            listener.setblocking(False)
-            if listener.family != socket.AF_UNIX:
-                # For a socket that was passed without it: who connects from now on inherits it.
-                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._listeners = listeners
-        self._paused.extend(listeners)
+        self._listeners = [Listener(each) for each in listeners]
+        self._paused = list(self._listeners)  # The sweep lets them go.
         self._sweep()
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: Listener) -> None:
         """Take connections that wait; without a descriptor for one, let them wait until the next sweep."""
         try:
             for _ in range(_ACCEPTS):
-                client, _ = listener.accept()
+                client = listener.accept()
                 self._shared.metrics.connections_accepted += 1
                 if len(self._connections) < self._connections_max or self._make_room():
                     self._poller.adopt(client, self._connect)
@@ -75,7 +70,7 @@ class Server:
             pass
         except OSError as error:
             log.warning("cannot accept connections, they wait", error=error.strerror)
-            asyncio.get_running_loop().remove_reader(listener)
+            asyncio.get_running_loop().remove_reader(listener.socket)
             self._paused.append(listener)
 
     def _connect(self, transport: Transport) -> Connection:
@@ -116,15 +111,15 @@ class Server:
             connection.sweep()
         while self._paused:
             listener = self._paused.pop()
-            loop.add_reader(listener, self._accept, listener)
+            loop.add_reader(listener.socket, self._accept, listener)
 
     async def drain(self, timeout_s: float) -> None:
         """Stop accepting, answer what was accepted, and close every connection, within the timeout."""
         loop = asyncio.get_running_loop()
         self._shared.draining = True
         for listener in self._listeners:
-            loop.remove_reader(listener)
-            listener.close()
+            loop.remove_reader(listener.socket)
+            listener.socket.close()
         self._paused.clear()
         if self._connections:
             self._emptied = loop.create_future()

@@ -1,34 +1,9 @@
-"""One connection by itself: no sockets, and a clock that the test moves."""
+"""What one connection does with requests, answers and time."""
 
-from pexservice.core.budget import Budget
-from pexservice.core.judging import Place
-from pexservice.core.metrics import Metrics
-from pexservice.http.clock import Clock
-from pexservice.http.connection import Connection, Shared
-from pexservice.http.memo import Memo
-from pexservice.http.router import Router
 from pexservice.limits import DEFAULT
 from support.client import message
-from support.fake_transport import FakeTransport
-from support.held_engine import HeldEngine
 from support.messages import NEXT
-
-
-class Wire:
-    """A connection, and what is around it."""
-
-    def __init__(self) -> None:
-        self.held, self.transport, self.clock = HeldEngine(Place(1, 1)), FakeTransport(), Clock()
-        memo = Memo(Router(self.clock, self.held.table(self.clock)).action)
-        self.shared = Shared(self.held.as_engine, memo, self.clock, Metrics(), DEFAULT, Budget(0))
-        self.connection = self.transport.handler = Connection(self.shared, lambda _: None, self.transport)
-
-    def receive(self, data: bytes) -> None:
-        self.connection.on_data(data)
-
-    def pass_s(self, seconds: float) -> None:
-        self.clock.now_s += seconds
-        self.connection.sweep()
+from support.wire import Wire
 
 
 def test_a_client_is_not_late_while_the_service_keeps_it_waiting() -> None:
