@@ -235,7 +235,7 @@ def test_a_manager_that_is_gone_is_missed_once(tmp_path: Path, monkeypatch: pyte
     warned: list[str] = []
     monkeypatch.setattr(systemd, "log", SimpleNamespace(warning=lambda event, **_: warned.append(event)))
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-    manager = systemd.Manager()
+    manager = systemd.Manager(DEFAULT.report_period_s)
     for _ in range(3):
         manager.tell(["READY=1"])
     assert warned == ["cannot reach the service manager"]

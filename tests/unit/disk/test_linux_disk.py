@@ -10,7 +10,7 @@ import pytest
 
 from pexservice.disk.linux import LinuxDisk
 from pexservice.disk.syncer import Syncer
-from pexservice.errors import CannotCreate, Fatal, JournalFailed, NotPermitted, Scarce
+from pexservice.errors import CannotCreate, Fatal, StorageFailed, NotPermitted, Scarce
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_every_error_of_a_start_has_its_kind_and_a_sentence(
     kinds: dict[int, type[Fatal]] = {
         errno.EACCES: NotPermitted,
         errno.EPERM: NotPermitted,
-        errno.EIO: JournalFailed,
+        errno.EIO: StorageFailed,
         errno.EMFILE: Scarce,
         errno.ENFILE: Scarce,
         errno.ENOMEM: Scarce,

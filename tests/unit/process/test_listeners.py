@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from pexservice.errors import AddressUnavailable, Fatal, NotPermitted, Scarce
+from pexservice.limits import DEFAULT
 from pexservice.process.listeners import bind, bind_unix
 
 _KINDS: Final[dict[int, tuple[type[Fatal], str]]] = {
@@ -37,9 +38,9 @@ def test_every_error_has_its_kind_and_a_sentence(
     _fail(monkeypatch, call, code)
     kind, begins = _KINDS.get(code, (AddressUnavailable, "cannot listen on"))
     with pytest.raises(kind, match=begins) as of_address:
-        asyncio.run(bind("127.0.0.1", 8081))
+        asyncio.run(bind("127.0.0.1", 8081, DEFAULT))
     with pytest.raises(kind, match=begins) as of_path:
-        bind_unix(tmp_path / "socket")
+        bind_unix(tmp_path / "socket", DEFAULT)
     for said in (of_address, of_path):
         assert str(said.value).endswith((".", ")"))
         assert "None" not in str(said.value)
@@ -52,5 +53,5 @@ def test_ports_below_1024_are_spoken_of_for_those_alone(monkeypatch: pytest.Monk
     _fail(monkeypatch, "bind", errno.EACCES)
     for port, is_told in ((80, True), (1023, True), (1024, False), (0, False)):
         with pytest.raises(NotPermitted) as said:
-            asyncio.run(bind("127.0.0.1", port))
+            asyncio.run(bind("127.0.0.1", port, DEFAULT))
         assert ("Ports below 1024" in str(said.value)) == is_told

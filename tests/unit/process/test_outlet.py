@@ -5,15 +5,16 @@ import threading
 
 import pytest
 
-from pexservice.limits import LOG_LINES_WAITING_MAX
 from pexservice.process.outlet import Outlet
 from support.process import HANG_S
+
+LINES_MAX = 600
 
 
 def test_lines_come_in_order_and_are_all_there_in_the_end() -> None:
     """As long as somebody reads."""
     reader, writer = os.pipe()
-    outlet = Outlet(writer, str.encode, lambda _: None)
+    outlet = Outlet(writer, str.encode, lambda _: None, LINES_MAX)
     lines = [f"{number}\n" for number in range(500)]
     for line in lines:
         outlet.write(line)
@@ -34,10 +35,10 @@ def test_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("pexservice.process.outlet.write", hang)
     told: list[int] = []
-    outlet = Outlet(-1, str.encode, told.append)
+    outlet = Outlet(-1, str.encode, told.append, LINES_MAX)
     outlet.write("the one that hangs")
     assert hanging.wait(HANG_S)
-    for _ in range(LOG_LINES_WAITING_MAX + 7):
+    for _ in range(LINES_MAX + 7):
         outlet.write("x")
     assert outlet.dropped == 7
     released.set()
@@ -49,7 +50,7 @@ def test_lines_that_cannot_be_written_are_counted_and_told_of_once() -> None:
     """The first that can be is followed by the count; what is told is not told again."""
     told: list[int] = []
     full = os.open("/dev/full", os.O_WRONLY)
-    outlet = Outlet(full, str.encode, told.append)
+    outlet = Outlet(full, str.encode, told.append, LINES_MAX)
     for _ in range(3):
         outlet.write("x")
     outlet.finish()
@@ -72,7 +73,7 @@ def test_without_a_thread_lines_are_written_all_the_same(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     reader, writer = os.pipe()
-    outlet = Outlet(writer, str.encode, lambda _: None)
+    outlet = Outlet(writer, str.encode, lambda _: None, LINES_MAX)
     outlet.write("x")
     outlet.finish()
     assert os.read(reader, 9) == b"x"
