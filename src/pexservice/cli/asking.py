@@ -5,16 +5,18 @@ of it, the name's look-up included, which nothing else can bound: it is done in 
 time is over. And nothing of the environment stands between us and our own service: no proxy, no .netrc.
 """
 
-import http.client
 import socket
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from pexservice.errors import AddressUnavailable
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
 
 _BODY_BYTES_MAX: Final = 256 * 1024
 """The metrics have 10 KB; a browser's page has no business here."""
@@ -79,6 +81,8 @@ class Deadline:
 
 def get(address: Address, path: str, deadline: Deadline) -> Answer:
     """Ask for a path. Raises AddressUnavailable if no HTTP answer came in time, or one too long."""
+    from http.client import HTTPException  # noqa: PLC0415 - imports are start-up time, also of `serve`.
+
     outcome: list[Answer | Exception] = []
 
     def ask() -> None:
@@ -93,7 +97,7 @@ def get(address: Address, path: str, deadline: Deadline) -> Answer:
     got = outcome[0] if outcome else TimeoutError("no whole answer came in time")
     if isinstance(got, Answer):
         return got
-    if isinstance(got, http.client.HTTPException | ValueError):
+    if isinstance(got, HTTPException | ValueError):
         message = f"what answers at {address.shown} does not speak HTTP as pexservice does. Is it another program?"
     else:
         reason = (got.strerror if isinstance(got, OSError) else None) or str(got) or type(got).__name__
@@ -109,27 +113,19 @@ def _ask(address: Address, path: str, deadline: Deadline) -> Answer:
         body = answer.read(_BODY_BYTES_MAX + 1)
         if len(body) > _BODY_BYTES_MAX:
             message = "it is too long"
-            raise http.client.HTTPException(message)
+            raise ValueError(message)
         return Answer(answer.status, body.decode("utf-8", "replace"))
     finally:
         connection.close()
 
 
-def _connection(address: Address, deadline: Deadline) -> http.client.HTTPConnection:
+def _connection(address: Address, deadline: Deadline) -> "HTTPConnection":
+    from http.client import HTTPConnection, HTTPSConnection  # noqa: PLC0415
+
+    kind: Any = HTTPSConnection if address.is_tls else HTTPConnection
+    connection: HTTPConnection = kind(address.host, address.port, timeout=deadline.left_s())
     if address.uds is not None:
-        return _UnixConnection(address.uds, deadline.left_s())
-    kind: Any = http.client.HTTPSConnection if address.is_tls else http.client.HTTPConnection
-    connection: http.client.HTTPConnection = kind(address.host, address.port, timeout=deadline.left_s())
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(deadline.left_s())
+        connection.sock.connect(str(address.uds))
     return connection
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path, timeout_s: float) -> None:
-        super().__init__("localhost", timeout=timeout_s)
-        self._path = path
-
-    def connect(self) -> None:
-        """As `HTTPConnection.connect`."""
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))

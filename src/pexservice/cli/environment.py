@@ -4,7 +4,6 @@ The idea: a variable that nothing reads is a setting that somebody believes in. 
 knows ends the command, naming the nearest that there is.
 """
 
-import difflib
 import os
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -35,6 +34,8 @@ def check(known: Iterable[str], variables: Mapping[str, str] = os.environ) -> No
             )
             raise click.UsageError(message)
         if name not in names:
+            import difflib  # noqa: PLC0415 - imports are start-up time.
+
             rests = [each.removeprefix(_PREFIX) for each in names]
             near = difflib.get_close_matches(name.removeprefix(_PREFIX).upper(), rests, 1)
             hint = (
