@@ -110,3 +110,9 @@ def test_one_address_for_all(tmp_path: Path, host: str) -> None:
     """IPv6's serves IPv4, too, as the system has it."""
     with serving(tmp_path, "--host", host) as service:
         assert sequences(service, ("127.0.0.1",)) == [1]
+
+
+def test_every_address_of_both_families(tmp_path: Path) -> None:
+    """By a name that stands for both: they do not get in each other's way."""
+    with serving(tmp_path, "--host", "two.test", program=of_two("::", "0.0.0.0")) as service:
+        assert sequences(service, ("127.0.0.1", "::1")) == [1, 2]

@@ -144,6 +144,20 @@ def test_sizes_have_units(text: str, size: int) -> None:
     assert parse_size_bytes(text) == size
 
 
+@pytest.mark.parametrize("text", ["8785h", "9" * 30 + "h", "9" * 400])
+def test_a_duration_is_no_longer_than_a_year(text: str) -> None:
+    """No clock counts it otherwise."""
+    with pytest.raises(ValueError, match="is longer than a year"):
+        parse_duration_s(text)
+
+
+@pytest.mark.parametrize(("text", "says"), [("9" * 20, "more than any disk"), ("9" * 5000, "is not a size")])
+def test_a_size_is_one_that_a_disk_may_have(text: str, says: str) -> None:
+    """However many digits it has."""
+    with pytest.raises(ValueError, match=says):
+        parse_size_bytes(text)
+
+
 @pytest.mark.parametrize(
     ("text", "address"),
     [
