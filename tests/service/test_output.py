@@ -121,7 +121,7 @@ def test_a_name_that_the_locale_cannot_show_is_shown_with_escapes(tmp_path: Path
     for variables in ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"LC_ALL": "C.UTF-8"}):
         ended = run("journal", "verify", "--data-dir", strange, **variables)
         assert (ended.returncode, ended.stderr.count("\n")) == (66, 1)
-        assert r"m\udcff\n\x1b[2J" in ended.stderr
+        assert r"m\xff\n\x1b[2J" in ended.stderr
 
 
 def test_a_name_that_is_no_text_is_printed_with_escapes(tmp_path: Path) -> None:
@@ -130,4 +130,4 @@ def test_a_name_that_is_no_text_is_printed_with_escapes(tmp_path: Path) -> None:
     strange = os.fsdecode(os.fsencode(tmp_path) + b"/m\xff")
     ended = run("import", str(tmp_path / "fibo.csv"), "--data-dir", strange, LC_ALL="C.UTF-8")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert r"m\udcff" in ended.stdout
+    assert r"m\xff" in ended.stdout

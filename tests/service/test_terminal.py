@@ -40,7 +40,7 @@ def test_a_person_reads_one_line_when_it_serves_and_one_when_it_stops(tmp_path: 
     status, lines = at_terminal(tmp_path, until="Ctrl-C stops.")
     assert status == 0
     new, serves, stops = lines
-    assert new == f"pexservice: a new walk begins in {tmp_path}."
+    assert new == f"pexservice: a new journal begins in {tmp_path}."
     pattern = rf"pexservice {re.escape(__version__)} at http://127\.0\.0\.1:\d+, data in {re.escape(str(tmp_path))}\. "
     assert re.fullmatch(f"{pattern}Ctrl-C stops\\.", serves)
     assert stops == "pexservice stops. Ctrl-C again ends it at once."
@@ -94,7 +94,7 @@ def test_without_a_terminal_lines_are_for_machines(tmp_path: Path) -> None:
         process.stderr.close()
         assert process.wait(HANG_S) == 0
         assert all(re.match(r"\d{4}-\S+Z \[\w+ *\] \w", line) for line in lines), lines
-        assert any("[warning  ] a new walk begins" in line and str(tmp_path) in line for line in lines) == warns
+        assert any("[warning  ] a new journal begins" in line and str(tmp_path) in line for line in lines) == warns
     ended = run("serve", "--host", "192.0.2.1", "--data-dir", str(tmp_path))
     assert re.match(r"\S+Z \[critical *\] cannot go on ", ended.stderr)
 

@@ -6,6 +6,8 @@ from typing import Final
 
 import click
 
+from pexservice.process.beginning import shown
+
 _USAGE: Final = 2
 _WORD_MAX: Final = 300
 """Characters of a word that is shown of wrong usage: a path may be long, a value without end is none."""
@@ -13,8 +15,7 @@ _WORD_MAX: Final = 300
 
 def tell(message: str, exit_status: int, command: str) -> int:
     """Print one line for people, in which nothing controls their terminal, and return the exit status."""
-    line = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in message)
-    click.echo(f"{command}: {line}", err=True)
+    click.echo(f"{command}: {shown(message)}", err=True)
     return exit_status
 
 
@@ -25,10 +26,11 @@ def tell_usage(program: str, error: click.ClickException) -> int:
     words = error.format_message().split()
     message = " ".join(word if len(word) <= _WORD_MAX else word[:_WORD_MAX] + "..." for word in words)
     if command.endswith(" serve") and _wants_json(sys.argv[1:]):
-        from pexservice.process import logs, service  # noqa: PLC0415 - imports are start-up time.
+        from pexservice.process import logs  # noqa: PLC0415 - imports are start-up time.
 
         logs.configure(program, "json", "critical")
-        service.log.critical("wrong usage", error=message, exit_status=_USAGE)
+        logs.log.critical("wrong usage", error=message, exit_status=_USAGE)
+        logs.finish()
         return _USAGE
     return tell(f"{message} See '{command} --help'.", _USAGE, command)
 

@@ -37,7 +37,9 @@ class Held(Generic[S, C]):
 
 async def hold(application: Application[S, C], settings: Settings) -> Held[S, C]:
     """Get hold of it. Raises Fatal."""
-    log.debug("settings", **{name: str(value) for name, value in asdict(settings).items() if value is not None})
+    given = asdict(settings)
+    bounds = given.pop("limits")
+    log.debug("settings", **{name: str(value) for name, value in (given | bounds).items() if value is not None})
     limits = settings.limits
     access = Access(await _tokens(settings.token_file, limits) if settings.token_file else ())
     manager = Manager(limits.report_period_s)

@@ -55,5 +55,5 @@ def test_a_thousand_requests_add_no_line(tmp_path: Path) -> None:
         assert service.stop() == 0
         events = [json.loads(line)["event"] for line in service.lines]
         assert sorted(events) == sorted(
-            ["settings", "recovered", "a new walk begins", "listening", "draining", "served", "stopped"]
+            ["settings", "recovered", "a new journal begins", "listening", "draining", "served", "stopped"]
         )

@@ -1,5 +1,8 @@
 """Values that options are given."""
 
+import os
+import sys
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -100,8 +103,9 @@ def test_a_wrong_value_names_where_it_came_from(
     monkeypatch: pytest.MonkeyPatch, option: click.Parameter, text: str
 ) -> None:
     """A value is taken, or refused in one sentence that names the option, or the variable if that had it."""
-    monkeypatch.setattr(service, "serve", lambda _: None)
+    monkeypatch.setattr(service, "serve", lambda *_: None)
     monkeypatch.setattr(logs, "configure", lambda *_: None)
+    monkeypatch.setattr(os, "_exit", sys.exit)
     flag, variable = option.opts[0], str(option.envvar)
     for name, outcome in (
         (flag, CliRunner().invoke(commands, ["serve", f"{flag}={text}"])),

@@ -10,7 +10,7 @@ import pytest
 
 from pexservice.disk.linux import LinuxDisk
 from pexservice.disk.syncer import Syncer
-from pexservice.errors import CannotCreate, Fatal, StorageFailed, NotPermitted, Scarce
+from pexservice.errors import CannotCreate, Fatal, NotPermitted, Scarce, StorageFailed
 
 
 @pytest.fixture
