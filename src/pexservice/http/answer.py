@@ -93,6 +93,11 @@ def bad_request(clock: Clock, error: BadRequest) -> Answer:
     return problem(clock, None, error.status, error.detail)
 
 
+def too_late(clock: Clock, limit_s: float) -> Answer:
+    """Return the 408 of a request of which only a part came in time."""
+    return problem(clock, None, 408, f"The request did not arrive in full within {limit_s:g} s.")
+
+
 def not_applied(clock: Clock, request: Request, error: NotApplied) -> Answer:
     """Return the 503 of a request that was turned away before it did anything."""
     retry_after = str(error.retry_after_s)

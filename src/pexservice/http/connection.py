@@ -5,8 +5,7 @@ the engine answers in order. Anything else waits until the steps before it are a
 `/next` and `/current` in one go sees its own step. While a client does not take its answers, or has more requests under
 way than it may have, nothing more is read from it.
 
-`phases.py` tells the life of a connection. Here it is decided which event something is; then its phase goes on; then
-what belongs to the new phase is done.
+`phases.py` is the table of its life: here an event is told by what happened, and what belongs to a phase is done.
 """
 
 from collections.abc import Callable
@@ -19,9 +18,9 @@ from typing import Any, Final
 from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
 from pexservice.core.metrics import Metrics
-from pexservice.errors import BadRequest, NotApplied
+from pexservice.errors import NotApplied
 from pexservice.http.action import Action, CommandAction, ContinueAction, ReplyAction
-from pexservice.http.answer import Answer, Head, bad_request, not_applied
+from pexservice.http.answer import Answer, Head, bad_request, not_applied, too_late
 from pexservice.http.clock import Clock
 from pexservice.http.memo import Memo
 from pexservice.http.phases import AT_REST, DISCARDING, ON, UNDER_WAY, UNREAD, Event, Phase
@@ -50,7 +49,6 @@ class Shared:
     metrics: Metrics
     limits: Limits
     budget: Budget
-    """From which unsent bytes are taken."""
     draining: bool = False
     """The server is about to stop: the next answer that a client waits for is its last."""
 
@@ -170,10 +168,7 @@ class Connection:
         elif now_s - self._since_s >= self._patience_s():
             self._meet(Event.TIMED_OUT)
             if self.phase is Phase.CUT:
-                error = BadRequest(
-                    408, f"The request did not arrive in full within {self._shared.limits.request_timeout_s:g} s."
-                )
-                self._write(*bad_request(self._shared.clock, error))
+                self._write(*too_late(self._shared.clock, self._shared.limits.request_timeout_s))
             else:
                 self._go_on()
 
@@ -195,11 +190,11 @@ class Connection:
         if self.phase is _IDLE and self._reader is not None and self._reader.has_begun:
             self._meet(Event.PART)
             self._since_s = self._shared.clock.now_s
-        elif self.phase is Phase.LINGERING and not self._transport.unsent_bytes:
-            self._transport.shut_down()
         elif self.phase is Phase.CLOSING and not self._transport.unsent_bytes:
             self._transport.close()
             return
+        elif self.phase is Phase.LINGERING and not self._transport.unsent_bytes:
+            self._transport.shut_down()
         self._throttle()
 
     def _throttle(self) -> None:

@@ -11,7 +11,8 @@ from collections import deque
 import structlog
 
 from pexservice.http.connection import Connection, Shared
-from pexservice.http.sockets import Listener, Poller, reset_when_closed
+from pexservice.http.listener import Listener, reset_when_closed
+from pexservice.http.sockets import Poller
 from pexservice.http.transport import Transport
 
 log = structlog.get_logger()

@@ -13,7 +13,6 @@ import asyncio
 import fcntl
 import select
 import socket
-import struct
 import sys
 import termios
 from collections.abc import Callable
@@ -23,6 +22,7 @@ import structlog
 
 from pexservice.core.budget import Budget
 from pexservice.errors import defect
+from pexservice.http.listener import reset_when_closed
 from pexservice.http.outbox import Outbox
 from pexservice.http.transport import Handler, Transport
 from pexservice.limits import Limits
@@ -34,33 +34,6 @@ _OUT: Final = select.EPOLLOUT
 _GONE: Final = select.EPOLLHUP | select.EPOLLERR
 _DONT_WAIT: Final = socket.MSG_DONTWAIT
 """Said with each call: making the socket itself non-blocking would be one more."""
-_AT_ONCE: Final = struct.pack("ii", 1, 0)
-"""The value of SO_LINGER (socket(7)) that makes a close a reset."""
-
-
-class Listener:
-    """A socket that listens.
-
-    PERF: `accept` takes 2.7 us, that of the socket 4.1 us: it looks up two enums, and makes a socket for any use.
-    """
-
-    def __init__(self, listening: socket.socket) -> None:
-        listening.setblocking(False)
-        if listening.family != socket.AF_UNIX:
-            # For a socket that was passed without it: who connects from now on inherits it.
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket = listening
-        self._kind = int(listening.family), int(listening.type), listening.proto
-
-    def accept(self) -> socket.SocketType:
-        """Return the next connection that waits. Raises OSError."""
-        fd, _ = self.socket._accept()  # type: ignore[attr-defined]
-        return socket.SocketType(*self._kind, fd)
-
-
-def reset_when_closed(connected: socket.SocketType) -> None:
-    """Have a socket, once it is closed, reset: its client hears at once, and the kernel lets go of what is unsent."""
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
 
 
 class Poller:

@@ -206,8 +206,8 @@ def test_whatever_happens_the_phase_is_true(deeds: list[str | bytes]) -> None:
             for deed in ("drain", "answer"):
                 do(wire, deed)
                 check(wire)
-        for _ in range(6):
-            do(wire, "time")
+        for deed in ("drain", "time") * 8:
+            do(wire, deed)
             check(wire)
     assert wire.connection.phase is Phase.CLOSED
     follow(seen)

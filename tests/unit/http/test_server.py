@@ -1,0 +1,82 @@
+"""A server over real sockets, without a service around it."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import ExitStack, asynccontextmanager
+
+import pytest
+import uvloop
+
+from pexservice.http.server import Server
+from support.client import message
+from support.wire import Wire
+
+READ = message("GET", "/livez")
+
+
+@asynccontextmanager
+async def serving(*, connections_max: int) -> AsyncIterator[tuple[Server, list[socket.socket]]]:
+    """Yield a server and its three listeners, and drain it in the end."""
+    server = Server(Wire().shared, connections_max=connections_max)
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        server.start(*listeners)
+        try:
+            yield server, listeners
+        finally:
+            await server.drain(1)
+
+
+def play(scene: Coroutine[None, None, None]) -> None:
+    """Play a scene on the event loop that the service uses."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(asyncio.wait_for(scene, 10))
+
+
+async def receive(client: socket.socket) -> bytes:
+    return await asyncio.get_running_loop().sock_recv(client, 1 << 16)
+
+
+async def connect(listener: socket.socket) -> socket.socket:
+    """Connect, and be served."""
+    client = socket.create_connection(listener.getsockname())
+    client.setblocking(False)
+    client.send(READ)
+    assert (await receive(client)).startswith(b"HTTP/1.1 200 OK\r\n")
+    return client
+
+
+def test_all_listeners_share_the_places() -> None:
+    """Whichever listener a connection comes by, it counts, and one that is idle makes room for it."""
+
+    async def scene() -> None:
+        async with serving(connections_max=2) as (server, listeners):
+            clients = [await connect(listener) for listener in listeners]
+            assert server.connections == 2
+            done, _ = await asyncio.wait(
+                [asyncio.ensure_future(receive(client)) for client in clients], return_when=asyncio.FIRST_COMPLETED
+            )
+            assert [each.result() for each in done] == [b""]
+        for client in clients:
+            client.close()
+
+    play(scene())
+
+
+def test_a_drain_closes_all_listeners_and_connections() -> None:
+    """Nothing is accepted after it, by any of them, and no connection is left."""
+
+    async def scene() -> None:
+        async with serving(connections_max=10) as (server, listeners):
+            addresses = [listener.getsockname() for listener in listeners]
+            clients = [await connect(listener) for listener in listeners]
+        assert server.connections == 0
+        for client in clients:
+            assert await receive(client) == b""
+            client.close()
+        for address in addresses:
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(address)
+
+    play(scene())
