@@ -25,7 +25,7 @@ Exit statuses:
    0  done, or stopped on request
    1  status: the service takes no steps
    2  wrong usage: an argument, or a PEXSERVICE_ variable
-  65  damaged data, of an unknown version, or of another machine; nothing was changed
+  65  damaged data, or of another version or machine; nothing was changed
   66  journal: there is no journal there
   69  the address is in use or not available; status: no such service answers
   70  a defect of this program
