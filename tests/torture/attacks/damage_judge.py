@@ -27,7 +27,7 @@ from pexservice.stores.journal.recovery import recover
 from pexservice.stores.journal.segment import segment_name
 from support.process import Service, run, wait_until
 from torture.attack import Bench, Violation, require
-from torture.attacks.specimen import Content, Damage, Specimen, named
+from torture.attacks.specimen import CODEC, Content, Damage, Specimen, named
 from torture.load import place_of
 
 _WITHOUT_PRIVILEGE: Final = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
@@ -189,7 +189,7 @@ def _recovered(directory: Path) -> Place[int] | Ended:
     disk = LinuxDisk.inspect(directory)
     try:
         with capture_logs():
-            return recover(disk).place
+            return recover(CODEC, disk).place
     except Fatal as error:
         return Ended(error.exit_status, "", str(error))
     except Exception:  # noqa: BLE001 - whatever else comes out ends a start with a traceback.
