@@ -119,7 +119,7 @@ def converted(file: File, _rng: Random) -> Iterator[Damage]:
 
 
 def no_version(file: File, _rng: Random) -> Iterator[Damage]:
-    for what in (b"v2", b"v0 fibonacci", b"v2 fibonacci-interval", b"2 fibonacci"):
+    for what in (b"v2", b"v0 fibonacci", b"v2 fibonacci sometimes", b"2 fibonacci"):
         yield file.hurt(_opened(file, what), len(HEADER))
 
 

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from structlog.testing import capture_logs
 
 from pexservice.cli import commands
+from pexservice.cli.loading import load_walk
 from pexservice.core.judging import Place
 from pexservice.disk.linux import LinuxDisk
 from pexservice.errors import Fatal
@@ -199,7 +200,7 @@ def _recovered(directory: Path) -> Place[int] | Ended:
 
 
 def _called(directory: Path, name: str) -> Ended:
-    result = CliRunner().invoke(commands, ["journal", name, "--data-dir", str(directory)])
+    result = CliRunner().invoke(commands, ["journal", name, "--data-dir", str(directory)], obj=load_walk)
     if isinstance(result.exception, Fatal):
         return Ended(result.exception.exit_status, result.stdout, str(result.exception))
     if result.exception is not None and not isinstance(result.exception, SystemExit):
