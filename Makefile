@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run all roll-back uninstall image test test-lowest check test-alerts test-proxy test-systemd test-image \
+.PHONY: help run all roll-back uninstall image test coverage test-lowest check test-alerts test-proxy test-systemd test-image \
   test-deps test-systemd-deps test-image-deps bench-deps torture torture-short bench dist format lock clean
 
 # Otherwise make removes the .python of an environment, which it takes for a file that nobody asked for.
@@ -38,6 +38,10 @@ image: ## build the container image; IMAGE_FLAGS="--build-arg BASE=..." for anot
 
 test: $(VENV)/.dev ## run the tests
 	$(BIN)/pytest -n auto --dist worksteal
+
+coverage: $(VENV)/.dev ## fail unless the unit tests take every branch of core and of the journal
+	@$(BIN)/coverage run -m pytest -p no:xdist -q tests/unit
+	@$(BIN)/coverage report
 
 # With the lowest versions that pyproject.toml allows, and the wheel's files instead of the checkout's.
 test-lowest: .lowest/venv/.python requirements/lowest.txt ## the same with the lowest versions that are allowed
@@ -121,7 +125,7 @@ lock: $(VENV)/.dev ## compute the lock files anew (needs a package index)
 	  --output-file requirements/lowest.txt requirements/dev.in
 
 clean: ## remove what the above made, but never ./data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .torture .bench .lowest .image .machine \
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage .import_linter_cache .hypothesis .torture .bench .lowest .image .machine \
 	  .prometheus dist
 
 %/.python:

@@ -22,15 +22,17 @@ from benchmarks.peers.running import free_port, write_original
 from benchmarks.placement import Placement
 from pexservice.core.judging import Place
 from pexservice.limits import DEFAULT
-from pexservice.stores.journal.record import encode_group, encode_opening
+from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.segment import segment_name
-from pexservice.walk.steps import NEXT, PREVIOUS, Run
+from pexservice.walk.machine import WALK
+from pexservice.walk.steps import NEXT, PREVIOUS
 
 NAME: Final = "starts"
 """By which it is called for, as a load is by its name."""
 HISTORY_POSITION: Final = 1_000_000
 """Where the walk with a history stands: the farthest that the target covers, so both together are the worst case."""
 _GROUP_STEPS: Final = 64
+_UP: Final = WALK.encode([NEXT] * _GROUP_STEPS)
 _BEGAN_S: Final = 1_750_000_000.0
 """The time in the first row, Unix time. Any would do."""
 _GROUP_S: Final = 0.0005
@@ -71,26 +73,27 @@ def write_history(directory: Path, groups: int) -> None:
     if not groups:
         write_original(directory, HISTORY_POSITION)
         return
-    turns = ([Run(_GROUP_STEPS, NEXT)], [Run(_GROUP_STEPS, PREVIOUS)])
+    codec = Codec(WALK)
+    turns = (_UP, WALK.encode([PREVIOUS] * _GROUP_STEPS))
     positions = (HISTORY_POSITION, HISTORY_POSITION - _GROUP_STEPS)
     written = 0
     sizes = _segments(groups)
     for size in sizes:
         place = Place(written * _GROUP_STEPS, positions[(groups - written) % 2])
-        opening, checksum = encode_opening(place, interval=False, time_s=_BEGAN_S + written * _GROUP_S)
+        opening, checksum = codec.encode_opening(place, is_interval=False, time_s=_BEGAN_S + written * _GROUP_S)
         with (directory / segment_name(place.sequence)).open("wb") as file:
             file.write(opening)
             for number in range(written + 1, written + size + 1):
                 left = groups - number
                 place = Place(number * _GROUP_STEPS, positions[left % 2])
-                row, checksum = encode_group(place, turns[left % 2], _BEGAN_S + number * _GROUP_S, checksum)
+                row, checksum = codec.encode_row(place, turns[left % 2], _BEGAN_S + number * _GROUP_S, checksum)
                 file.write(row)
         written += size
 
 
 def _segments(groups: int) -> list[int]:
     """Return how many rows each segment has, so that the newest is full, or the only one."""
-    row, _ = encode_group(Place(groups * _GROUP_STEPS, HISTORY_POSITION), [Run(_GROUP_STEPS, NEXT)], _BEGAN_S, 0)
+    row, _ = Codec(WALK).encode_row(Place(groups * _GROUP_STEPS, HISTORY_POSITION), _UP, _BEGAN_S, 0)
     full = DEFAULT.segment_bytes_max // len(row)
     return [*([groups % full] if groups % full else []), *[full] * (groups // full)]
 

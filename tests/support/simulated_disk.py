@@ -40,7 +40,7 @@ class Faults:
 
 
 class SimulatedFile:
-    """See `storage.File`."""
+    """See `disk.File`."""
 
     def __init__(self, disk: "SimulatedDisk", inode: Inode) -> None:
         self._disk = disk
@@ -81,7 +81,7 @@ class SimulatedFile:
 
 
 class SimulatedDisk:
-    """See `storage.Disk`."""
+    """See `disk.Disk`."""
 
     def __init__(self, rng: Random, files: dict[str, bytes] | None = None) -> None:
         self.rng = rng
@@ -140,6 +140,13 @@ class SimulatedDisk:
         if not self.faults.lies:
             self._durable_names = dict(self.inodes)
             self._name_operations.clear()
+
+    def free_bytes(self) -> int:
+        return 1 << 40 if self.faults.free_bytes is None else self.faults.free_bytes
+
+    @property
+    def sync_method(self) -> str:
+        return "simulated"
 
     def killed(self) -> "SimulatedDisk":
         """Return the disk as a killed process leaves it: everything written is there."""

@@ -26,9 +26,10 @@ from pexservice.http.forms import Forms
 from pexservice.http.outbox import Outbox
 from pexservice.http.server import Server
 from pexservice.stores.journal import record, segment
-from pexservice.stores.journal.record import HEADER
-from pexservice.walk import endpoints
+from pexservice.stores.journal.record import Codec
+from pexservice.walk import endpoints, forms
 from pexservice.walk.fibonacci import Walker
+from pexservice.walk.machine import WALK
 
 Patches = list[AbstractContextManager[Any]]
 
@@ -67,12 +68,12 @@ def ignore_removal() -> Patches:
 
 def late_write() -> Patches:
     """A row is written only when the next one comes: what was answered is lost with the process."""
-    held: dict[LinuxFile, bytes] = {}
+    header, held = Codec(WALK).header, dict[LinuxFile, bytes]()
     append = LinuxFile.append
 
     def hold(self: LinuxFile, data: bytes) -> None:
         append(self, held.pop(self, b""))
-        if data.startswith(HEADER):
+        if data.startswith(header):
             append(self, data)
         else:
             held[self] = data
@@ -169,11 +170,11 @@ def undeclared_form() -> Patches:
     """A value is answered in another form than /openapi.json says."""
 
     def quoted(walker: Walker) -> Forms[int]:
-        forms = make(walker)
-        number = forms.bodies["application/json"]
-        return replace(forms, bodies={"application/json": lambda *place: f'"{number(*place).strip()}"\n'})
+        made = make(walker)
+        number = made.bodies["application/json"]
+        return replace(made, bodies={"application/json": lambda *place: f'"{number(*place).strip()}"\n'})
 
-    make = endpoints.forms
+    make = forms.forms
     return [patch.object(endpoints, "forms", quoted)]
 
 
@@ -213,7 +214,7 @@ def spin() -> Patches:
     return _limits(sweep_period_s=0)
 
 
-def _limits(**changed: float) -> Patches:
+def _limits(**changed: Any) -> Patches:
     return [patch.object(serve, "DEFAULT", replace(limits.DEFAULT, **changed))]
 
 

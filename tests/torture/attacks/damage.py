@@ -38,7 +38,9 @@ SEGMENT: Final = {
     in_bytes.last_row_forged: ({DAMAGED}, {BROKEN}, {BROKEN}),
     in_bytes.foreign: ({DAMAGED}, {BROKEN}, {BROKEN}),
     in_bytes.converted: ({DAMAGED}, {BROKEN}, {BROKEN}),
+    in_bytes.no_version: ({DAMAGED}, {BROKEN}, {BROKEN}),
     in_bytes.unknown_version: ({DAMAGED}, {BROKEN}, {BROKEN}),
+    in_bytes.another_machine: ({DAMAGED}, {BROKEN}, {BROKEN}),
     in_bytes.special: ({CANNOT_READ}, {NO_FILE}, {NO_FILE}),
     in_bytes.unreadable: ({FORBIDDEN}, {NO_RIGHT}, {NO_RIGHT}),
     # What a torn write leaves behind, and what cannot be told from it.

@@ -8,8 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from random import Random
 
-from pexservice.stores.journal.record import HEADER
-from torture.attacks.specimen import Damage, File, chained, forged
+from torture.attacks.specimen import HEADER, Damage, File, chained, forged
 
 
 def opening_cut(file: File, _rng: Random) -> Iterator[Damage]:
@@ -119,11 +118,31 @@ def converted(file: File, _rng: Random) -> Iterator[Damage]:
     yield file.hurt(file.data.decode("ascii").encode("utf-16"), 0)
 
 
+def no_version(file: File, _rng: Random) -> Iterator[Damage]:
+    for what in (b"v2", b"v0 fibonacci", b"v2 fibonacci sometimes", b"2 fibonacci"):
+        yield file.hurt(_opened(file, what), len(HEADER))
+
+
 def unknown_version(file: File, _rng: Random) -> Iterator[Damage]:
-    for version in (b",v2,", b",v1-,", b",v10,"):
-        bodies = [line.body for line in file.lines[1:]]
-        bodies[0] = bodies[0].replace(b",v1,", version)
-        yield file.hurt(chained(bodies), len(HEADER))
+    """The whole of another format version."""
+    for what in (b"v1", b"v1-interval", b"v3 fibonacci", b"v10 fibonacci"):
+        version = what.partition(b" ")[0].partition(b"-")[0].decode().removeprefix("v")
+        names = f"{file.name} is of format version {version}, "
+        yield Damage({file.name: _opened(file, what)}, file.opening, names)
+
+
+def another_machine(file: File, _rng: Random) -> Iterator[Damage]:
+    """The whole journal of another machine, of the same columns and of others."""
+    names = f"{file.name} belongs to another machine, 'stairs', "
+    for header in (HEADER, HEADER.replace(b"position", b"floor"), HEADER.replace(b"position", b"floor,stair")):
+        yield Damage({file.name: _opened(file, b"v2 stairs", header)}, file.opening, names)
+
+
+def _opened(file: File, what: bytes, header: bytes = HEADER) -> bytes:
+    """Return a file whose opening row says something else, in a whole chain of checksums."""
+    bodies = [line.body for line in file.lines[1:]]
+    bodies[0] = bodies[0].replace(b",v2 fibonacci,", b",%b," % what)
+    return chained(bodies, header)
 
 
 def trailing_nuls(file: File, _rng: Random) -> Iterator[Damage]:

@@ -10,10 +10,9 @@ from random import Random
 from typing import Final
 
 from pexservice.core.judging import Place
-from pexservice.stores.journal.record import HEADER
 from pexservice.stores.journal.segment import segment_name
 from torture.attacks.damage_bytes import forbidden, instead
-from torture.attacks.specimen import Content, Damage, Specimen, chained, named
+from torture.attacks.specimen import HEADER, Content, Damage, Specimen, chained, named
 
 _BEYOND_64_BITS: Final = 2**64 + 1
 _LARGEST: Final = 10**20 - 1
@@ -71,7 +70,7 @@ def older_overlap(whole: Specimen, _rng: Random) -> Iterator[Damage]:
 
 def _added(whole: Specimen, place: Place[int]) -> Damage:
     name = segment_name(place.sequence)
-    opening = b"%d,%d,v1,2026-11-23T18:55:31.000000Z" % (place.sequence, place.state)
+    opening = b"%d,%d,v2 fibonacci,2026-11-23T18:55:31.000000Z" % (place.sequence, place.state)
     return Damage({name: chained([opening])}, whole.end, named(name), place)
 
 

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from structlog.testing import capture_logs
 
 from pexservice.cli import commands
+from pexservice.cli.loading import load_walk
 from pexservice.core.judging import Place
 from pexservice.disk.linux import LinuxDisk
 from pexservice.errors import Fatal
@@ -27,7 +28,7 @@ from pexservice.stores.journal.recovery import recover
 from pexservice.stores.journal.segment import segment_name
 from support.process import Service, run, wait_until
 from torture.attack import Bench, Violation, require
-from torture.attacks.specimen import Content, Damage, Specimen, named
+from torture.attacks.specimen import CODEC, Content, Damage, Specimen, named
 from torture.load import place_of
 
 _WITHOUT_PRIVILEGE: Final = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
@@ -189,7 +190,7 @@ def _recovered(directory: Path) -> Place[int] | Ended:
     disk = LinuxDisk.inspect(directory)
     try:
         with capture_logs():
-            return recover(disk).place
+            return recover(CODEC, disk).place
     except Fatal as error:
         return Ended(error.exit_status, "", str(error))
     except Exception:  # noqa: BLE001 - whatever else comes out ends a start with a traceback.
@@ -199,7 +200,7 @@ def _recovered(directory: Path) -> Place[int] | Ended:
 
 
 def _called(directory: Path, name: str) -> Ended:
-    result = CliRunner().invoke(commands, ["journal", name, "--data-dir", str(directory)])
+    result = CliRunner().invoke(commands, ["journal", name, "--data-dir", str(directory)], obj=load_walk)
     if isinstance(result.exception, Fatal):
         return Ended(result.exception.exit_status, result.stdout, str(result.exception))
     if result.exception is not None and not isinstance(result.exception, SystemExit):

@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from pexservice.core.judging import Place
+from pexservice.core.judging import Place, judge
 from pexservice.errors import DamagedData
-from pexservice.stores.journal.record import HEADER, encode_group, encode_opening
+from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.segment import Segment, read, segment_name
-from pexservice.walk.steps import NEXT, PREVIOUS, RESET, fold, runs
+from pexservice.walk.machine import WALK
+from pexservice.walk.steps import NEXT, PREVIOUS, RESET
 from torture.attack import Attack, Bench, Violation, require
 from torture.mutation import Mutator
 
 INPUTS_A_ROUND: Final = 10_000
 INPUTS_A_SEGMENT: Final = 250
 GROUPS_MAX: Final = 8
-TOKENS: Final = [bytes(1), bytes(16), bytes(512), b"\n", b"\r\n", b",", b"0", b"n", b"p", b"r", HEADER]
+CODEC: Final = Codec(WALK)
+TOKENS: Final = [bytes(1), bytes(16), bytes(512), b"\n", b"\r\n", b",", b"0", b"n", b"p", b"r", CODEC.header]
 _MESSAGE = re.compile(r"(\S+) is damaged at line (\d+), byte offset (\d+): .+")
 
 
@@ -50,7 +52,7 @@ def run(bench: Bench) -> int:
             for _ in range(INPUTS_A_SEGMENT):
                 data = mutator.make()
                 try:
-                    mutator.learn(data, judge(written, data))
+                    mutator.learn(data, outcome(written, data))
                 except Violation:
                     (bench.directory / written.name).write_bytes(data)
                     raise
@@ -60,24 +62,24 @@ def run(bench: Bench) -> int:
 def write(rng: Random, *, time_s: float) -> Written:
     """Build a segment of some random groups, a few of them long."""
     place, is_interval = Place(rng.randrange(1000), rng.randrange(5)), rng.random() < 0.25
-    opening, checksum = encode_opening(place, interval=is_interval, time_s=time_s)
+    opening, checksum = CODEC.encode_opening(place, is_interval=is_interval, time_s=time_s)
     name, lines, places = segment_name(place.sequence), opening.splitlines(keepends=True), [place]
     for _ in range(rng.randint(0, GROUPS_MAX)):
-        steps = bytes(rng.choices((NEXT, PREVIOUS, RESET), (6, 3, 1), k=rng.choice((1, 3, 40, 600))))
-        place = Place(place.sequence + len(steps), fold(runs(steps))(place.state))
-        row, checksum = encode_group(place, runs(steps), time_s, checksum)
+        steps = rng.choices((NEXT, PREVIOUS, RESET), (6, 3, 1), k=rng.choice((1, 3, 40, 600)))
+        place = judge(WALK, place, steps).end
+        row, checksum = CODEC.encode_row(place, WALK.encode(steps), time_s, checksum)
         lines.append(row)
         places.append(place)
     return Written(name, lines, places, is_interval)
 
 
-def judge(written: Written, data: bytes) -> str | int:
+def outcome(written: Written, data: bytes) -> str | int:
     """Read a changed segment; return what came of it: the reason of an error, or the number of rows."""
     try:
         return _rows(written, data)
     except DamagedData as damage:
         matched = _MESSAGE.match(str(damage))
-        require(matched is not None, f"an error does not say where: {damage}")
+        require(matched is not None, f"an error does not say where in {data!r}: {damage}")
         assert matched is not None
         name, line, offset = matched[1], int(matched[2]), int(matched[3])
         before = data[:offset]
@@ -93,20 +95,21 @@ def judge(written: Written, data: bytes) -> str | int:
 
 def _rows(written: Written, data: bytes) -> int:
     """Read a segment and return how many rows it has. Raises Violation, DamagedData."""
-    segment = read(written.name, data)
+    segment = read(CODEC, written.name, data)
     _require_true(written, segment, data)
-    return len(segment.rows)
+    return len(segment.lines)
 
 
-def _require_true(written: Written, segment: Segment, data: bytes) -> None:
-    count = len(segment.rows)
+def _require_true(written: Written, segment: Segment[int], data: bytes) -> None:
+    count = len(segment.lines)
     kept = written.lines[: count + 2]
-    require([row + b"\n" for row in segment.rows] == kept[2:], f"{data!r} gave rows that were not written: {segment}")
+    rows = [line + b"\n" for line in segment.lines]
+    require(rows == kept[2:], f"{data!r} gave rows that were not written: {segment}")
     require(data.startswith(b"".join(kept)), f"rows that are not at the beginning of {data!r} were read: {segment}")
-    places = [segment.opening.place, *(group.place for group in segment.groups())]
+    places = [segment.opening.place, *(row.place for row in segment.rows(CODEC))]
     require(places == written.places[: count + 1], f"{data!r} leads elsewhere: {places}")
     require(segment.place == places[-1], f"{data!r} ends elsewhere: {segment.place}")
-    require(segment.opening.interval == written.is_interval, f"{data!r} changed its durability")
+    require(segment.opening.is_interval == written.is_interval, f"{data!r} changed its durability")
     rest = data[segment.valid_bytes :]
     require(segment.valid_bytes == sum(map(len, kept)), f"{data!r} is miscounted: {segment}")
     require(len(rest) == segment.torn_bytes, f"the torn tail of {data!r} is miscounted: {segment}")
@@ -134,6 +137,7 @@ ATTACK: Final = Attack(
     rounds=20,
     rounds_short=1,
     sabotage="skip-checksum",
-    noticed="^the damage in|rows that were not written|^rows that are not at the beginning|(leads|ends) elsewhere",
+    noticed="^the damage in|does not say where|rows that were not written|^rows that are not at the beginning|"
+    "(leads|ends) elsewhere",
     cycles=200_000,
 )

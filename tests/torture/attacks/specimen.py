@@ -8,14 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 from zlib import crc32
 
 from pexservice.core.judging import Place
-from pexservice.stores.journal.record import HEADER
+from pexservice.stores.journal.record import Codec
+from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, STEP_NAMES
 from support.client import message
 from torture.attack import Bench, require
 from torture.history import PATHS
+
+CODEC: Final = Codec(WALK)
+HEADER: Final = CODEC.header
 
 Content = bytes | None | Callable[[Path], object]
 """What becomes of a file: other bytes, nothing, or whatever a function makes of its path."""
@@ -127,9 +132,9 @@ def _file(path: Path) -> File:
     return File(path.name, lines)
 
 
-def chained(bodies: list[bytes]) -> bytes:
+def chained(bodies: list[bytes], header: bytes = HEADER) -> bytes:
     """Return the rows with these bodies as a segment, each with the checksum that belongs there."""
-    checksum, rows = crc32(HEADER), [HEADER]
+    checksum, rows = crc32(header), [header]
     for body in bodies:
         checksum = crc32(body + b"\n", checksum)
         rows.append(b"%b,%08x\n" % (body, checksum))

@@ -2,14 +2,19 @@
 
 from itertools import chain
 from pathlib import Path
+from typing import Final
 
 from pexservice.core.judging import Place
 from pexservice.disk.linux import LinuxDisk
 from pexservice.errors import Fatal
 from pexservice.stores.journal.history import segment_files, segments
+from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.recovery import recover
+from pexservice.walk.machine import WALK
 from torture.attack import Bench, Violation, require
 from torture.load import place_of
+
+_CODEC: Final = Codec(WALK)
 
 
 def recovered_place(data_dir: Path) -> Place[int]:
@@ -21,7 +26,7 @@ def recovered_place(data_dir: Path) -> Place[int]:
         return Place(0, 0)
     disk = LinuxDisk.inspect(data_dir)
     try:
-        place = recover(disk).place
+        place = recover(_CODEC, disk).place
     except Fatal as error:
         raise Violation(f"a start would be refused with {error.exit_status}: {error}") from error
     else:
@@ -35,9 +40,9 @@ def recovered_place(data_dir: Path) -> Place[int]:
 def _end_of_history(disk: LinuxDisk) -> Place[int]:
     """Return where the last row leads, as `pexservice journal verify` would."""
     try:
-        found = list(segments(disk, segment_files(disk)))
-        groups = chain.from_iterable(segment.groups() for segment in found)
-        places = [segment.opening.place for segment in found] + [group.place for group in groups]
+        found = list(segments(_CODEC, disk, segment_files(disk)))
+        rows = chain.from_iterable(segment.rows(_CODEC) for segment in found)
+        places = [segment.opening.place for segment in found] + [row.place for row in rows]
     except Fatal as error:
         raise Violation(f"`journal verify` would end with {error.exit_status}: {error}") from error
     return max(places, key=lambda place: place.sequence, default=Place(0, 0))

@@ -260,6 +260,11 @@ def test_unsent_answers_are_bounded() -> None:
         engine.submit(Asked(carries_value=False), caller)
         await engine.drained()
         assert caller.told == [b"1 1"]
+        budget.take(-DEFAULT.unsent_bytes_max)
+        engine.check_room()
+        engine.submit(Asked(), caller)
+        await engine.drained()
+        assert caller.told == [b"1 1", b"2 2"]
 
     play(scenario, MemoryStore(WALK), budget=budget)
 

@@ -2,28 +2,29 @@
 
 import asyncio
 import errno
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from structlog.testing import capture_logs
 
-from pexservice.core.store import Place
+from pexservice.core.judging import Place
 from pexservice.disk.linux import LinuxDisk
 from pexservice.disk.syncer import Syncer
-from pexservice.errors import DamagedData, DirectoryOwned, JournalFailed, JournalFull
-from pexservice.stores.journal import writer
-from pexservice.stores.journal.history import segment_files, segments
-from pexservice.stores.journal.recovery import recover
+from pexservice.errors import DamagedData, DirectoryOwned
+from pexservice.limits import DEFAULT
+from pexservice.stores.journal.errors import JournalFailed, JournalFull
 from pexservice.stores.journal.segment import segment_name
 from pexservice.stores.journal.writer import Journal
+from support.journals import healed, open_journal, recovered, whole
 from support.simulated_disk import SimulatedDisk
 
 
-async def _opened(disk: SimulatedDisk) -> Journal:
-    journal = await Journal.open(disk, recover(disk))
+async def _opened(disk: SimulatedDisk) -> Journal[Any, Any]:
+    journal = await open_journal(disk)
     await journal.commit(b"nnn")
     return journal
 
@@ -48,17 +49,17 @@ def test_a_full_disk_takes_no_step_and_is_left_by_a_new_segment(room: int) -> No
         with pytest.raises(JournalFull):
             await journal.commit(b"nnn")
         assert disk.read(segment_name(0)) == before
-        assert isinstance(await journal.heal(), JournalFull)
+        assert isinstance(await healed(journal), JournalFull)
         with pytest.raises(JournalFull, match="after step 3"):
             await journal.commit(b"n")
         disk.faults.free_bytes = 30
-        assert isinstance(await journal.heal(), JournalFull)
+        assert isinstance(await healed(journal), JournalFull)
         assert disk.names() == [segment_name(0)]  # Nothing is left of the attempts.
         disk.faults.free_bytes = None
-        assert await journal.heal() is None
-        assert await journal.commit(b"n") == Place(3, 3)
-        assert recover(disk.powered_off()).place == Place(4, 4)
-        assert len(list(segments(disk, segment_files(disk)))) == 2
+        assert await healed(journal) is None
+        assert (await journal.commit(b"n")).start == Place(3, 3)
+        assert recovered(disk.powered_off()).place == Place(4, 4)
+        assert len(whole(disk)) == 2
 
     asyncio.run(scenario())
 
@@ -70,13 +71,13 @@ def test_a_full_disk_does_not_stop_the_start() -> None:
         disk = _disk()
         await (await _opened(disk)).close()
         disk.faults.free_bytes = 0
-        journal = await Journal.open(disk, recover(disk))
-        assert journal.place == Place(3, 3)
+        journal = await open_journal(disk)
+        assert journal.read() == Place(3, 3)
         with pytest.raises(JournalFull):
             await journal.commit(b"n")
         disk.faults.free_bytes = None
-        assert await journal.heal() is None
-        assert await journal.commit(b"n") == Place(3, 3)
+        assert await healed(journal) is None
+        assert (await journal.commit(b"n")).start == Place(3, 3)
 
     asyncio.run(scenario())
 
@@ -88,8 +89,8 @@ def test_what_is_lacking_is_told() -> None:
         disk = _disk()
         with pytest.MonkeyPatch.context() as patch, capture_logs() as logs:
             patch.setattr(disk, "create", _without_descriptors)
-            journal = await Journal.open(disk, recover(disk))
-            refusal = await journal.heal()
+            journal = await open_journal(disk)
+            refusal = await healed(journal)
         lacking = f"cannot begin the segment {segment_name(0)}: Too many open files"
         assert [entry["error"] for entry in logs] == [lacking]
         assert str(refusal) == lacking
@@ -98,13 +99,12 @@ def test_what_is_lacking_is_told() -> None:
     asyncio.run(scenario())
 
 
-def test_a_rotation_is_put_off_without_room_and_tried_again_after_some_growth(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rotation_is_put_off_without_room_and_tried_again_after_some_growth() -> None:
     """The segment grows on, and an attempt is not made with every group."""
-    monkeypatch.setattr(writer, "SEGMENT_BYTES_MAX", 64 * 200)
 
     async def scenario() -> None:
         disk = _disk()
-        journal = await _opened(disk)
+        journal = await open_journal(disk, limits=replace(DEFAULT, segment_bytes_max=64 * 200))
         attempts = []
 
         def create(name: str) -> NoReturn:
@@ -119,12 +119,12 @@ def test_a_rotation_is_put_off_without_room_and_tried_again_after_some_growth(mo
         assert all(later - earlier >= 200 for earlier, later in pairwise(attempts))
         while journal.segment_bytes > 64 * 200:
             await journal.commit(b"n")
-        assert len(list(segments(disk, segment_files(disk)))) == 2
+        assert len(whole(disk)) == 2
         while journal.segment_bytes < 64 * 200:
             await journal.commit(b"n")
         await journal.commit(b"n")
-        assert len(list(segments(disk, segment_files(disk)))) == 3  # Later ones are as long as ever.
-        assert recover(disk.powered_off()).place == journal.place
+        assert len(whole(disk)) == 3  # Later ones are as long as ever.
+        assert recovered(disk.powered_off()).place == journal.read()
 
     asyncio.run(scenario())
 
@@ -139,7 +139,7 @@ def test_an_input_output_error_ends_the_journal(fault: str) -> None:
         setattr(disk.faults, fault, errno.EIO)
         with pytest.raises(JournalFailed, match="Input/output error"):
             await journal.commit(b"n")
-        assert journal.place == Place(3, 3)
+        assert journal.read() == Place(3, 3)
 
     asyncio.run(scenario())
 
@@ -181,9 +181,9 @@ def test_a_newest_segment_that_was_emptied_is_damage(data: bytes, sequence: int)
         files = {name: disk.read(name) for name in disk.names()} | {segment_name(sequence): data}
         damaged = SimulatedDisk(Random(1), files)
         with pytest.raises(DamagedData, match=f"{segment_name(sequence)} is damaged at line 1, byte offset 0"):
-            recover(damaged)
+            recovered(damaged)
         with pytest.raises(DamagedData, match=f"{segment_name(sequence)} is damaged at line 1, byte offset 0"):
-            list(segments(damaged, segment_files(damaged)))
+            whole(damaged)
 
     asyncio.run(scenario())
 
@@ -193,13 +193,13 @@ def test_a_torn_segment_is_kept_aside_when_its_name_is_taken() -> None:
 
     async def scenario() -> None:
         disk = _disk()
-        await Journal.open(disk, recover(disk))
+        await open_journal(disk)
         torn = disk.read(segment_name(0)) + b"1,1,1n,2026"
         disk = SimulatedDisk(Random(1), {segment_name(0): torn})
-        journal = await Journal.open(disk, recover(disk))
+        journal = await open_journal(disk)
         await journal.commit(b"n")
         assert disk.read(segment_name(0) + ".torn") == torn
-        assert recover(disk.powered_off()).place == Place(1, 1)
+        assert recovered(disk.powered_off()).place == Place(1, 1)
 
     asyncio.run(scenario())
 
@@ -209,22 +209,22 @@ def test_a_torn_segment_is_kept_aside_after_a_full_disk() -> None:
 
     async def scenario() -> None:
         disk = _disk()
-        await Journal.open(disk, recover(disk))
+        await open_journal(disk)
         torn = disk.read(segment_name(0)) + b"1,1,1n,2026"
         disk = SimulatedDisk(Random(1), {segment_name(0): torn})
         disk.faults.free_bytes = 0
-        journal = await Journal.open(disk, recover(disk))
-        assert isinstance(await journal.heal(), JournalFull)
+        journal = await open_journal(disk)
+        assert isinstance(await healed(journal), JournalFull)
         disk.faults.free_bytes = None
-        assert await journal.heal() is None
+        assert await healed(journal) is None
         assert disk.read(segment_name(0) + ".torn") == torn
         disk.faults.free_bytes = 5
         with pytest.raises(JournalFull):
             await journal.commit(b"n")
         disk.faults.free_bytes = None
-        assert await journal.heal() is None
+        assert await healed(journal) is None
         assert disk.read(segment_name(0) + ".torn") == torn
-        assert recover(disk.powered_off()).place == Place(0, 0)
+        assert recovered(disk.powered_off()).place == Place(0, 0)
 
     asyncio.run(scenario())
 

@@ -1,91 +1,203 @@
-"""What the engine relies on, whatever the store."""
+"""What the engine relies on, whatever the store and whatever the machine."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
-from pexservice.core.store import Place, Store
+from pexservice.core.judging import Judgement, Place
+from pexservice.core.machine import Machine, Refusal
+from pexservice.core.store import Store
 from pexservice.disk.linux import LinuxDisk
 from pexservice.disk.syncer import Syncer
-from pexservice.stores.journal.recovery import recover
-from pexservice.stores.journal.writer import Journal
-from pexservice.walk.steps import positions
+from pexservice.walk.machine import WALK
+from pexservice.walk.steps import NEXT, PREVIOUS, RESET
+from support.journals import open_journal, rows
+from support.machines import COUNTER
 from support.memory_store import MemoryStore
 from support.simulated_disk import SimulatedDisk
 
-Open = Callable[[], Awaitable[Store]]
-"""Opens the store, or opens it again after it was closed."""
+
+@dataclass(frozen=True)
+class Kept:
+    """A store of some machine, which can be opened any number of times."""
+
+    machine: Machine[Any, Any]
+    open: Callable[[], Awaitable[Store[Any, Any]]]
+    written: Callable[[], list[str]] | None = None
+    """The commands of all rows, if it has any."""
 
 
-@pytest.fixture(params=["memory", "journal", "journal on the simulated disk"])
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
-    memory = MemoryStore()
-    simulated = SimulatedDisk(Random(1))
+def _in_memory(machine: Machine[Any, Any], _path: Path) -> Kept:
+    store = MemoryStore(machine)
+
+    async def opened() -> Store[Any, Any]:
+        return store
+
+    return Kept(machine, opened)
+
+
+def _on_disk(machine: Machine[Any, Any], path: Path) -> Kept:
     owned: list[LinuxDisk] = []
 
-    async def in_memory() -> Store:
-        return memory
-
-    async def on_disk() -> Store:
+    async def opened() -> Store[Any, Any]:
         while owned:
             owned.pop().close()
-        owned.append(LinuxDisk.own(tmp_path, Syncer()))
-        return await Journal.open(owned[0], recover(owned[0]))
+        owned.append(LinuxDisk.own(path, Syncer()))
+        return await open_journal(owned[0], machine)
 
-    async def on_simulated_disk() -> Store:
-        return await Journal.open(simulated, recover(simulated))
-
-    opens: dict[str, Open] = {
-        "memory": in_memory,
-        "journal": on_disk,
-        "journal on the simulated disk": on_simulated_disk,
-    }
-    return opens[request.param]
+    return Kept(machine, opened, lambda: [row.commands for row in rows(owned[0], machine)])
 
 
-def test_a_new_store_stands_at_the_beginning(open_store: Open) -> None:
-    """No steps lead to position 0, and the store takes some."""
+def _on_simulated_disk(machine: Machine[Any, Any], _path: Path) -> Kept:
+    disk = SimulatedDisk(Random(1))
+    return Kept(machine, lambda: open_journal(disk, machine), lambda: [row.commands for row in rows(disk, machine)])
+
+
+MACHINES: dict[str, Machine[Any, Any]] = {"walk": WALK, "counter": COUNTER}
+STORES = {"memory": _in_memory, "journal": _on_disk, "journal on the simulated disk": _on_simulated_disk}
+GROUPS: dict[str, list[list[Any]]] = {
+    "walk": [[NEXT], [PREVIOUS], [*[NEXT] * 5, PREVIOUS, PREVIOUS, RESET], [NEXT, PREVIOUS] * 2000, [NEXT] * 4096],
+    "counter": [[1], [-1], [3, 3, 9, 3, -2, 11], [1, -1] * 2000, [11, 12], [0] * 4096],
+}
+"""Among those of the counter are commands that are refused, and a group of nothing else."""
+CASES = [(store, machine, group) for store in STORES for machine, groups in GROUPS.items() for group in groups]
+
+
+@pytest.fixture(params=[(store, machine) for store in STORES for machine in MACHINES], ids=" of the ".join)
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
+    store, machine = request.param
+    return STORES[store](MACHINES[machine], tmp_path)
+
+
+def expect(machine: Machine[Any, Any], start: Place[Any], commands: Sequence[Any]) -> Judgement[Any, Any]:
+    """Take commands one by one."""
+    state, states, refusals, taken = start.state, [], {}, []
+    for index, command in enumerate(commands):
+        outcome = machine.step(state, command)
+        if isinstance(outcome, Refusal):
+            refusals[index] = outcome
+        else:
+            state = outcome
+            taken.append(command)
+        states.append(state)
+    return Judgement(start, Place(start.sequence + len(taken), state), states, refusals, taken)
+
+
+def like(judgement: Judgement[Any, Any]) -> Judgement[Any, Any]:
+    """Return the same with lists for sequences of any kind."""
+    return Judgement(
+        judgement.start, judgement.end, list(judgement.states), dict(judgement.refusals), list(judgement.taken)
+    )
+
+
+def test_a_new_store_stands_at_the_beginning(kept: Kept) -> None:
+    """No commands lead to the initial state, and the store takes some."""
 
     async def scenario() -> None:
-        store = await open_store()
-        assert store.place == Place(0, 0)
-        assert await store.heal() is None
+        store = await kept.open()
+        assert store.read() == Place(0, kept.machine.initial)
+        assert store.refusal is None
+        assert store.in_flight_max >= 1
         await store.close()
 
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("steps", [b"n", b"p", b"nnnnnppr", b"np" * 2000, b"n" * 4096])
-def test_a_commit_tells_where_its_group_began(open_store: Open, steps: bytes) -> None:
-    """Commit gives the place before the group, and leaves the store at the place after it."""
+@pytest.mark.parametrize(("store_name", "machine_name", "group"), CASES)
+def test_a_commit_tells_what_its_group_came_to(
+    store_name: str, machine_name: str, group: list[Any], tmp_path: Path
+) -> None:
+    """It gives the place before the group, what became of each command, and the place that the store stands at then.
+
+    What it expected is what it gives. Nothing is shown before.
+    """
+    kept = STORES[store_name](MACHINES[machine_name], tmp_path)
 
     async def scenario() -> None:
-        store = await open_store()
-        place = Place(0, 0)
-        for group in (b"nnn", steps, b"p"):
-            assert await store.commit(group) == place
-            *_, position = positions(place.position, group)
-            place = Place(place.sequence + len(group), position)
-            assert store.place == place
+        store = await kept.open()
+        place = store.read()
+        for commands in (GROUPS[machine_name][2], group, GROUPS[machine_name][1]):
+            committing = store.commit(commands)
+            assert store.read() == place
+            judgement = await committing
+            assert judgement is committing.expected
+            assert like(judgement) == expect(kept.machine, place, commands)
+            place = judgement.end
+            assert store.read() == place
         await store.close()
 
     asyncio.run(scenario())
 
 
-def test_a_store_opened_again_stands_where_it_stood(open_store: Open) -> None:
-    """Whatever was committed is there after any number of starts, with and without steps between them."""
+def test_a_store_opened_again_stands_where_it_stood(kept: Kept) -> None:
+    """Whatever was committed is there after any number of starts, with and without groups between them."""
+    first, second, third, *_ = GROUPS[kept.machine.name.replace("fibonacci", "walk")]
 
     async def scenario() -> None:
-        place = Place(0, 0)
-        for group in (b"nnn", None, None, b"npr", b"n", None):
-            store = await open_store()
-            assert store.place == place
+        place = Place(0, kept.machine.initial)
+        for group in (first, None, None, third, second, None):
+            store = await kept.open()
+            assert store.read() == place
             if group is not None:
-                await store.commit(group)
-                place = store.place
+                place = (await store.commit(group)).end
             await store.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("store_name", STORES)
+def test_a_refusal_takes_no_number_and_is_not_written(store_name: str, tmp_path: Path) -> None:
+    """Of a group, only what was taken is counted and kept; of one that was refused as a whole, nothing."""
+    kept = STORES[store_name](COUNTER, tmp_path)
+
+    async def scenario() -> None:
+        store = await kept.open()
+        assert (await store.commit([9, 2, 1])).end == Place(2, (10, 2))
+        refused = await store.commit([1, 2])
+        assert (refused.start, refused.end, refused.taken) == (Place(2, (10, 2)), Place(2, (10, 2)), [])
+        assert sorted(refused.refusals) == [0, 1]
+        assert (await store.commit([-1])).end == Place(3, (9, 3))
+        await store.close()
+        store = await kept.open()
+        assert store.read() == Place(3, (9, 3))
+        assert kept.written is None or kept.written() == ["9 1", "-1"]
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_store_tells_how_it_is_set_up(kept: Kept) -> None:
+    """Its labels are words and its measures have a name and a text, each once."""
+
+    async def scenario() -> None:
+        store = await kept.open()
+        status = store.status()
+        assert all(isinstance(label, str) for label in status.labels.values())
+        names = [measure.name for measure in status.measures]
+        assert sorted(set(names)) == sorted(names)
+        assert all(name.startswith("pex_") for name in names)
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_the_background_work_lasts_as_long_as_the_store(kept: Kept) -> None:
+    """It has no end of its own, and may be cut short."""
+
+    async def scenario() -> None:
+        store = await kept.open()
+        working = asyncio.create_task(store.run())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not working.done()
+        working.cancel()
+        await asyncio.wait([working])
+        assert working.cancelled()
+        await store.close()
 
     asyncio.run(scenario())

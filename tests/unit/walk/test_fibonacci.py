@@ -36,6 +36,38 @@ def test_a_walker_gives_the_digits_in_any_order(order: list[int]) -> None:
     assert [walker.digits(position) for position in order] == [str(TABLE[position]) for position in order]
 
 
+@pytest.mark.parametrize(
+    ("beside", "position", "computed"),
+    [(1000, 1000, []), (1001, 1000, []), (999, 1000, []), (2500, 1000, [1000]), (0, 1000, [1000]), (1000, 3, [])],
+    ids=["there", "above it", "below it", "too far", "no nearer", "farther than the own pair"],
+)
+def test_a_walker_takes_what_another_has(
+    monkeypatch: pytest.MonkeyPatch, beside: int, position: int, computed: list[int]
+) -> None:
+    """It adopts the pair of the one beside it where that is nearer, leaves that as it is, and walks on by itself."""
+    other = Walker()
+    other.digits(beside)
+    walker, jumps, at = Walker(beside=other), [], Pair.at
+
+    def jump(place: int) -> Pair:
+        jumps.append(place)
+        return at(place)
+
+    monkeypatch.setattr(Pair, "at", jump)
+    assert [walker.digits(position), walker.digits(position + 1)] == [str(TABLE[position]), str(TABLE[position + 1])]
+    assert jumps == computed
+    assert (other.pair.position, other.digits(beside)) == (beside, str(TABLE[beside]))
+
+
+@given(st.lists(st.tuples(st.booleans(), POSITIONS), max_size=12))
+def test_walkers_beside_each_other_agree(order: list[tuple[bool, int]]) -> None:
+    """Whichever is asked, and wherever both stand, the digits are those of F(n)."""
+    first = Walker()
+    walkers = {True: first, False: Walker(beside=first)}
+    for which, position in order:
+        assert walkers[which].digits(position) == str(TABLE[position])
+
+
 @pytest.mark.parametrize("position", [100_000, 1_000_003])
 def test_large_values_are_exact(position: int) -> None:
     """Every digit counts: the value agrees with modular arithmetic modulo primes."""

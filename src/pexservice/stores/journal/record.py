@@ -23,7 +23,8 @@ from zlib import crc32
 from pexservice.core.judging import Place
 from pexservice.core.machine import C, Machine, S
 
-FORMAT: Final = "v2"
+_FORMAT_VERSION: Final = 2
+"""Version 1 named no machine. It was never released, so nothing reads it."""
 _INTERVAL: Final = "interval"
 SEQUENCE_MAX: Final = 2**64 - 1
 """No service comes so far, command by command; an import begins at most half way."""
@@ -32,8 +33,9 @@ _FIELD: Final = r"[\x20\x21\x23-\x2b\x2d-\x7e]+"
 """Printable, and nothing that CSV would put in quotes."""
 _SEQUENCE: Final = r"0|[1-9][0-9]{0,19}"
 _TIME: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
-_OPENING = re.compile(rf"(v[0-9]+)(?: ([A-Za-z0-9-]+)(?: ({_INTERVAL}))?)?")
-_FOREIGN = re.compile(rf"(?:{_SEQUENCE})(?:,{_FIELD})*,({_FIELD}),{_TIME}")
+_OPENING = re.compile(rf"v{_FORMAT_VERSION} ([A-Za-z0-9-]+)(?: ({_INTERVAL}))?")
+_VERSION = re.compile(r"v([1-9][0-9]{0,8})(?:[ -].*)?")
+_FOREIGN = re.compile(rf"(?:{_SEQUENCE})(?:,{_FIELD})*,({_FIELD}),{_TIME}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Codec(Generic[S, C]):
 
     def encode_opening(self, place: Place[S], *, is_interval: bool, time_s: float) -> tuple[bytes, int]:
         """Return the first two lines of a segment and the checksum to continue from. `time_s` is Unix time."""
-        what = f"{FORMAT} {self.machine.name}{f' {_INTERVAL}' if is_interval else ''}"
+        what = f"v{_FORMAT_VERSION} {self.machine.name}{f' {_INTERVAL}' if is_interval else ''}"
         row, checksum = self._seal(place, what, time_s, self._header_checksum)
         return self.header + row, checksum
 
@@ -86,13 +88,10 @@ class Codec(Generic[S, C]):
         checksum = check(line, self._header_checksum)
         sequence, state, what, time = self._fields(line)
         matched = _OPENING.fullmatch(what)
-        if matched is None or matched[1] != FORMAT:
-            message = f"its format version {what!r} is not known to this program, which writes {FORMAT}"
+        if matched is None or matched[1] != self.machine.name:
+            message = "it is not an opening row of this machine"
             raise InvalidRowError(message)
-        if matched[2] != self.machine.name:
-            message = _another_machine(matched[2], self.machine.name)
-            raise InvalidRowError(message)
-        return Opening(self._place(sequence, state), matched[3] is not None, time, checksum)
+        return Opening(self._place(sequence, state), matched[2] is not None, time, checksum)
 
     def decode_row(self, line: bytes) -> Row[S]:
         """Read a group row, given without its newline, that `check` has proved. Raises InvalidRowError."""
@@ -110,22 +109,34 @@ class Codec(Generic[S, C]):
             raise InvalidRowError(message)
 
     def foreign(self, data: bytes) -> str | None:
-        """Tell whose segment this is if it is whole, but another program's; None if it is nobody's."""
+        """Say why a segment that begins as a whole one is not for this program, and what to do; else return None."""
         header, _, rest = data.partition(b"\n")
         line, newline, _ = rest.partition(b"\n")
-        if not newline or header + b"\n" == self.header:
-            return None
         try:
             check(line, crc32(header + b"\n"))
         except InvalidRowError:
             return None
-        matched = _FOREIGN.fullmatch(line.rpartition(b",")[0].decode("ascii", "replace"))
-        opening = _OPENING.fullmatch(matched[1]) if matched else None
-        if opening is None:
+        row = _FOREIGN.fullmatch(line.rpartition(b",")[0].decode("ascii", "replace"))
+        version = _VERSION.fullmatch(row[1]) if row else None
+        if not newline or row is None or version is None:
             return None
-        if opening[1] != FORMAT or opening[2] is None:
-            return f"it is of format version {opening[1]}, and this program reads {FORMAT} only"
-        return _another_machine(opening[2], self.machine.name)
+        if int(version[1]) < _FORMAT_VERSION:
+            return (
+                f"is of format version {version[1]}, which was never released and which nothing reads any more. "
+                "Nothing was changed. Name another directory with --data-dir."
+            )
+        if int(version[1]) > _FORMAT_VERSION:
+            return (
+                f"is of format version {version[1]}, and this program knows none after {_FORMAT_VERSION}. "
+                "Nothing was changed. Upgrade the program."
+            )
+        opening = _OPENING.fullmatch(row[1])
+        if opening is None or opening[1] == self.machine.name:
+            return None
+        return (
+            f"belongs to another machine, {opening[1]!r}, and this program runs {self.machine.name!r}. "
+            "Nothing was changed. Name the right directory with --data-dir."
+        )
 
     def _seal(self, place: Place[S], what: str, time_s: float, previous_checksum: int) -> tuple[bytes, int]:
         second, microsecond = divmod(int(time_s * 1_000_000), 1_000_000)
@@ -165,10 +176,6 @@ def check(line: bytes, previous_checksum: int) -> int:
         message = "its checksum does not match"
         raise InvalidRowError(message)
     return checksum
-
-
-def _another_machine(theirs: str, ours: str) -> str:
-    return f"it belongs to another machine, {theirs!r}, and this program runs {ours!r}"
 
 
 @lru_cache(maxsize=1)  # PERF: 0.1 us for 3 us, but for the first group of a second.

@@ -111,8 +111,11 @@ def read(codec: Codec[S, C], name: str, data: bytes) -> Segment[S]:
 
 
 def _read_opening(codec: Codec[S, C], name: str, data: bytes) -> Opening[S]:
+    foreign = codec.foreign(data)
+    if foreign is not None:
+        raise DamagedData(f"{name} {foreign}")
     if not data.startswith(codec.header):
-        raise damage(name, 1, 0, codec.foreign(data) or "it is not the header row of a journal")
+        raise damage(name, 1, 0, "it is not the header row of this machine's journal")
     line, newline, _ = data[len(codec.header) :].partition(b"\n")
     if not newline:
         raise damage(name, 2, len(codec.header), "it has no newline")

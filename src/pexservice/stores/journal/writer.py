@@ -120,19 +120,23 @@ class Journal(Generic[S, C]):
         durability = "fsync" if self._options.sync_interval_s is None else "interval"
         return Status({"durability": durability, "sync_method": self._disk.sync_method}, measures)
 
-    async def run(self) -> NoReturn:
+    async def run(self) -> None:
         """As `Store.run`: sync now and again if a commit does not, and look for room when there is none."""
-        period_s = self._limits.heal_period_s
-        if self._options.sync_interval_s is not None:
-            period_s = min(period_s, self._options.sync_interval_s)
+        await asyncio.gather(self._keep_healing(), self._keep_flushing())
+
+    async def _keep_healing(self) -> NoReturn:
         while True:
-            await asyncio.sleep(period_s)
+            await asyncio.sleep(self._limits.heal_period_s)
             if self.refusal is not None:
-                await self._heal()
-            elif self._options.sync_interval_s is not None:
-                began_s = time.perf_counter()
-                if await self.flush():
-                    self._flush_seconds.observe(time.perf_counter() - began_s)
+                await self._heal(self.refusal)
+
+    async def _keep_flushing(self) -> None:
+        interval_s = self._options.sync_interval_s
+        while interval_s is not None:
+            await asyncio.sleep(interval_s)
+            began_s = time.perf_counter()
+            if await self.flush():
+                self._flush_seconds.observe(time.perf_counter() - began_s)
 
     def _append_and_sync(self, judgement: Judgement[S, C]) -> Awaitable[Judgement[S, C]]:
         file = self._file
@@ -173,15 +177,14 @@ class Journal(Generic[S, C]):
         except OSError as error:
             raise failure("look at", self._name, error) from error
 
-    async def _heal(self) -> None:
+    async def _heal(self, refusal: NotApplied) -> None:
         """Try to begin a new segment. Raises JournalFailed."""
-        assert self.refusal is not None, "there is something to heal"
         try:
             await self._rotate()
         except JournalFull as error:
             self.refusal = error
             return
-        log.info("steps are taken again", after=self.refusal.code)
+        log.info("steps are taken again", after=refusal.code)
         self.refusal = None
 
     async def flush(self) -> bool:
