@@ -63,8 +63,9 @@ check: $(VENV)/.dev
 test-alerts: $(VENV)/.dev test-deps
 	$(BIN)/pytest -m alerts -n 6 tests/system/watching
 
+test-proxy: PROXY_REQUESTS ?= 1000000
 test-proxy: $(VENV)/.dev test-deps
-	PROXY_REQUESTS=1000000 $(BIN)/pytest -n0 tests/system/deployment/test_proxy.py
+	PROXY_REQUESTS=$(PROXY_REQUESTS) $(BIN)/pytest -n0 tests/system/deployment/test_proxy.py
 
 test-systemd: $(VENV)/.dev test-systemd-deps
 	@PYTHONPATH=tests $(BIN)/python -m system.machine
@@ -72,32 +73,8 @@ test-systemd: $(VENV)/.dev test-systemd-deps
 test-image: $(VENV)/.dev test-image-deps
 	$(BIN)/pytest -n0 --capture=no --timeout=900 tests/system/deployment/check_image.py
 
-# Debian packages. What uses one that is missing is left out, and says so.
-test-deps: .prometheus/promtool
-test-deps: PACKAGES := apache2-utils caddy e2fsprogs faketime fuse3 mount nginx-light strace wrk
-test-systemd-deps: PACKAGES := debootstrap systemd util-linux
-test-image-deps: PACKAGES := debootstrap podman runc
-bench-deps: PACKAGES := apache2-utils gcc golang-github-gorilla-mux-dev golang-go libc6-dev nginx-light redis-server wrk
 test-deps test-systemd-deps test-image-deps bench-deps:
-	@if dpkg-query -W $(PACKAGES) >/dev/null 2>&1; then :; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
-	    apt-get install -y -qq --no-install-recommends $(PACKAGES); \
-	else \
-	  echo "$@: not root on Debian or Ubuntu; what needs one of these is left out: $(PACKAGES)"; \
-	fi
-
-# Taken out of the package instead of installed: that would leave a daemon enabled, which listens on all addresses.
-.prometheus/promtool:
-	@if command -v prometheus >/dev/null && command -v promtool >/dev/null; then :; \
-	elif command -v apt-get >/dev/null && rm -rf $(@D) && mkdir $(@D) && cd $(@D) \
-	  && { [ "$$(id -u)" != 0 ] || apt-get update -qq; } \
-	  && apt-get download -qq -o APT::Sandbox::User=root prometheus; then \
-	  dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x --strip-components=3 ./usr/bin/prometheus ./usr/bin/promtool \
-	    && rm prometheus_*.deb && chown -R --reference=.. .; \
-	else \
-	  echo "test-deps: no package of Prometheus here; what needs prometheus or promtool is left out"; \
-	fi
+	@tests/packages $@
 
 torture: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m torture $(if $(SEED),--seed $(SEED)) $(TORTURE)
