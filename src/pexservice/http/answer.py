@@ -84,9 +84,20 @@ def walk_fields(sequence: int, position: int) -> str:
 
 
 def problem(  # noqa: PLR0913 - the members of a problem document.
-    clock: Clock, request: Request | None, status: int, detail: str, *, code: str = "", title: str = "", **more: str
+    clock: Clock,
+    request: Request | None,
+    status: int,
+    detail: str,
+    *,
+    code: str = "",
+    title: str = "",
+    more: Mapping[str, str] | None = None,
+    is_to_head: bool = False,
 ) -> bytes:
-    """Return an error as application/problem+json (RFC 9457). `more` are header fields, with _ for -."""
+    """Return an error as application/problem+json (RFC 9457), with `more` header fields.
+
+    `is_to_head` is for what was no valid request, but known to be a HEAD.
+    """
     document = {
         "type": f"urn:pexservice:problem:{code}" if code else "about:blank",
         "title": title or HTTPStatus(status).phrase,
@@ -94,20 +105,20 @@ def problem(  # noqa: PLR0913 - the members of a problem document.
         "detail": detail,
     }
     fields = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
-    fields |= {name.replace("_", "-"): value for name, value in more.items()}
-    omit_body = request is not None and request.method == "HEAD"
+    fields |= more or {}
+    omit_body = is_to_head or (request is not None and request.method == "HEAD")
     return Head(clock, status, fields, request).with_body(json.dumps(document) + "\n", omit_body=omit_body)
 
 
 def bad_request(clock: Clock, error: BadRequest) -> bytes:
     """Return the answer to what was no valid request. It is the connection's last."""
-    return problem(clock, None, error.status, error.detail)
+    return problem(clock, None, error.status, error.detail, is_to_head=error.is_to_head)
 
 
 def not_applied(clock: Clock, request: Request, error: NotApplied) -> bytes:
     """Return the 503 of a request that was turned away before it did anything."""
-    retry_after = str(error.retry_after_s)
-    return problem(clock, request, 503, error.detail, code=error.code, title=error.title, Retry_After=retry_after)
+    more = {"Retry-After": str(error.retry_after_s)}
+    return problem(clock, request, 503, error.detail, code=error.code, title=error.title, more=more)
 
 
 def closing(answer: bytes) -> bytes:

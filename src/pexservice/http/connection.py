@@ -227,7 +227,8 @@ class Connection(asyncio.Protocol):
                 self.close()
         elif self._reader is not None:
             if now_s - self._partial_since_s >= REQUEST_TIMEOUT_S:
-                error = BadRequest(408, f"The request did not arrive in full within {REQUEST_TIMEOUT_S} s.")
+                detail = f"The request did not arrive in full within {REQUEST_TIMEOUT_S} s. Ask again."
+                error = BadRequest(408, detail, is_to_head=self._reader.is_head)
                 self._write(bad_request(self._shared.clock, error), closes=True)
         elif now_s - self._active_s >= (self._shared.keep_alive_s if self._served else REQUEST_TIMEOUT_S):
             self.close()

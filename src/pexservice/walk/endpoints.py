@@ -110,7 +110,7 @@ class Routes:
             return self._other_method(request, _ALLOW_STEP)
         challenge = self._access.challenge(request)
         if challenge is not None:
-            return self._problem(request, challenge.status, challenge.detail, WWW_Authenticate=challenge.field)
+            return self._problem(request, challenge.status, challenge.detail, {"WWW-Authenticate": challenge.field})
         if negotiation.is_speculative(request):
             return self._problem(request, 403, "A prefetch does not step.")
         if negotiation.is_cross_site(request):
@@ -219,13 +219,13 @@ class Routes:
     def _other_method(self, request: Request, allow: str) -> ReplyAction:
         if request.method == "OPTIONS":
             return self._reply(request, self._options(request, allow))
-        return self._problem(request, 405, f"{request.path} takes {allow}.", Allow=allow)
+        return self._problem(request, 405, f"{request.path} takes {allow}. Ask with one of these.", {"Allow": allow})
 
     def _options(self, request: Request, allow: str) -> Reply:
         return self._head(request, 204, {"Allow": allow}).bare
 
-    def _problem(self, request: Request, status: int, detail: str, **fields: str) -> ReplyAction:
-        return self._reply(request, lambda: problem(self._clock, request, status, detail, **fields))
+    def _problem(self, request: Request, status: int, detail: str, more: dict[str, str] | None = None) -> ReplyAction:
+        return self._reply(request, lambda: problem(self._clock, request, status, detail, more=more))
 
     @staticmethod
     def _reply(request: Request, reply: Reply) -> ReplyAction:

@@ -73,6 +73,13 @@ class Stream:
 
     messages: list[Said]
     ending: Literal["open", "wrong", "done"]
+    begun: str = ""
+    """The method of what comes behind the messages, if that is known: an error may be the answer to it."""
+
+    @property
+    def methods(self) -> list[str]:
+        """Return the methods of all that may be answered."""
+        return [*(said.method for said in self.messages), self.begun]
 
 
 def read(data: bytes) -> Stream:
@@ -84,10 +91,17 @@ def read(data: bytes) -> Stream:
             said, at = _message(data, at)
             messages.append(said)
     except _WrongError:
-        return Stream(messages, "wrong")
+        return Stream(messages, "wrong", _begun(data[at:]))
     except _OpenError:
-        return Stream(messages, "open")
+        return Stream(messages, "open", _begun(data[at:]))
     return Stream(messages, "done")
+
+
+def _begun(rest: bytes) -> str:
+    while rest.startswith(b"\r\n"):
+        rest = rest[2:]
+    begun = re.match(rb"(%b) " % _TOKEN, rest)
+    return begun[1].decode() if begun else ""
 
 
 def _message(data: bytes, at: int) -> tuple[Said, int]:
