@@ -60,8 +60,9 @@ check: $(VENV)/.dev ## everything else that CI checks: formatting, lint, types, 
 test-alerts: $(VENV)/.dev test-deps ## see each alert fire by its fault, with a real Prometheus (as root)
 	$(BIN)/pytest -m alerts -n 6 tests/system/watching
 
+test-proxy: PROXY_REQUESTS ?= 1000000
 test-proxy: $(VENV)/.dev test-deps ## send a million requests through nginx, and through Caddy, over a restart
-	PROXY_REQUESTS=1000000 $(BIN)/pytest -n0 tests/system/deployment/test_proxy.py
+	PROXY_REQUESTS=$(PROXY_REQUESTS) $(BIN)/pytest -n0 tests/system/deployment/test_proxy.py
 
 test-systemd: $(VENV)/.dev test-systemd-deps ## kill, stop and damage it in a booted systemd (as root)
 	@PYTHONPATH=tests $(BIN)/python -m system.machine
@@ -69,32 +70,9 @@ test-systemd: $(VENV)/.dev test-systemd-deps ## kill, stop and damage it in a bo
 test-image: $(VENV)/.dev test-image-deps ## build the image, and run it confined, killed and restarted (as root)
 	$(BIN)/pytest -n0 --capture=no --timeout=900 tests/system/deployment/check_image.py
 
-# Debian packages. What uses one that is missing is left out, and says so.
-test-deps: .prometheus/promtool ## install the Debian packages that tests and attacks use (as root)
-test-deps: PACKAGES := apache2-utils caddy e2fsprogs faketime fuse3 mount nginx-light strace wrk
-test-systemd-deps: PACKAGES := debootstrap systemd util-linux
-test-image-deps: PACKAGES := debootstrap podman runc
-bench-deps: PACKAGES := apache2-utils gcc golang-github-gorilla-mux-dev golang-go libc6-dev nginx-light redis-server wrk
+# Debian packages that tests, attacks and benchmarks use (as root).
 test-deps test-systemd-deps test-image-deps bench-deps:
-	@if dpkg-query -W $(PACKAGES) >/dev/null 2>&1; then :; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
-	    apt-get install -y -qq --no-install-recommends $(PACKAGES); \
-	else \
-	  echo "$@: not root on Debian or Ubuntu; what needs one of these is left out: $(PACKAGES)"; \
-	fi
-
-# Taken out of the package instead of installed: that would leave a daemon enabled, which listens on all addresses.
-.prometheus/promtool:
-	@if command -v prometheus >/dev/null && command -v promtool >/dev/null; then :; \
-	elif command -v apt-get >/dev/null && rm -rf $(@D) && mkdir $(@D) && cd $(@D) \
-	  && { [ "$$(id -u)" != 0 ] || apt-get update -qq; } \
-	  && apt-get download -qq -o APT::Sandbox::User=root prometheus; then \
-	  dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x --strip-components=3 ./usr/bin/prometheus ./usr/bin/promtool \
-	    && rm prometheus_*.deb && chown -R --reference=.. .; \
-	else \
-	  echo "test-deps: no package of Prometheus here; what needs prometheus or promtool is left out"; \
-	fi
+	@tests/packages $@
 
 torture: $(VENV)/.dev ## attack the service for an hour or two; resume with SEED=n (as root)
 	PYTHONPATH=tests $(BIN)/python -m torture $(if $(SEED),--seed $(SEED)) $(TORTURE)

@@ -20,6 +20,8 @@ _OTHER_UMASK: Final = 0o077
 _BUILD: Final = (
     "import sys; from flit_core import buildapi as b; b.build_wheel(sys.argv[1]); b.build_sdist(sys.argv[1])"
 )
+# Python before 3.11.4 extracts without a filter; what is extracted here was made here.
+_FILTER: Final = getattr(tarfile, "data_filter", lambda member, _path: member)
 
 
 class Unfit(Exception):
@@ -49,9 +51,10 @@ class Commit:
         """Write its files into a new directory."""
         directory.mkdir(parents=True)
         with tarfile.open(fileobj=io.BytesIO(self.archive)) as archive:
+            archive.extraction_filter = _FILTER
             for member in archive:
                 member.mode &= ~umask
-                archive.extract(member, directory, filter="data")
+                archive.extract(member, directory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ def build(commit: Commit, work: Path) -> Built:
         stray = ", ".join(sorted(names ^ (commit.names | {"PKG-INFO"})))
         raise Unfit(f"sdist and commit differ in: {stray}. See [tool.flit.sdist] in pyproject.toml.")
     with tarfile.open(built.sdist) as archive:
-        archive.extractall(work / "unpacked", filter="data")
+        archive.extraction_filter = _FILTER
+        archive.extractall(work / "unpacked")  # noqa: S202 - it is filtered, where Python can, and we have just made it.
     from_sdist = Built.build(work / "unpacked" / root, work / "from-sdist", commit.epoch_s)
     _require_same(built.wheel, from_sdist.wheel)
     _require_same(built.sdist, from_sdist.sdist)

@@ -141,16 +141,18 @@ class Draining(NotApplied):
 
     code = "draining"
     title = "Draining"
-    detail = "The service is stopping."
+    detail = "The service is stopping. Ask again: whatever takes its place will answer."
 
 
 class BadRequest(PexError):
     """A request that is wrong as it stands: answered with `status`, and nothing was done."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, *, is_to_head: bool = False) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.is_to_head = is_to_head
+        """Whether the request is known to be a HEAD, so that the answer has no body (RFC 9110, 9.3.2)."""
 
 
 _NO_DESCRIPTOR: Final = {errno.EMFILE, errno.ENFILE}

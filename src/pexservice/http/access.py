@@ -31,16 +31,18 @@ class Challenge:
 
 
 _NO_TOKEN: Final = Challenge(
-    401, "A step needs a token: send 'Authorization: Bearer' with it. No step was taken.", 'Bearer realm="pexservice"'
+    401,
+    "A step needs a token: send 'Authorization: Bearer' with one from whoever runs this service. No step was taken.",
+    'Bearer realm="pexservice"',
 )
 _WRONG_TOKEN: Final = Challenge(
     401,
-    "The token is none of those that this service takes. No step was taken.",
+    "The token is none of those that this service takes. Ask whoever runs it for one. No step was taken.",
     'Bearer realm="pexservice", error="invalid_token"',
 )
 _SEVERAL: Final = Challenge(
     400,
-    "The request has more than one Authorization field. No step was taken.",
+    "The request has more than one Authorization field. Send one. No step was taken.",
     'Bearer realm="pexservice", error="invalid_request"',
 )
 

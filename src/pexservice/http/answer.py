@@ -73,9 +73,13 @@ def problem(  # noqa: PLR0913 - the members of a problem document.
     code: str = "",
     title: str = "",
     lines: str = "",
-    **more: str,
+    more: Mapping[str, str] | None = None,
+    is_to_head: bool = False,
 ) -> Answer:
-    """Return an error as application/problem+json (RFC 9457). `more` are header fields, with _ for -."""
+    """Return an error as application/problem+json (RFC 9457), with `more` header fields, and whole `lines` of them.
+
+    `is_to_head` is for what was no valid request, but known to be a HEAD.
+    """
     document = {
         "type": f"urn:pexservice:problem:{code}" if code else "about:blank",
         "title": title or HTTPStatus(status).phrase,
@@ -83,25 +87,26 @@ def problem(  # noqa: PLR0913 - the members of a problem document.
         "detail": detail,
     }
     fields = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
-    fields |= {name.replace("_", "-"): value for name, value in more.items()}
-    omit_body = request is not None and request.method == "HEAD"
+    fields |= more or {}
+    omit_body = is_to_head or (request is not None and request.method == "HEAD")
     return Head(clock, status, fields, request).with_body(json.dumps(document) + "\n", lines, omit_body=omit_body)
 
 
 def bad_request(clock: Clock, error: BadRequest) -> Answer:
     """Return the answer to what was no valid request. It is the connection's last."""
-    return problem(clock, None, error.status, error.detail)
+    return problem(clock, None, error.status, error.detail, is_to_head=error.is_to_head)
 
 
-def too_late(clock: Clock, limit_s: float) -> Answer:
+def too_late(clock: Clock, limit_s: float, *, is_to_head: bool) -> Answer:
     """Return the 408 of a request of which only a part came in time."""
-    return problem(clock, None, 408, f"The request did not arrive in full within {limit_s:g} s.")
+    detail = f"The request did not arrive in full within {limit_s:g} s. Ask again."
+    return problem(clock, None, 408, detail, is_to_head=is_to_head)
 
 
 def not_applied(clock: Clock, request: Request, error: NotApplied) -> Answer:
     """Return the 503 of a request that was turned away before it did anything."""
-    retry_after = str(error.retry_after_s)
-    return problem(clock, request, 503, error.detail, code=error.code, title=error.title, Retry_After=retry_after)
+    more = {"Retry-After": str(error.retry_after_s)}
+    return problem(clock, request, 503, error.detail, code=error.code, title=error.title, more=more)
 
 
 def refused(clock: Clock, request: Request, refusal: Refusal, lines: str) -> Answer:

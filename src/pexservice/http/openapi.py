@@ -39,9 +39,9 @@ def document(
 
 def state_operations(path: str, does: str) -> dict[str, Any]:
     """Return the operations of a path that shows the state."""
-    answers = {"200": "State", "204": "Minimal", "503": "NotApplied"}
+    answers = {"200": "State", "204": "Minimal", "412": "PreconditionFailed", "503": "NotApplied"}
     unchanged = {"304": {"description": "As If-None-Match says"}}
-    operation = _operation(path, does, _responses(answers) | unchanged, "Prefer", "If-None-Match")
+    operation = _operation(path, does, _responses(answers) | unchanged, "Prefer", "If-Match", "If-None-Match")
     return {"get": operation}
 
 
@@ -57,7 +57,7 @@ def command_operations(
 
     `parameters` are OpenAPI's, in the query; `problems` are other errors that it answers with, by status.
     """
-    answers = {"200": "State", "204": "Minimal", "403": "Forbidden", "503": "NotApplied"}
+    answers = {"200": "State", "204": "Minimal", "403": "Forbidden", "412": "PreconditionFailed", "503": "NotApplied"}
     if needs_token:
         answers |= {"400": "SeveralCredentials", "401": "Unauthorized"}
     more = {str(status): _problem(description) for status, description in (problems or {}).items()}
@@ -69,10 +69,17 @@ def command_operations(
     return {"post": post, "get": get}
 
 
-def text_operations(path: str, does: str, *media_types: str, problems: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the operations of a path that answers with a text; `problems` are the statuses of other answers."""
+def text_operations(
+    path: str, does: str, *media_types: str, problems: Sequence[str] = (), is_judged: bool = False
+) -> dict[str, Any]:
+    """Return the operations of a path that answers with a text; `problems` are the statuses of other answers.
+
+    `is_judged` is for one whose preconditions are judged.
+    """
     content = {media_type: {"schema": {"type": "string"}} for media_type in media_types}
-    answers = {"200": {"description": does, "content": content}}
+    answers: dict[str, Any] = {"200": {"description": does, "content": content}}
+    if is_judged:
+        answers |= {"304": {"description": "As If-None-Match: * says"}} | _responses({"412": "PreconditionFailed"})
     return {"get": _operation(path, does, answers | _responses(dict.fromkeys(problems, "NotApplied")))}
 
 

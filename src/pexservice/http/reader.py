@@ -43,6 +43,8 @@ class Reader:
         self._failed = False
         self.finished = False
         """No more requests will come: the last one said close, or there was an error."""
+        self.is_head = False
+        """Whether what is being read, or had the error, is known to be a HEAD: an answer to it has no body."""
 
     @property
     def at_boundary(self) -> bool:
@@ -71,6 +73,7 @@ class Reader:
             return self._advance()
         except BadRequest as error:
             self.finished = self._failed = True
+            error.is_to_head = self.is_head
             return error
 
     def _advance(self) -> Request | WantsContinue | None:
@@ -96,10 +99,11 @@ class Reader:
         buffer = self._buffer
         while buffer.startswith(b"\r\n"):  # RFC 9112, 2.2: an empty line before a request is ignored.
             del buffer[:2]
+        self.is_head = buffer.startswith(b"HEAD ")
         end = buffer.find(_END_OF_HEAD, max(0, self._searched - len(_END_OF_HEAD) + 1))
         limit = end + len(_END_OF_HEAD) if end >= 0 else len(buffer)
         if _BARE_LF.search(buffer, max(0, self._searched - 1), limit):
-            raise BadRequest(400, "A line ends with CR LF, not with LF alone.")
+            raise BadRequest(400, "A line of the request ends with LF alone. End each with CR LF.")
         if end < 0:
             self._check_partial_head()
             self._searched = len(buffer)
@@ -115,13 +119,19 @@ class Reader:
         line_end = buffer.find(b"\r\n")
         if line_end < 0:
             if buffer != b"\r" and _NOT_A_METHOD.match(buffer):
-                raise BadRequest(400, "The request does not begin with a method.")
+                raise BadRequest(
+                    400,
+                    "The request does not begin with a method. If it was meant for TLS: this is plain HTTP, so ask "
+                    "http://, or the proxy in front that has the certificate.",
+                )
             if len(buffer) > REQUEST_LINE_BYTES_MAX + 1:  # The one may be the CR.
-                raise BadRequest(414, f"The request line is over {REQUEST_LINE_BYTES_MAX} bytes.")
+                raise BadRequest(
+                    414, f"The request line is over {REQUEST_LINE_BYTES_MAX} bytes. No path here is that long."
+                )
             return
         check_request_line(bytes(buffer[:line_end]))
         if len(buffer) - line_end - 2 > HEADER_BYTES_MAX + 1:
-            raise BadRequest(431, f"The header section is over {HEADER_BYTES_MAX} bytes.")
+            raise BadRequest(431, f"The header section is over {HEADER_BYTES_MAX} bytes. Send fewer or shorter fields.")
 
 
 class _SizedBody:
@@ -170,7 +180,9 @@ class _ChunkedBody:
             try:
                 self._parser.feed_data(line)
             except httptools.HttpParserError as error:
-                raise BadRequest(400, "The chunked body is malformed.") from error
+                raise BadRequest(
+                    400, "The chunked body is malformed (RFC 9112, 7.1). No endpoint reads a body: leave it out."
+                ) from error
             if self._body_bytes > BODY_BYTES_MAX or self._raw_bytes > CHUNKED_BYTES_MAX:
-                raise BadRequest(413, f"The body is over {BODY_BYTES_MAX} bytes. No endpoint reads one.")
+                raise BadRequest(413, f"The body is over {BODY_BYTES_MAX} bytes. No endpoint reads one: leave it out.")
         return self._complete

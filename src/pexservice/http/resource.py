@@ -12,12 +12,14 @@ from typing import Any, Final, Generic
 from pexservice.core.engine import Engine
 from pexservice.core.judging import Place
 from pexservice.core.machine import C, S
-from pexservice.http import negotiation
+from pexservice.http import negotiation, origin
 from pexservice.http.access import Access
 from pexservice.http.action import Action, CommandAction, ReplyAction
 from pexservice.http.answer import Answer, Head, problem
 from pexservice.http.clock import Clock
+from pexservice.http.conditions import NO_MATCH, Verdict, judge
 from pexservice.http.endpoint import COMMAND, READ, Endpoint
+from pexservice.http.fields import entity_tags
 from pexservice.http.forms import Forms
 from pexservice.http.openapi import command_operations, state_operations
 from pexservice.http.request import Request
@@ -69,11 +71,13 @@ class Resource(Generic[S, C]):
     def _take(self, command: Callable[[Request], C], request: Request) -> Action:
         challenge = self.site.access.challenge(request)
         if challenge is not None:
-            return self._problem(request, challenge.status, challenge.detail, WWW_Authenticate=challenge.field)
-        if negotiation.is_speculative(request):
-            return self._problem(request, 403, "A prefetch does not step.")
-        if negotiation.is_cross_site(request):
-            return self._problem(request, 403, "A page of another site does not step.")
+            more = {"WWW-Authenticate": challenge.field}
+            return self._problem(request, challenge.status, challenge.detail, more)
+        refusal = origin.refusal(request)
+        if refusal is not None:
+            return self._problem(request, 403, refusal)
+        if "*" in entity_tags(request.values(b"if-none-match")):
+            return self._problem(request, 412, "If-None-Match: * holds only if there is nothing. No step was taken.")
         if negotiation.wants_minimal(request):
             body = None
             fields = _MINIMAL | {"Cache-Control": "no-store"}
@@ -103,7 +107,10 @@ class Resource(Generic[S, C]):
         def render(place: Place[S]) -> Answer:
             etag = f'"{place.sequence}-{self.forms.tag(place.state)}-{variant}"'
             lines = f"{self.forms.fields(place.sequence, place.state)}ETag: {etag}\r\n"
-            if negotiation.has_current(request, etag):
+            verdict = judge(request, etag)
+            if verdict is Verdict.FAILS:
+                return problem(self.site.clock, request, 412, NO_MATCH, more={"ETag": etag})
+            if verdict is Verdict.UNCHANGED:
                 return unchanged.bare(lines)
             if is_minimal:
                 return minimal.bare(lines)
@@ -124,6 +131,8 @@ class Resource(Generic[S, C]):
 
         return ReplyAction(request, reply, not request.keep_alive)
 
-    def _problem(self, request: Request, status: int, detail: str, **fields: str) -> ReplyAction:
-        reply = partial(problem, self.site.clock, request, status, detail, **fields)
+    def _problem(
+        self, request: Request, status: int, detail: str, more: Mapping[str, str] | None = None
+    ) -> ReplyAction:
+        reply = partial(problem, self.site.clock, request, status, detail, more=more)
         return ReplyAction(request, reply, not request.keep_alive)

@@ -4,7 +4,7 @@ What depends on the request alone is decided here and in the endpoints, once for
 time at which it is carried out is left to the action.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from pexservice.errors import BadRequest
@@ -40,12 +40,14 @@ class Router:
                 return self._problem(request, error.status, error.detail)
         if request.method == "OPTIONS":
             return self._options(request, endpoint.allow)
-        detail = f"{request.path} takes {endpoint.allow}."
-        return self._problem(request, 405, detail, Allow=endpoint.allow)
+        detail = f"{request.path} takes {endpoint.allow}. Ask with one of these."
+        return self._problem(request, 405, detail, {"Allow": endpoint.allow})
 
     def _options(self, request: Request, allow: str) -> ReplyAction:
         return ReplyAction(request, Head(self._clock, 204, {"Allow": allow}, request).bare, not request.keep_alive)
 
-    def _problem(self, request: Request, status: int, detail: str, **fields: str) -> ReplyAction:
-        reply = partial(problem, self._clock, request, status, detail, **fields)
+    def _problem(
+        self, request: Request, status: int, detail: str, more: Mapping[str, str] | None = None
+    ) -> ReplyAction:
+        reply = partial(problem, self._clock, request, status, detail, more=more)
         return ReplyAction(request, reply, not request.keep_alive)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from pexservice.errors import NotApplied
 from pexservice.http.action import Action, ReplyAction
-from pexservice.http.answer import Answer, Head, not_applied
+from pexservice.http.answer import Answer, Head, not_applied, problem
 from pexservice.http.clock import Clock
+from pexservice.http.conditions import NO_MATCH, Verdict, judge
 from pexservice.http.endpoint import READ, Endpoint
 from pexservice.http.openapi import text_operations
 from pexservice.http.request import Request
@@ -23,19 +25,38 @@ class Text:
     make: Callable[[], str]
     media_type: str = PLAIN
     fields: Mapping[str, str] | None = None
+    is_judged: bool = False
+    """Whether preconditions are judged. Who watches a service is answered, whatever is sent along."""
 
     def endpoint(self, clock: Clock, path: str, does: str, *, is_listed: bool = True) -> Endpoint:
         """Return the endpoint that answers with it."""
-        operations = text_operations(path, does, self.media_type.partition(";")[0])
+        operations = text_operations(path, does, self.media_type.partition(";")[0], is_judged=self.is_judged)
         return Endpoint(path, READ, does, lambda request: self.action(clock, request), operations, is_listed=is_listed)
 
     def action(self, clock: Clock, request: Request) -> Action:
         """Return the action that answers with it."""
+        if self.is_judged:
+            turned_away = unless_held(clock, request)
+            if turned_away is not None:
+                return turned_away
         fields = {"Content-Type": self.media_type, "Cache-Control": "no-cache"} | dict(self.fields or {})
         head = Head(clock, 200, fields, request)
         return ReplyAction(
             request, lambda: head.with_body(self.make(), omit_body=request.method == "HEAD"), not request.keep_alive
         )
+
+
+def unless_held(clock: Clock, request: Request) -> ReplyAction | None:
+    """Return the answer to a request whose preconditions do not hold for something without a tag."""
+    verdict = judge(request, None)
+    reply: Callable[[], Answer]
+    if verdict is Verdict.HOLDS:
+        return None
+    if verdict is Verdict.FAILS:
+        reply = partial(problem, clock, request, 412, NO_MATCH)
+    else:
+        reply = Head(clock, 304, {"Cache-Control": "no-cache", "Vary": "Accept"}, request).bare
+    return ReplyAction(request, reply, not request.keep_alive)
 
 
 def probes(

@@ -18,7 +18,7 @@ from pexservice.http.endpoint import READ, Endpoint
 from pexservice.http.openapi import document, text_operations
 from pexservice.http.request import Request
 from pexservice.http.resource import Resource
-from pexservice.http.text import PLAIN, Text
+from pexservice.http.text import PLAIN, Text, unless_held
 from pexservice.walk.steps import Step
 
 _HTML: Final = (Path(__file__).parent / "home.html").read_text("ascii")
@@ -62,16 +62,19 @@ class Pages:
 
     def endpoints(self) -> list[Endpoint]:
         """Return the whole table: the pages themselves and what they describe."""
-        openapi = Text(lambda: self._openapi, "application/json")
+        openapi = Text(lambda: self._openapi, "application/json", is_judged=True)
         description = openapi.endpoint(self._resource.site.clock, "/openapi.json", "this, for machines")
         does = "describes the service and where the walk stands"
-        operations = text_operations("/", does, PLAIN, "text/html", problems=["503"])
+        operations = text_operations("/", does, PLAIN, "text/html", problems=["503"], is_judged=True)
         home = Endpoint("/", READ, does, self._home, operations, is_listed=False)
         self._table = [home, *self._table, description]
         return list(self._table)
 
     def _home(self, request: Request) -> Action:
         resource = self._resource
+        turned_away = unless_held(resource.site.clock, request)
+        if turned_away is not None:
+            return turned_away
         is_html = negotiation.wants_html(request)
         template = self._html if is_html else self._text
         fields = {"Content-Type": "text/html; charset=utf-8" if is_html else PLAIN} | _HOME_FIELDS

@@ -30,7 +30,7 @@ _KILLS = 10
 _DESCRIPTORS = 1024
 _LOADED_MODULES = """
 import importlib.util, sys
-import pexservice.cli, pexservice.service, pexservice.exposition
+import pexservice.cli, pexservice.process.service, pexservice.process.exposition
 loaded = [m for m in sys.modules.values() if getattr(m, '__cached__', None)]
 from pathlib import Path
 print(len(loaded), [m.__name__ for m in loaded if not Path(m.__cached__).exists()])

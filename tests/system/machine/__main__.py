@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 from typing import Final
 
+from support.strict import skips_fail
 from system.machine.booted import booted
 from system.machine.installed import Installed
 from system.machine.rules import RULES
@@ -21,7 +22,7 @@ def main() -> int:
     missing = [tool for tool in ("debootstrap", "unshare", "nsenter", "git") if shutil.which(tool) is None]
     if os.geteuid() != 0 or missing:
         print("skipped: a machine is booted by root,", f"with {', '.join(missing)}" if missing else "which this is not")
-        return 0
+        return int(skips_fail())
     _DIRECTORY.mkdir(exist_ok=True)
     broken = 0
     with booted(_DIRECTORY) as machine:

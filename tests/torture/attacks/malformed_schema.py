@@ -31,6 +31,8 @@ FIELDS: Final = [
     "Accept: application/json;q=0.1, text/*",
     "Accept: image/png, */*;q=0",
     "If-None-Match: *",
+    'If-Match: "a,b", W/"c"',
+    "Origin: http://example.com",
     "Prefer: return=minimal",
     "Sec-Fetch-Site: cross-site",
     "Sec-Purpose: prefetch",

@@ -22,7 +22,7 @@ MARK: Final = b"zq7leak"
 """Bytes that no answer and no log line has a reason to contain."""
 STEP_PATHS: Final = {"/next", "/previous", "/reset", None}
 """None is a target that is no URI: a lenient reader may find such a path in it."""
-TAKEN: Final = {200, 204, 304, 403, 404, 405}
+TAKEN: Final = {200, 204, 304, 403, 404, 405, 412}
 """What a request that arrived whole may be answered with."""
 FOUND_CHARACTERS_MAX: Final = 5_000
 """Of a violation. The messages near the limits are not worth reading to their end."""
@@ -53,7 +53,7 @@ class Judge:
         try:
             sent, is_ended = self._send(pieces, stream)
             require(MARK not in sent.lower(), "bytes of a request came back")
-            answers = reading.parse(sent, [said.method for said in stream.messages])
+            answers = reading.parse(sent, stream.methods)
             finals = [answer for answer in answers if answer.status >= 200]
             _require_answered(stream, finals)
             require(is_ended, "the connection stays open")

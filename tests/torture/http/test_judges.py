@@ -36,6 +36,22 @@ def test_the_grammar_takes_nothing_that_is_invalid(invalid: Invalid) -> None:
     assert all(said.may_be_refused for said in stream.messages[:1])
 
 
+@pytest.mark.parametrize(
+    ("data", "methods"),
+    [
+        (NEXT, ["GET", ""]),
+        (NEXT + b"\r\nHEAD /\0", ["GET", "HEAD"]),
+        (b"HEAD / HTTP/9.9\r\n\r\n", ["HEAD"]),
+        (b"HEAD /", ["HEAD"]),
+        (b"HEAD", [""]),
+        (b"HEAD\t/ HTTP/1.1\r\n\r\n", [""]),
+    ],
+)
+def test_the_method_of_what_is_wrong_is_known_if_it_is_there(data: bytes, methods: list[str]) -> None:
+    """An answer to it has no body if that is HEAD."""
+    assert grammar.read(data).methods == methods
+
+
 def test_answers_are_read_in_order() -> None:
     """Answers follow one another without a gap; one to HEAD has the length of a body that is not there."""
     answers = reading.parse(GOOD + EMPTY + GOOD[:-3] + NOT_FOUND, ["GET", "GET", "HEAD", "GET"])

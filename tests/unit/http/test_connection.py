@@ -1,5 +1,7 @@
 """What one connection does with requests, answers and time."""
 
+import pytest
+
 from pexservice.limits import DEFAULT
 from support.client import message
 from support.messages import NEXT
@@ -18,6 +20,31 @@ def test_a_client_is_not_late_while_the_service_keeps_it_waiting() -> None:
     assert wire.transport.statuses() == [200, 100]
     wire.pass_s(2)
     assert wire.transport.statuses() == [200, 100, 408]
+
+
+@pytest.mark.parametrize(
+    ("data", "has_body"),
+    [
+        (b"HEAD / HTTP/1.1\r\nHost: x\r\n", False),
+        (b"HEAD ", False),
+        (message("HEAD", "/", "Content-Length: 3"), False),
+        (NEXT[:-2], True),
+        (b"HEAD", True),
+        (message("GET", "/", "Content-Length: 3"), True),
+    ],
+)
+def test_a_late_head_is_answered_without_a_body(data: bytes, has_body: bool) -> None:  # noqa: FBT001
+    """As soon as the method is known; the length is that of the body that GET would have got."""
+    bodies = []
+    for sent in (data, NEXT[:-2]):
+        wire = Wire()
+        wire.receive(sent)
+        wire.pass_s(DEFAULT.request_timeout_s + 1)
+        assert wire.transport.statuses() == [408]
+        bodies.append(wire.transport.sent.partition(b"\r\n\r\n"))
+    (head, _, body), (expected, _, full) = bodies
+    assert (head, body) == (expected, full if has_body else b"")
+    assert b"Content-Length: %d\r\n" % len(full) in head + b"\r\n"
 
 
 def test_a_pipeline_of_any_length_is_carried_out_in_order() -> None:

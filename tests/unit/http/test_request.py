@@ -92,6 +92,31 @@ def test_an_invalid_message_is_an_error_however_it_is_cut(invalid: Invalid) -> N
         assert error.status == invalid.status
 
 
+@pytest.mark.parametrize("invalid", INVALID.values(), ids=INVALID)
+def test_an_error_in_a_head_request_is_known_to_be(invalid: Invalid) -> None:
+    """Once HEAD and the space behind it are there, however they came; for any other method, or none, it is not."""
+    method, space, rest = invalid.data.partition(b" ")
+    (error,) = requests_of(feed(invalid.data))
+    assert isinstance(error, BadRequest)
+    assert not error.is_to_head
+    if not (method.isalpha() and space):
+        return
+    data = b"HEAD " + rest
+    for events in (feed(data), one_by_one(data), feed(NEXT + data)[1:]):
+        (error,) = requests_of(events)
+        assert isinstance(error, BadRequest)
+        assert (error.status, error.is_to_head) == (invalid.status, True)
+
+
+def test_a_head_request_leaves_nothing_to_the_next() -> None:
+    """What is wrong behind a whole HEAD is known by its own method."""
+    head = raw(line=b"HEAD / HTTP/1.1")
+    for data in (NEXT[:4] + b"\0" + NEXT[5:], b"HEAD\t/ HTTP/1.1\r\n\r\n", b"HEADER / HTTP/9.9\r\n\r\n"):
+        _, error = feed(head + data)
+        assert isinstance(error, BadRequest)
+        assert not error.is_to_head
+
+
 @pytest.mark.parametrize("name", [name for name in VALID if len(VALID[name].data) < 200])
 def test_nothing_comes_of_part_of_a_message(name: str) -> None:
     """Every proper beginning of a valid message gives no request and no error."""
