@@ -134,24 +134,3 @@ class Limits:
 
 
 DEFAULT: Final = Limits()
-
-# Going: each is read from the value that is passed.
-REQUEST_LINE_BYTES_MAX: Final = DEFAULT.request_line_bytes_max
-HEADER_BYTES_MAX: Final = DEFAULT.header_bytes_max
-HEADER_FIELDS_MAX: Final = DEFAULT.header_fields_max
-BODY_BYTES_MAX: Final = DEFAULT.body_bytes_max
-CHUNKED_BYTES_MAX: Final = DEFAULT.chunked_bytes_max
-REQUEST_TIMEOUT_S: Final = DEFAULT.request_timeout_s
-LINGER_S: Final = DEFAULT.linger_s
-KEEP_ALIVE_S: Final = DEFAULT.keep_alive_s
-SWEEP_PERIOD_S: Final = DEFAULT.sweep_period_s
-TICK_S_MAX: Final = DEFAULT.tick_s_max
-UNANSWERED_STEPS_MAX: Final = DEFAULT.unanswered_steps_max
-WRITE_BUFFER_BYTES_MAX: Final = DEFAULT.write_buffer_bytes_max
-READ_BYTES_MAX: Final = DEFAULT.read_bytes_max
-READ_AHEAD_MAX: Final = DEFAULT.read_ahead_max
-MEMO_REQUESTS_MAX: Final = DEFAULT.memo_requests_max
-MEMO_REQUEST_BYTES_MAX: Final = DEFAULT.memo_request_bytes_max
-MEMO_ANSWER_BYTES_MAX: Final = DEFAULT.memo_answer_bytes_max
-DRAIN_COLD_S: Final = DEFAULT.drain_cold_s
-DRAIN_IDLE_S: Final = DEFAULT.drain_idle_s

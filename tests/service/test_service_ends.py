@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from pexservice.limits import DEFAULT, DRAIN_COLD_S, SWEEP_PERIOD_S
+from pexservice.limits import DEFAULT
 from support.client import Client
 from support.messages import NEXT
 from support.process import HANG_S, command, environment, run, serving, slow_to_recover, wait_until
@@ -106,7 +106,7 @@ def test_a_stop_closes_first_what_has_been_idle_for_long(tmp_path: Path) -> None
     """So the pool of a proxy, which takes the connection used last, is empty below by the time it gets there."""
     with serving(tmp_path) as service, service.connect() as cold, service.connect() as warm:
         assert cold.ask("POST", "/next").status == 200
-        time.sleep(DRAIN_COLD_S + 2 * SWEEP_PERIOD_S)  # By then the service has seen that it is idle.
+        time.sleep(DEFAULT.drain_cold_s + 2 * DEFAULT.sweep_period_s)  # By then the service has seen that it is idle.
         assert warm.ask("POST", "/next").status == 200
         service.send_signal(signal.SIGTERM)
         assert cold.is_ended()

@@ -6,7 +6,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pexservice.limits import HEADER_BYTES_MAX, REQUEST_LINE_BYTES_MAX
+from pexservice.limits import DEFAULT
 from pexservice.walk.fibonacci import Pair
 from support.client import Answer, Client, message
 from support.messages import NEXT
@@ -214,9 +214,9 @@ REFUSED = [
     ("*", [], 400),
     ("/current", ['If-Match: "nope"'], 412),
     ("/current", ["Content-Length: 9999"], 413),
-    ("/" + "a" * REQUEST_LINE_BYTES_MAX, [], 414),
+    ("/" + "a" * DEFAULT.request_line_bytes_max, [], 414),
     ("/current", ["Expect: tea"], 417),
-    ("/current", ["A: " + "a" * HEADER_BYTES_MAX], 431),
+    ("/current", ["A: " + "a" * DEFAULT.header_bytes_max], 431),
     ("/current", ["Transfer-Encoding: gzip, chunked"], 501),
 ]
 

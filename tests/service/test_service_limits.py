@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pexservice.limits import KIB, REQUEST_TIMEOUT_S, SWEEP_PERIOD_S, WRITE_BUFFER_BYTES_MAX
+from pexservice.limits import DEFAULT, KIB
 from pexservice.walk.fibonacci import fibonacci_modulo
 from support.client import Answer, Client, message
 from support.messages import NEXT
@@ -82,7 +82,7 @@ def test_all_idle_connections_make_room(tmp_path: Path) -> None:
     with serving(tmp_path, "--max-connections", str(count)) as service, ExitStack() as stack:
         for _ in range(count):
             stack.enter_context(service.connect())
-        time.sleep(2 * SWEEP_PERIOD_S)  # By then the service has seen that they are idle.
+        time.sleep(2 * DEFAULT.sweep_period_s)  # By then the service has seen that they are idle.
         newcomers = [stack.enter_context(service.connect()) for _ in range(count)]
         assert [newcomer.ask("GET", "/livez").status for newcomer in newcomers] == [200] * count
         assert "connection refused" not in service.log
@@ -95,7 +95,7 @@ def test_a_client_that_reads_steadily_is_not_cut_off(tmp_path: Path) -> None:
     with serving(tmp_path) as service, service.connect() as client:
         client.send(CURRENT * 400)
         began_s, received = time.monotonic(), 0
-        while time.monotonic() - began_s < REQUEST_TIMEOUT_S + 4 * SWEEP_PERIOD_S:
+        while time.monotonic() - began_s < DEFAULT.request_timeout_s + 4 * DEFAULT.sweep_period_s:
             received += len(client.socket.recv(5_000))
             time.sleep(0.1)
         assert received > 50_000
@@ -105,10 +105,10 @@ def test_slow_clients_are_gone_at_their_deadlines(tmp_path: Path) -> None:
     """A silent connection, half a header and half a body each end after 10 s, an idle one after --keep-alive."""
     cases: list[tuple[bytes, list[int], float]] = [
         (CURRENT, [200], 1),
-        (NEXT[:0], [], REQUEST_TIMEOUT_S),
-        (HALF_HEADER, [408], REQUEST_TIMEOUT_S),
-        (HALF_BODY, [408], REQUEST_TIMEOUT_S),
-        (CURRENT + HALF_HEADER, [200, 408], REQUEST_TIMEOUT_S),
+        (NEXT[:0], [], DEFAULT.request_timeout_s),
+        (HALF_HEADER, [408], DEFAULT.request_timeout_s),
+        (HALF_BODY, [408], DEFAULT.request_timeout_s),
+        (CURRENT + HALF_HEADER, [200, 408], DEFAULT.request_timeout_s),
     ]
     with serving(tmp_path, "--keep-alive", "1s") as service, ExitStack() as stack:
         began_s = time.monotonic()
@@ -120,7 +120,7 @@ def test_slow_clients_are_gone_at_their_deadlines(tmp_path: Path) -> None:
             took_s = time.monotonic() - began_s
             assert [answer.status for answer in answers] == statuses
             assert all(answer.closes == (answer.status == 408) for answer in answers)
-            assert deadline_s - SWEEP_PERIOD_S <= took_s < deadline_s + HANG_S / 10
+            assert deadline_s - DEFAULT.sweep_period_s <= took_s < deadline_s + HANG_S / 10
         with service.connect() as another:
             assert another.ask("GET", "/current").sequence == 0
 
@@ -130,9 +130,9 @@ def test_empty_lines_put_off_no_deadline(tmp_path: Path) -> None:
     with serving(tmp_path) as service, service.connect() as client, service.connect() as silent:
         began_s = time.monotonic()
         with suppress(ConnectionError):  # It may be gone between two lines.
-            while time.monotonic() - began_s < REQUEST_TIMEOUT_S + 3 * SWEEP_PERIOD_S:
+            while time.monotonic() - began_s < DEFAULT.request_timeout_s + 3 * DEFAULT.sweep_period_s:
                 client.send(b"\r\n")
-                time.sleep(SWEEP_PERIOD_S / 2)
+                time.sleep(DEFAULT.sweep_period_s / 2)
             client.ask("GET", "/livez")
             pytest.fail("empty lines kept a connection open")
         assert silent.is_ended()
@@ -147,9 +147,9 @@ def test_a_client_that_does_not_read_is_gone_at_its_deadline(tmp_path: Path) -> 
         wait_until(lambda: gauge(another, "pex_unsent_bytes") > 0)
         began_s = time.monotonic()
         # One connection's requests wait while its answers do: one answer over the buffer, and no more.
-        assert gauge(another, "pex_unsent_bytes") < WRITE_BUFFER_BYTES_MAX + digits + KIB
+        assert gauge(another, "pex_unsent_bytes") < DEFAULT.write_buffer_bytes_max + digits + KIB
         wait_until(lambda: gauge(another, "pex_unsent_bytes") == 0)
-        assert time.monotonic() - began_s >= REQUEST_TIMEOUT_S - 2 * SWEEP_PERIOD_S
+        assert time.monotonic() - began_s >= DEFAULT.request_timeout_s - 2 * DEFAULT.sweep_period_s
         assert gauge(another, "pex_connections_open") == 1
         with pytest.raises(ConnectionError):
             client.read_all()

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from pexservice.limits import UNANSWERED_STEPS_MAX
+from pexservice.limits import DEFAULT
 from pexservice.walk.fibonacci import Pair
 from support.client import Answer, Client, message
 from support.messages import INVALID, NEXT, VALID, Invalid, Valid
@@ -31,7 +31,7 @@ def test_pipelined_requests_see_their_own_steps(client: Client) -> None:
 def test_a_long_pipeline_is_answered_in_order(client: Client) -> None:
     """More requests than may be under way at a time are all answered, steps and reads in their order."""
     before = client.ask("GET", "/current").sequence
-    count = 3 * UNANSWERED_STEPS_MAX
+    count = 3 * DEFAULT.unanswered_steps_max
     client.send((NEXT * 7 + CURRENT) * (count // 8))
     taken = [client.read().sequence - before for _ in range(count)]
     assert taken == [7 * (index // 8) + min(index % 8 + 1, 7) for index in range(count)]

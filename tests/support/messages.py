@@ -6,13 +6,7 @@ One table for the tests of the parser, of the reader, and of the running service
 from dataclasses import dataclass
 from typing import Final
 
-from pexservice.limits import (
-    BODY_BYTES_MAX,
-    CHUNKED_BYTES_MAX,
-    HEADER_BYTES_MAX,
-    HEADER_FIELDS_MAX,
-    REQUEST_LINE_BYTES_MAX,
-)
+from pexservice.limits import DEFAULT
 
 HOST: Final = b"Host: x\r\n"
 CHUNKED: Final = HOST + b"Transfer-Encoding: chunked\r\n"
@@ -127,16 +121,17 @@ VALID: Final = {
         chunked(b"0\r\nHost: y\r\nConnection: close, Upgrade\r\nUpgrade: h2c\r\n\r\n"), body_bytes=None
     ),
     "empty lines before": Valid(b"\r\n\r\n" + NEXT, "GET"),
-    "longest line": Valid(raw(line=line_of(REQUEST_LINE_BYTES_MAX)), "GET"),
-    "largest header": Valid(raw(fields_of(HEADER_BYTES_MAX))),
-    "most fields": Valid(raw(HOST + b"A: b\r\n" * (HEADER_FIELDS_MAX - 1))),
+    "longest line": Valid(raw(line=line_of(DEFAULT.request_line_bytes_max)), "GET"),
+    "largest header": Valid(raw(fields_of(DEFAULT.header_bytes_max))),
+    "most fields": Valid(raw(HOST + b"A: b\r\n" * (DEFAULT.header_fields_max - 1))),
     "largest body": Valid(
-        raw(HOST + b"Content-Length: %d\r\n" % BODY_BYTES_MAX, body=bytes(BODY_BYTES_MAX)), body_bytes=BODY_BYTES_MAX
+        raw(HOST + b"Content-Length: %d\r\n" % DEFAULT.body_bytes_max, body=bytes(DEFAULT.body_bytes_max)),
+        body_bytes=DEFAULT.body_bytes_max,
     ),
     "largest chunked body": Valid(
-        chunked(b"%x\r\n%b\r\n0\r\n\r\n" % (BODY_BYTES_MAX, bytes(BODY_BYTES_MAX))), body_bytes=None
+        chunked(b"%x\r\n%b\r\n0\r\n\r\n" % (DEFAULT.body_bytes_max, bytes(DEFAULT.body_bytes_max))), body_bytes=None
     ),
-    "largest chunked framing": Valid(chunked(chunks_of(CHUNKED_BYTES_MAX)), body_bytes=None),
+    "largest chunked framing": Valid(chunked(chunks_of(DEFAULT.chunked_bytes_max)), body_bytes=None),
 }
 
 
@@ -271,10 +266,10 @@ INVALID_HEADS: Final = {
     "expectation with a value": bad(HOST + b"Expect: 100-continue=a\r\n", status=417),
     "expectation in quotes": bad(HOST + b'Expect: "100-continue"\r\n', status=417),
     # The limits.
-    "line one byte too long": bad(line=line_of(REQUEST_LINE_BYTES_MAX + 1), status=414),
-    "header one byte too large": bad(fields_of(HEADER_BYTES_MAX + 1), status=431),
-    "one field too many": bad(HOST + b"A: b\r\n" * HEADER_FIELDS_MAX, status=431),
-    "body one byte too large": bad(HOST + b"Content-Length: %d\r\n" % (BODY_BYTES_MAX + 1), status=413),
+    "line one byte too long": bad(line=line_of(DEFAULT.request_line_bytes_max + 1), status=414),
+    "header one byte too large": bad(fields_of(DEFAULT.header_bytes_max + 1), status=431),
+    "one field too many": bad(HOST + b"A: b\r\n" * DEFAULT.header_fields_max, status=431),
+    "body one byte too large": bad(HOST + b"Content-Length: %d\r\n" % (DEFAULT.body_bytes_max + 1), status=413),
     "body of many bytes": bad(HOST + b"Content-Length: 9999999999999999999\r\n", status=413),
 }
 
@@ -296,13 +291,13 @@ INVALID_BODIES: Final = {
     "NUL in a chunk extension": Invalid(chunked(b"3;a\0b\r\nabc\r\n0\r\n\r\n")),
     "folded trailer": Invalid(chunked(b"0\r\nA: b\r\n c\r\n\r\n")),
     "chunked body one byte too large": Invalid(
-        chunked(b"%x\r\n%b\r\n0\r\n\r\n" % (BODY_BYTES_MAX + 1, bytes(BODY_BYTES_MAX + 1))), 413
+        chunked(b"%x\r\n%b\r\n0\r\n\r\n" % (DEFAULT.body_bytes_max + 1, bytes(DEFAULT.body_bytes_max + 1))), 413
     ),
-    "chunked framing one byte too large": Invalid(chunked(chunks_of(CHUNKED_BYTES_MAX + 1)), 413),
-    "chunk extension too large": Invalid(chunked(b"1;" + b"x" * CHUNKED_BYTES_MAX + b"\r\n"), 413),
-    "trailers without end": Invalid(chunked(b"0\r\n" + b"A: b\r\n" * CHUNKED_BYTES_MAX), 413),
-    "line without end": Invalid(b"GET /" + b"a" * (2 * REQUEST_LINE_BYTES_MAX), 414),
-    "header without end": Invalid(b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * HEADER_BYTES_MAX, 431),
+    "chunked framing one byte too large": Invalid(chunked(chunks_of(DEFAULT.chunked_bytes_max + 1)), 413),
+    "chunk extension too large": Invalid(chunked(b"1;" + b"x" * DEFAULT.chunked_bytes_max + b"\r\n"), 413),
+    "trailers without end": Invalid(chunked(b"0\r\n" + b"A: b\r\n" * DEFAULT.chunked_bytes_max), 413),
+    "line without end": Invalid(b"GET /" + b"a" * (2 * DEFAULT.request_line_bytes_max), 414),
+    "header without end": Invalid(b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * DEFAULT.header_bytes_max, 431),
     "not HTTP": Invalid(b"\x16\x03\x01\x02\x00\x01"),
 }
 

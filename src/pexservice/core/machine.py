@@ -52,7 +52,7 @@ class Machine(ABC, Generic[S, C]):
     """
 
     name: ClassVar[str]
-    """Says in every file whose it is: letters, digits and hyphens. Another meaning of the rows needs another name."""
+    """Says in every file whose it is: letters, numerals and hyphens. Another meaning of the rows needs another name."""
     columns: ClassVar[tuple[str, ...]]
     """The names of the fields of a written state."""
     commands_column: ClassVar[str] = "commands"

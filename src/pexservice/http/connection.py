@@ -208,7 +208,7 @@ class Connection:
     def _read(self, data: bytes) -> None:
         """Queue what the bytes ask for, as far as may be read ahead."""
         shared = self._shared
-        reader = Reader(shared.memo.parse) if self._reader is None else self._reader
+        reader = Reader(shared.memo.parse, shared.limits) if self._reader is None else self._reader
         before = reader.has_begun, reader.in_body
         reader.feed(data)
         read: list[Read] = list(islice(iter(reader.next, None), shared.limits.read_ahead_max))

@@ -28,7 +28,7 @@ class Memo:
     def parse(self, head: bytes) -> Request:
         """As `parse_head`."""
         action = self.get(head)
-        return action.request if action is not None and action.request is not None else parse_head(head)
+        return action.request if action is not None and action.request is not None else parse_head(head, self._limits)
 
     def action(self, request: Request) -> Action:
         """Return what a request amounts to, and remember it if that is all there was to it."""

@@ -15,7 +15,7 @@ import httptools
 
 from pexservice.errors import BadRequest
 from pexservice.http.request import Request, check_request_line, parse_head
-from pexservice.limits import BODY_BYTES_MAX, CHUNKED_BYTES_MAX, HEADER_BYTES_MAX, REQUEST_LINE_BYTES_MAX
+from pexservice.limits import DEFAULT, Limits
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _BARE_LF = re.compile(rb"(?<!\r)\n")
@@ -33,8 +33,9 @@ Event = Request | WantsContinue | BadRequest
 class Reader:
     """The reading side of a connection."""
 
-    def __init__(self, parse: Callable[[bytes], Request] = parse_head) -> None:
+    def __init__(self, parse: Callable[[bytes], Request] = parse_head, limits: Limits = DEFAULT) -> None:
         """`parse` judges a head, as `parse_head` does."""
+        self._limits = limits
         self._parse = parse
         self._buffer = bytearray()
         self._searched = 0
@@ -84,7 +85,7 @@ class Reader:
             self._request = self._parse(head)
             if self._request.has_body:
                 size = self._request.body_bytes
-                self._body = _ChunkedBody() if size is None else _SizedBody(size)
+                self._body = _ChunkedBody(self._limits) if size is None else _SizedBody(size)
                 if self._request.expects_continue and not self._buffer:
                     return WantsContinue()
         if self._body is not None:
@@ -124,14 +125,17 @@ class Reader:
                     "The request does not begin with a method. If it was meant for TLS: this is plain HTTP, so ask "
                     "http://, or the proxy in front that has the certificate.",
                 )
-            if len(buffer) > REQUEST_LINE_BYTES_MAX + 1:  # The one may be the CR.
+            if len(buffer) > self._limits.request_line_bytes_max + 1:  # The one may be the CR.
                 raise BadRequest(
-                    414, f"The request line is over {REQUEST_LINE_BYTES_MAX} bytes. No path here is that long."
+                    414,
+                    f"The request line is over {self._limits.request_line_bytes_max} bytes. No path here is that long.",
                 )
             return
-        check_request_line(bytes(buffer[:line_end]))
-        if len(buffer) - line_end - 2 > HEADER_BYTES_MAX + 1:
-            raise BadRequest(431, f"The header section is over {HEADER_BYTES_MAX} bytes. Send fewer or shorter fields.")
+        check_request_line(bytes(buffer[:line_end]), self._limits)
+        if len(buffer) - line_end - 2 > self._limits.header_bytes_max + 1:
+            raise BadRequest(
+                431, f"The header section is over {self._limits.header_bytes_max} bytes. Send fewer or shorter fields."
+            )
 
 
 class _SizedBody:
@@ -155,7 +159,8 @@ class _ChunkedBody:
     line at a time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._complete = False
         self._body_bytes = 0
         self._raw_bytes = 0
@@ -183,6 +188,8 @@ class _ChunkedBody:
                 raise BadRequest(
                     400, "The chunked body is malformed (RFC 9112, 7.1). No endpoint reads a body: leave it out."
                 ) from error
-            if self._body_bytes > BODY_BYTES_MAX or self._raw_bytes > CHUNKED_BYTES_MAX:
-                raise BadRequest(413, f"The body is over {BODY_BYTES_MAX} bytes. No endpoint reads one: leave it out.")
+            if self._body_bytes > self._limits.body_bytes_max or self._raw_bytes > self._limits.chunked_bytes_max:
+                raise BadRequest(
+                    413, f"The body is over {self._limits.body_bytes_max} bytes. No endpoint reads one: leave it out."
+                )
         return self._complete

@@ -15,12 +15,7 @@ import httptools
 
 from pexservice.errors import BadRequest
 from pexservice.http.fields import TCHAR, Member, members, split
-from pexservice.limits import (
-    BODY_BYTES_MAX,
-    HEADER_BYTES_MAX,
-    HEADER_FIELDS_MAX,
-    REQUEST_LINE_BYTES_MAX,
-)
+from pexservice.limits import DEFAULT, Limits
 
 _REQUEST_LINE = re.compile(rb"(%b+) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % TCHAR.encode("ascii"))
 _ABSOLUTE_FORM = re.compile(rb"(?i:https?)://([^/?#]+)(/[^?#]*)?(?:\?([^#]*))?")
@@ -74,10 +69,12 @@ class _Fields:
         self.fields.append((name.lower(), value.rstrip(b" \t")))  # RFC 9112, 5.1; llhttp leaves what trails.
 
 
-def check_request_line(line: bytes) -> tuple[bytes, bytes, bool]:
+def check_request_line(line: bytes, limits: Limits) -> tuple[bytes, bytes, bool]:
     """Return method, target and whether the version is 1.0. Raises BadRequest 400, 414, 505."""
-    if len(line) > REQUEST_LINE_BYTES_MAX:
-        raise BadRequest(414, f"The request line is over {REQUEST_LINE_BYTES_MAX} bytes. No path here is that long.")
+    if len(line) > limits.request_line_bytes_max:
+        raise BadRequest(
+            414, f"The request line is over {limits.request_line_bytes_max} bytes. No path here is that long."
+        )
     matched = _REQUEST_LINE.fullmatch(line)
     if matched is None:
         raise BadRequest(400, "The request line is not METHOD SP TARGET SP HTTP/1.1, such as: GET /current HTTP/1.1")
@@ -87,14 +84,16 @@ def check_request_line(line: bytes) -> tuple[bytes, bytes, bool]:
     return method, target, minor == b"0"
 
 
-def parse_head(head: bytes) -> Request:
+def parse_head(head: bytes, limits: Limits = DEFAULT) -> Request:
     """Judge the head of a request, from its first byte to its empty line. Raises BadRequest."""
     line, _, section = head.partition(b"\r\n")
-    method, target, is_http_10 = check_request_line(line)
-    if len(section) - len(b"\r\n") > HEADER_BYTES_MAX:
-        raise BadRequest(431, f"The header section is over {HEADER_BYTES_MAX} bytes. Send fewer or shorter fields.")
-    if section.count(b"\r\n") - 1 > HEADER_FIELDS_MAX:
-        raise BadRequest(431, f"The header section has over {HEADER_FIELDS_MAX} fields. Send fewer.")
+    method, target, is_http_10 = check_request_line(line, limits)
+    if len(section) - len(b"\r\n") > limits.header_bytes_max:
+        raise BadRequest(
+            431, f"The header section is over {limits.header_bytes_max} bytes. Send fewer or shorter fields."
+        )
+    if section.count(b"\r\n") - 1 > limits.header_fields_max:
+        raise BadRequest(431, f"The header section has over {limits.header_fields_max} fields. Send fewer.")
     path, query = _path_and_query(target, method)
     fields = _parse_fields(head, method)
 
@@ -114,7 +113,10 @@ def parse_head(head: bytes) -> Request:
         keep_alive="close" not in connection and (not is_http_10 or "keep-alive" in connection),
         expects_continue=bool(expects),
         body_bytes=_body_bytes(
-            raw_members(b"transfer-encoding"), _values(fields, b"content-length"), is_http_10=is_http_10
+            raw_members(b"transfer-encoding"),
+            _values(fields, b"content-length"),
+            limits.body_bytes_max,
+            is_http_10=is_http_10,
         ),
         fields=tuple(fields),
         head=head,
@@ -180,7 +182,7 @@ def _path_and_query(target: bytes, method: bytes) -> tuple[str, str]:
     return (path or b"/").decode("ascii"), (query or b"").decode("ascii")
 
 
-def _body_bytes(codings: list[str], lengths: list[str], *, is_http_10: bool) -> int | None:
+def _body_bytes(codings: list[str], lengths: list[str], bytes_max: int, *, is_http_10: bool) -> int | None:
     """RFC 9112, 6.3, strictly: whatever two readers could frame in two ways is refused, an empty member too."""
     if codings:
         if lengths or is_http_10:
@@ -197,6 +199,6 @@ def _body_bytes(codings: list[str], lengths: list[str], *, is_http_10: bool) -> 
     if len(lengths) > 1 or not re.fullmatch(r"[0-9]{1,19}", lengths[0]):
         raise BadRequest(400, "Content-Length must be one decimal number.")
     length = int(lengths[0])
-    if length > BODY_BYTES_MAX:
-        raise BadRequest(413, f"The body is over {BODY_BYTES_MAX} bytes. No endpoint reads one: leave it out.")
+    if length > bytes_max:
+        raise BadRequest(413, f"The body is over {bytes_max} bytes. No endpoint reads one: leave it out.")
     return length

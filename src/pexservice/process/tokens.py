@@ -37,7 +37,7 @@ def parse(data: bytes, name: str, limits: Limits) -> tuple[bytes, ...]:
             continue
         if not _B64TOKEN.fullmatch(token):
             message = (
-                f"line {number} of the token file {name} is no token: it may have letters, digits and -._~+/, and = "
+                f"line {number} of the token file {name} is no token: it may have letters, numerals and -._~+/, and = "
                 "only at its end (RFC 6750). Make one with: openssl rand -base64 32"
             )
             raise BadTokenFile(message)

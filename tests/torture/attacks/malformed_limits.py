@@ -2,15 +2,7 @@
 
 from typing import Final
 
-from pexservice.limits import (
-    BODY_BYTES_MAX,
-    CHUNKED_BYTES_MAX,
-    HEADER_BYTES_MAX,
-    HEADER_FIELDS_MAX,
-    MEMO_REQUEST_BYTES_MAX,
-    REQUEST_LINE_BYTES_MAX,
-    UNANSWERED_STEPS_MAX,
-)
+from pexservice.limits import DEFAULT
 from support.messages import HOST, NEXT, Invalid, Valid, chunked, chunks_of, fields_of, line_of, raw
 
 
@@ -24,41 +16,45 @@ def _judged(data: bytes, *, is_within: bool, status: int) -> Valid | Invalid:
 
 MESSAGES: Final = [
     *(
-        _judged(raw(line=line_of(size)), is_within=size <= REQUEST_LINE_BYTES_MAX, status=414)
-        for size in _around(REQUEST_LINE_BYTES_MAX)
+        _judged(raw(line=line_of(size)), is_within=size <= DEFAULT.request_line_bytes_max, status=414)
+        for size in _around(DEFAULT.request_line_bytes_max)
     ),
     *(
-        _judged(raw(fields_of(size)), is_within=size <= HEADER_BYTES_MAX, status=431)
-        for size in _around(HEADER_BYTES_MAX)
+        _judged(raw(fields_of(size)), is_within=size <= DEFAULT.header_bytes_max, status=431)
+        for size in _around(DEFAULT.header_bytes_max)
     ),
     *(
-        _judged(raw(HOST + b"A: b\r\n" * (count - 1)), is_within=count <= HEADER_FIELDS_MAX, status=431)
-        for count in _around(HEADER_FIELDS_MAX)
+        _judged(raw(HOST + b"A: b\r\n" * (count - 1)), is_within=count <= DEFAULT.header_fields_max, status=431)
+        for count in _around(DEFAULT.header_fields_max)
     ),
     *(
         _judged(
             raw(HOST + b"Content-Length: %d\r\n" % size, body=bytes(size)),
-            is_within=size <= BODY_BYTES_MAX,
+            is_within=size <= DEFAULT.body_bytes_max,
             status=413,
         )
-        for size in _around(BODY_BYTES_MAX)
+        for size in _around(DEFAULT.body_bytes_max)
     ),
     *(
-        _judged(chunked(b"%x\r\n%b\r\n0\r\n\r\n" % (size, bytes(size))), is_within=size <= BODY_BYTES_MAX, status=413)
-        for size in _around(BODY_BYTES_MAX)
+        _judged(
+            chunked(b"%x\r\n%b\r\n0\r\n\r\n" % (size, bytes(size))),
+            is_within=size <= DEFAULT.body_bytes_max,
+            status=413,
+        )
+        for size in _around(DEFAULT.body_bytes_max)
     ),
     *(
-        _judged(chunked(b"1\r\na\r\n" * size + b"0\r\n\r\n"), is_within=size <= BODY_BYTES_MAX, status=413)
-        for size in _around(BODY_BYTES_MAX)
+        _judged(chunked(b"1\r\na\r\n" * size + b"0\r\n\r\n"), is_within=size <= DEFAULT.body_bytes_max, status=413)
+        for size in _around(DEFAULT.body_bytes_max)
     ),
     *(
-        _judged(chunked(chunks_of(size)), is_within=size <= CHUNKED_BYTES_MAX, status=413)
-        for size in _around(CHUNKED_BYTES_MAX)
+        _judged(chunked(chunks_of(size)), is_within=size <= DEFAULT.chunked_bytes_max, status=413)
+        for size in _around(DEFAULT.chunked_bytes_max)
     ),
 ]
 
 PIPELINES: Final = [
-    *(NEXT * count for count in _around(UNANSWERED_STEPS_MAX)),
-    *(raw(fields_of(size - len(raw(b"")))) for size in _around(MEMO_REQUEST_BYTES_MAX)),
+    *(NEXT * count for count in _around(DEFAULT.unanswered_steps_max)),
+    *(raw(fields_of(size - len(raw(b"")))) for size in _around(DEFAULT.memo_request_bytes_max)),
 ]
 """As many steps as may wait on one connection, and messages as large as are remembered."""

@@ -14,7 +14,7 @@ from itertools import cycle
 from random import Random
 from typing import Final, NamedTuple
 
-from pexservice.limits import REQUEST_TIMEOUT_S, SWEEP_PERIOD_S
+from pexservice.limits import DEFAULT
 from support.client import Client, message
 from support.process import Service
 from torture.attack import Attack, Bench, require
@@ -30,9 +30,9 @@ _SLOW: Final = 1_000
 
 _SLACK_S: Final = 2
 """For a machine that does other things as well."""
-_EARLIEST_S: Final = REQUEST_TIMEOUT_S - SWEEP_PERIOD_S
+_EARLIEST_S: Final = DEFAULT.request_timeout_s - DEFAULT.sweep_period_s
 """Time is read once a sweep, so that a client may seem to have begun as long before."""
-_LATEST_S: Final = REQUEST_TIMEOUT_S + 2 * SWEEP_PERIOD_S + _SLACK_S
+_LATEST_S: Final = DEFAULT.request_timeout_s + 2 * DEFAULT.sweep_period_s + _SLACK_S
 _BYTE_EVERY_S: Final = 2
 _STEADY: Final = 10
 _STEADY_BYTES: Final = 2_000
@@ -95,7 +95,9 @@ async def _be_slow(service: Service, watcher: Client, rng: Random) -> None:
         for task in ended:
             _check_ending(task.result())
         stayed = {slow[task] for task in staying}
-        require(not staying, f"{len(staying)} were not gone at their deadline of {REQUEST_TIMEOUT_S} s: {stayed}")
+        require(
+            not staying, f"{len(staying)} were not gone at their deadline of {DEFAULT.request_timeout_s} s: {stayed}"
+        )
         left = gauges(watcher).connections
         require(left == _STEADY + 1, f"{left - _STEADY - 1} that do not read were not gone at their deadline")
         held = sum(client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != ECONNRESET for client in unread)
@@ -138,7 +140,7 @@ def _check_ending(ending: _Ending) -> None:
     began = ending.kind not in {"silence", "empty lines"}
     require(is_told == began, f"{ending.kind} was answered {ending.received[:80]!r}")
     in_time = _EARLIEST_S <= ending.after_s <= _LATEST_S
-    require(in_time, f"{ending.kind} was ended after {ending.after_s:.1f} s, not {REQUEST_TIMEOUT_S}")
+    require(in_time, f"{ending.kind} was ended after {ending.after_s:.1f} s, not {DEFAULT.request_timeout_s}")
 
 
 async def _read_steadily(service: Service) -> bytes:

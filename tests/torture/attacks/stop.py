@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from pexservice.core.judging import Place
-from pexservice.limits import DEFAULT, DRAIN_IDLE_S
+from pexservice.limits import DEFAULT
 from pexservice.walk.steps import NEXT
 from support.client import message
 from support.process import Service
@@ -117,7 +117,7 @@ def _check_answered(history: list[Operation], stopped_s: float) -> None:
         if not answered or answered[-1].closes:
             continue
         unanswered = operations[len(answered) :]
-        came_late = all(operation.invoked_s > stopped_s + DRAIN_IDLE_S / 2 for operation in unanswered)
+        came_late = all(operation.invoked_s > stopped_s + DEFAULT.drain_idle_s / 2 for operation in unanswered)
         require(came_late, f"accepted, and never answered: {unanswered[:1]}, behind {answered[-1:]}, stop {stopped_s}")
 
 

@@ -10,7 +10,7 @@ import time
 from typing import Final
 
 from pexservice.core.judging import Place
-from pexservice.limits import KEEP_ALIVE_S, SWEEP_PERIOD_S
+from pexservice.limits import DEFAULT
 from support.client import Client, message
 from torture.attack import Attack, Bench, Violation, require
 from torture.history import Operation
@@ -20,7 +20,7 @@ from torture.load import Load, place_of
 _FIRST_S: Final = 12.0
 """More than the deadline of a new connection, so that already the first round asks the question."""
 _LONGEST_S: Final = 60.0
-_NOTED_S: Final = 2 * SWEEP_PERIOD_S + 0.5
+_NOTED_S: Final = 2 * DEFAULT.sweep_period_s + 0.5
 """By then the service has looked at the connections, and seen that nothing comes from some of them."""
 _MARGIN_S: Final = 10.0
 """For the rest of a round, so that no deadline of a running service is met in it."""
@@ -28,7 +28,7 @@ _MARGIN_S: Final = 10.0
 
 def run(bench: Bench) -> int:
     """Suspend the service under load for a while, let it go on, and kill it."""
-    assert _MARGIN_S < KEEP_ALIVE_S
+    assert DEFAULT.keep_alive_s > _MARGIN_S
     sleep_s = _LONGEST_S ** bench.rng.random() if bench.index else _FIRST_S
     data_dir = bench.directory / "data"
     history: list[Operation] = []
@@ -50,7 +50,7 @@ def run(bench: Bench) -> int:
             service.send_signal(signal.SIGCONT)
             for name, client in (("idle", idle), ("half used", half), ("silent", silent), ("new", late)):
                 _expect_answer(name, client)
-            time.sleep(1.5 * SWEEP_PERIOD_S)  # It may take so long, by the clock that stood still meanwhile.
+            time.sleep(1.5 * DEFAULT.sweep_period_s)  # It may take so long, by the clock that stood still meanwhile.
             slow.send(b"\r\n")
             _expect_answer("slow", slow)
             require(time.monotonic() - asleep_s < sleep_s + _MARGIN_S, "goes on at once")

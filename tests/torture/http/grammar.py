@@ -11,13 +11,7 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final, Literal
 
-from pexservice.limits import (
-    BODY_BYTES_MAX,
-    CHUNKED_BYTES_MAX,
-    HEADER_BYTES_MAX,
-    HEADER_FIELDS_MAX,
-    REQUEST_LINE_BYTES_MAX,
-)
+from pexservice.limits import DEFAULT
 
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _TEXT: Final = rb"[\t\x20-\x7e\x80-\xff]*"  # RFC 9110, 5.5: no CR, LF, NUL or other control.
@@ -111,13 +105,13 @@ def _message(data: bytes, at: int) -> tuple[Said, int]:
     end = data.find(b"\r\n\r\n", at) + 4
     if end < 4:
         raise _check_open(data[at:])
-    if end - at > REQUEST_LINE_BYTES_MAX + HEADER_BYTES_MAX + 4:
+    if end - at > DEFAULT.request_line_bytes_max + DEFAULT.header_bytes_max + 4:
         raise _WrongError
     head = _HEAD.fullmatch(data, at, end)
-    if head is None or head.end(4) - at > REQUEST_LINE_BYTES_MAX or len(head[5]) > HEADER_BYTES_MAX:
+    if head is None or head.end(4) - at > DEFAULT.request_line_bytes_max or len(head[5]) > DEFAULT.header_bytes_max:
         raise _WrongError
     fields = _fields(head[5])
-    if len(fields) > HEADER_FIELDS_MAX or head[3] != b"1" or head[4] > b"1":
+    if len(fields) > DEFAULT.header_fields_max or head[3] != b"1" or head[4] > b"1":
         raise _WrongError
     is_http_10 = head[4] == b"0"
     doubts = [_doubt_host(_values(fields, b"host"), is_http_10=is_http_10)]
@@ -146,9 +140,9 @@ def _check_open(rest: bytes) -> Exception:
     """Return what a head without its end is. Only what no reader may wait for is wrong: a bare LF, or too much."""
     line_end = rest.find(b"\r\n")
     if line_end < 0:
-        is_long = len(rest) > REQUEST_LINE_BYTES_MAX + 1
+        is_long = len(rest) > DEFAULT.request_line_bytes_max + 1
     else:
-        is_long = line_end > REQUEST_LINE_BYTES_MAX or len(rest) - line_end - 2 > HEADER_BYTES_MAX + 1
+        is_long = line_end > DEFAULT.request_line_bytes_max or len(rest) - line_end - 2 > DEFAULT.header_bytes_max + 1
     return _WrongError() if is_long or _BARE_LF.search(rest) else _OpenError()
 
 
@@ -220,7 +214,7 @@ def _framing(fields: Fields, *, is_http_10: bool) -> tuple[int | None, bool]:
         return None, len(members) > 1
     if not lengths:
         return 0, False
-    if len(lengths) > 1 or not re.fullmatch(rb"[0-9]+", lengths[0]) or int(lengths[0]) > BODY_BYTES_MAX:
+    if len(lengths) > 1 or not re.fullmatch(rb"[0-9]+", lengths[0]) or int(lengths[0]) > DEFAULT.body_bytes_max:
         raise _WrongError
     return int(lengths[0]), len(lengths[0]) > len("9999999999999999999")
 
@@ -247,7 +241,7 @@ def _chunked(data: bytes, begin: int) -> tuple[int, bool]:
     if trailers is None:
         is_over = b"\r\n\r\n" in data[at - 2 :] or _BARE_LF.search(data, at)
         raise _check_open_chunks(data[begin:], is_over=bool(is_over))
-    if body_bytes > BODY_BYTES_MAX or trailers.end() - begin > CHUNKED_BYTES_MAX:
+    if body_bytes > DEFAULT.body_bytes_max or trailers.end() - begin > DEFAULT.chunked_bytes_max:
         raise _WrongError
     framing = {name for name, _ in _fields(trailers[1])} & {b"transfer-encoding", b"content-length"}
     return trailers.end(), is_doubtful or bool(framing)
@@ -255,4 +249,4 @@ def _chunked(data: bytes, begin: int) -> tuple[int, bool]:
 
 def _check_open_chunks(rest: bytes, *, is_over: bool = False) -> Exception:
     """Return what a chunked body without its end is: wrong, if no more bytes can make it right."""
-    return _WrongError() if is_over or len(rest) > CHUNKED_BYTES_MAX else _OpenError()
+    return _WrongError() if is_over or len(rest) > DEFAULT.chunked_bytes_max else _OpenError()

@@ -241,4 +241,4 @@ def test_an_error_says_nothing_of_the_request() -> None:
 
 def test_the_request_line_alone_can_be_judged() -> None:
     """Method, target and version come from the line, whatever the target is."""
-    assert check_request_line(b"BREW tea:earl-grey HTTP/1.0") == (b"BREW", b"tea:earl-grey", True)
+    assert check_request_line(b"BREW tea:earl-grey HTTP/1.0", DEFAULT) == (b"BREW", b"tea:earl-grey", True)
