@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pexservice.errors import BadRequest
 from pexservice.http.reader import Event, Reader, WantsContinue
 from pexservice.http.request import Request, check_request_line, parse_head
+from pexservice.limits import DEFAULT
 from support.messages import CHUNKED, HOST, INVALID, INVALID_HEADS, NEXT, VALID, Invalid, Valid, chunked, raw
 
 WHOLE_VALID = {name: valid for name, valid in VALID.items() if not valid.data.startswith(b"\r\n")}
