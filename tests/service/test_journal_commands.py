@@ -131,7 +131,7 @@ def test_a_part_of_a_group_is_exported(tmp_path: Path) -> None:
 def test_groups_are_shown_below_the_segments(history: Path, arguments: list[str], sequences: range) -> None:
     """The last ten, or so many, or from one on, across segments."""
     header, *lines = journal("show", *arguments, data=history).stdout.splitlines()
-    assert header.split() == ["segment", "bytes", "groups", "sequence", "position"]
+    assert header.split() == ["segment", "bytes", "groups", "sequence", "state"]
     assert [line.split()[3] for line in lines[:3]] == ["0..5", "5..10", "10..15"]
     assert [int(line.split()[2]) for line in lines[3:]] == list(sequences)
 

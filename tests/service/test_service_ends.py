@@ -84,9 +84,9 @@ def test_a_stop_does_not_wait_for_recovery(tmp_path: Path) -> None:
 
 
 _DEFECTIVE = """
-from pexservice.core.engine import Engine
+from pexservice.core.queue import Queue
 from pexservice.cli import main
-Engine._cut = lambda self: 1 / 0
+Queue.cut = lambda self, *_: 1 / 0
 main()
 """
 

@@ -102,7 +102,6 @@ def test_a_path_that_no_socket_can_have(tmp_path: Path, monkeypatch: pytest.Monk
         (["--admin-bind", "a..b:9100"], "cannot listen on a..b:9100: that is no name of a host"),
         (["--host", "x" * 64 + ".test"], "that is no name of a host"),
         (["--host", "no such host"], "cannot listen on no such host:0"),
-        (["--host", ""], "cannot listen on :0"),
         (["--host", "192.0.2.1"], "This machine has no such address"),
         (["--host", "::ffff:192.0.2.1"], "cannot listen on [::ffff:192.0.2.1]:0"),
     ],

@@ -20,10 +20,10 @@ HANG_S: Final = 60
 """Nothing that these tests wait for takes long; beyond this it hangs."""
 _SLOW_TO_RECOVER: Final = """
 import time
-from pexservice.process import service
 from pexservice.cli import main
-recover = service.recover
-service.recover = lambda disk: (time.sleep({delay_s}), recover(disk))[1]
+from pexservice.stores.journal import holding
+recover = holding.recover
+holding.recover = lambda *of: (time.sleep({delay_s}), recover(*of))[1]
 main()
 """
 

@@ -127,14 +127,17 @@ class Engine(Generic[S, C]):
 
     def _hand_over(self, store: Store[S, C]) -> None:
         """Let groups leave for the store, as many as it takes at once."""
-        while self._queue and len(self._in_flight) < store.in_flight_max:
-            valued_max = self._limits.group_answer_bytes_max // self._value_bytes
-            group = self._queue.cut(self._limits.group_commands_max, valued_max)
-            group.reserve(self._budget, self._value_bytes)
-            group.hand_over(store)
-            self._in_flight.append(group)
-            self._deliver()  # What became durable before, now that the disk has work again (decision 5).
-            group.render_ahead()
+        try:
+            while self._queue and len(self._in_flight) < store.in_flight_max:
+                valued_max = self._limits.group_answer_bytes_max // self._value_bytes
+                group = self._queue.cut(self._limits.group_commands_max, valued_max)
+                group.reserve(self._budget, self._value_bytes)
+                group.hand_over(store)
+                self._in_flight.append(group)
+                self._deliver()  # What became durable before, now that the disk has work again (decision 5).
+                group.render_ahead()
+        except Exception as error:  # noqa: BLE001 - a defect of ours, and the end, when its turn comes.
+            self._in_flight.append(Group.failed(error))
         self._is_open = len(self._in_flight) < store.in_flight_max
         if self._in_flight and self._handed_over is not None:
             self._handed_over.set_result(None)

@@ -14,7 +14,7 @@ elsewhere than expected, since another process came in between, they are rendere
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from time import perf_counter
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import structlog
 
@@ -99,6 +99,11 @@ class Group(Generic[S, C]):
     reserved_bytes: int = 0
     """Memory set aside for the answers."""
     _commit: Commit[S, C] | None = None
+
+    @classmethod
+    def failed(cls, error: Exception) -> Self:
+        """Return a group that ends the engine when its turn comes."""
+        return cls([], 0, Life.AT_STORE, error=error)
 
     def reserve(self, budget: Budget, value_bytes: int) -> None:
         """Set memory aside for the answers: so many bytes for each that carries a value."""

@@ -136,9 +136,10 @@ class Service(Generic[S, C]):
             seconds=round(self._metrics.recovery_seconds, 3),
             **store.status().labels,
         )
-        if self._held.store.is_new:  # Whoever set this up may have meant another directory.
-            say = log.info if logs.is_terminal() else log.warning
-            say("a new journal begins", where=self._held.store.where)
+        if self._held.store.is_new and logs.is_terminal():
+            log.info("a new journal begins", where=self._held.store.where)
+        elif self._held.store.is_new:  # Whoever set this up may have meant another directory.
+            log.warning("a new journal begins", where=self._held.store.where)
         self._opened.set_result(store)
         self._stage = Stage.SERVING
         await asyncio.gather(self._engine.run(store), store.run())

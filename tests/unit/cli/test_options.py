@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pexservice.cli import commands
 from pexservice.cli.asking import Address
+from pexservice.cli.loading import load_walk
 from pexservice.cli.options import shortened, whole
 from pexservice.process import logs, service
 
@@ -108,8 +109,8 @@ def test_a_wrong_value_names_where_it_came_from(
     monkeypatch.setattr(os, "_exit", sys.exit)
     flag, variable = option.opts[0], str(option.envvar)
     for name, outcome in (
-        (flag, CliRunner().invoke(commands, ["serve", f"{flag}={text}"])),
-        (variable, CliRunner(env={variable: text}).invoke(commands, ["serve"])),
+        (flag, CliRunner().invoke(commands, ["serve", f"{flag}={text}"], obj=load_walk)),
+        (variable, CliRunner(env={variable: text}).invoke(commands, ["serve"], obj=load_walk)),
     ):
         assert outcome.exit_code in {0, 2}, outcome.exception
         assert outcome.exit_code == 0 or name in outcome.stderr
