@@ -16,7 +16,9 @@ from torture.attack import Violation, require
 
 _LOOK_S: Final = 0.05
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
-_STARTING: Final = {"taking over the walk of the original", "recovered", "listening"}
+NEW_JOURNAL: Final = "a new journal begins"
+"""A warning, and no fault: the directories of attacks are new."""
+_STARTING: Final = {"taking over the walk of the original", "recovered", NEW_JOURNAL, "listening"}
 
 T = TypeVar("T")
 
