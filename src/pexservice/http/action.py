@@ -33,10 +33,14 @@ class CommandAction(Generic[S, C]):
 
     def render(self, sequence: int, state: S) -> Answer:
         """As `group.Asked`."""
-        fields = self.fields(sequence, state)
+        head, fields = self.head, self.fields(sequence, state)
         if self.body is None:
-            return self.head.bare(fields)
-        return self.head, self.head.render(fields, self.body(sequence, state))
+            return head.bare(fields)
+        body = self.body(sequence, state)
+        # PERF: as `Head.with_body`, without a call: 0.1 us less.
+        date = head.clock.date
+        text = f"{head.start}{date}\r\n{fields}Content-Length: {len(body)}\r\n\r\n{body}"
+        return head, text.encode("ascii")
 
     def render_refusal(self, sequence: int, state: S, refusal: Refusal) -> Answer:
         """As `group.Asked`."""

@@ -23,7 +23,7 @@ _KEEP_ALIVE_10: Final = "Connection: keep-alive\r\n"
 class Head:
     """The part of an answer's head that does not change, and how to complete it."""
 
-    __slots__ = ("_last_start", "_start", "clock", "status")
+    __slots__ = ("_last_start", "clock", "start", "status")
 
     def __init__(self, clock: Clock, status: int, fields: Mapping[str, str], request: Request | None) -> None:
         """Without a request, the answer is to something that was none, and the last."""
@@ -34,30 +34,26 @@ class Head:
         line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + "Date: "
         self.clock = clock
-        self._start = line + connection + lines
+        self.start = line + connection + lines
         self._last_start = line + _CLOSE + lines
         self.status = status
 
     def bare(self, fields: str = "") -> "Answer":
         """Return an answer without a body, of a status that never has one: 204, 304. `fields` are whole lines."""
-        return self, f"{self._start}{self.clock.date}\r\n{fields}\r\n".encode("ascii")
+        return self, f"{self.start}{self.clock.date}\r\n{fields}\r\n".encode("ascii")
 
     def with_body(self, body: str, fields: str = "", *, omit_body: bool = False) -> "Answer":
         """Return an answer with an ASCII body, or with `omit_body` the same without it, as HEAD wants it."""
-        start, length = f"{self._start}{self.clock.date}", len(body)
+        start, length = f"{self.start}{self.clock.date}", len(body)
         if omit_body:
             return self, f"{start}\r\n{fields}Content-Length: {length}\r\n\r\n".encode("ascii")
         return self, f"{start}\r\n{fields}Content-Length: {length}\r\n\r\n{body}".encode("ascii")
 
-    def render(self, fields: str, body: str) -> bytes:
-        """Return the bytes of an answer with a body. PERF: as `with_body`, 0.1 us less."""
-        return f"{self._start}{self.clock.date}\r\n{fields}Content-Length: {len(body)}\r\n\r\n{body}".encode("ascii")
-
     def as_last(self, data: bytes) -> bytes:
         """Return the bytes of an answer with this head for a connection that closes after it."""
-        if self._start == self._last_start:
+        if self.start == self._last_start:
             return data
-        return self._last_start.encode("ascii") + data[len(self._start) :]
+        return self._last_start.encode("ascii") + data[len(self.start) :]
 
 
 Answer = tuple[Head, bytes]

@@ -63,6 +63,7 @@ class Connection:
         "_recall",
         "_shared",
         "_since_s",
+        "_submit",
         "_transport",
         "_unanswered",
         "phase",
@@ -73,6 +74,7 @@ class Connection:
         self._on_lost = on_lost
         self._transport = transport
         self._recall = shared.memo.get
+        self._submit = shared.engine.submit
         self._reader: Reader | None = None  # While there are bytes that are not yet read as whole requests.
         self._queue: list[Action | ContinueAction] = []
         self._unanswered = 0
@@ -253,16 +255,16 @@ class Connection:
         return isinstance(action, CommandAction) and self._unanswered < self._shared.limits.unanswered_steps_max
 
     def _carry_out(self, action: Action | ContinueAction) -> None:
-        if isinstance(action, ContinueAction):
-            self._tell_to_continue(action)
-            return
         try:
             if isinstance(action, CommandAction):
-                self._shared.engine.submit(action, self)
+                self._submit(action, self)
                 self._unanswered += 1
-            else:
+            elif isinstance(action, ReplyAction):
                 self._write(*action.reply())
+            else:
+                self._tell_to_continue(action)
         except NotApplied as error:
+            assert not isinstance(action, ContinueAction), "what only tells to go on asks for nothing"
             self._turn_away(action, error)
 
     def _turn_away(self, action: Action, error: NotApplied) -> None:
@@ -284,19 +286,19 @@ class Connection:
 
     def _write(self, head: Head, data: bytes) -> None:
         """Write the answer to the oldest request that is under way."""
-        if self.phase is _CLOSED:
+        phase, shared = self.phase, self._shared
+        if phase is _CLOSED:
             return
-        shared = self._shared
         shared.metrics.answers[head.status] += 1
         if self._unanswered or self._queue:
             self._transport.hold(data)
             return
         if shared.draining:
-            self._meet(Event.STOPPED)
-        if self.phase is not _WAITING:
+            phase = ON[Event.STOPPED][phase]
+        if phase is not _WAITING:
             data = head.as_last(data)
             self._since_s = inf
-        self.phase = _ON_ANSWERED[self.phase]
+        self.phase = phase = _ON_ANSWERED[phase]
         self._transport.send(data)
-        if self.phase is not _IDLE or self._reader is not None:
+        if phase is not _IDLE or self._reader is not None:
             self._go_on()
