@@ -50,7 +50,7 @@ class Engine(Generic[S, C]):
         """The most that an answer with a value takes, as of the last durable place."""
         self._is_open = False
         """Whether the next command that arrives is to have a group handed over."""
-        self._handed_over: asyncio.Future[None] | None = None
+        self._arrival: asyncio.Future[None] | None = None
         self._idle: asyncio.Future[None] | None = None
 
     @property
@@ -98,7 +98,11 @@ class Engine(Generic[S, C]):
         queue.append((asked, caller))
         if self._is_open:
             self._is_open = False
-            asyncio.get_running_loop().call_soon(self._hand_over, store)
+            if self._arrival is not None:
+                self._arrival.set_result(None)
+                self._arrival = None
+            else:  # `run` waits for the head.
+                asyncio.get_running_loop().call_soon(self._hand_over, store)
 
     async def run(self, store: Store[S, C]) -> None:
         """Take commands and commit them, for ever.
@@ -116,8 +120,8 @@ class Engine(Generic[S, C]):
                 if self._idle is not None and not self._idle.done():  # Who waited may have given up.
                     self._idle.set_result(None)
                 self._idle = None
-                self._handed_over = asyncio.get_running_loop().create_future()
-                await self._handed_over
+                self._arrival = asyncio.get_running_loop().create_future()
+                await self._arrival
 
     async def drained(self) -> None:
         """Return once no command waits, and every answer has left."""
@@ -139,9 +143,6 @@ class Engine(Generic[S, C]):
         except Exception as error:  # noqa: BLE001 - a defect of ours, and the end, when its turn comes.
             self._in_flight.append(Group.failed(error))
         self._is_open = len(self._in_flight) < store.in_flight_max
-        if self._in_flight and self._handed_over is not None:
-            self._handed_over.set_result(None)
-            self._handed_over = None
 
     async def _complete(self, group: Group[S, C]) -> None:
         """Wait for the head of the groups in flight."""
