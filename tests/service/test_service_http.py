@@ -6,6 +6,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from pexservice.limits import HEADER_BYTES_MAX, REQUEST_LINE_BYTES_MAX
 from pexservice.walk.fibonacci import Pair
 from support.client import Answer, Client, message
 from support.messages import NEXT
@@ -89,14 +90,41 @@ def test_an_unknown_path_is_not_found(service: Service, client: Client, target: 
 
 @pytest.mark.parametrize("path", STEPS)
 @pytest.mark.parametrize(
-    "field", ["Sec-Purpose: prefetch;prerender", "Purpose: prefetch", "Sec-Fetch-Site: cross-site"]
+    "field",
+    [
+        "Sec-Purpose: prefetch;prerender",
+        "Purpose: preview",
+        "X-Purpose: instant",
+        "X-Moz: prefetch",
+        "Sec-Fetch-Site: cross-site",
+        "Sec-Fetch-Site: same-site",
+        "Origin: http://example.com",
+        "Origin: null",
+    ],
 )
 def test_a_browser_does_not_step_unasked(client: Client, path: str, field: str) -> None:
-    """A prefetch, or a request that another site caused, gets 403 on a step path and may read."""
+    """A prefetch, or a request that a page of another origin caused, gets 403 on a step path and may read."""
     before = client.ask("GET", "/current").sequence
     for method in ("GET", "POST"):
         assert_problem(client.ask(method, path, field), 403)
     assert client.ask("GET", "/current", field).sequence == before
+    assert client.ask("GET", "/readyz", field).status == 200
+
+
+def test_our_own_page_and_programs_step(client: Client) -> None:
+    """What Chrome, Firefox and Safari send with the forms of the home page, what a typed address sends, and curl."""
+    host = dict(line.split(": ") for line in message("GET", "/").decode().split("\r\n")[1:-2])["Host"]
+    old = [f"Origin: http://{host}", f"Referer: http://{host}/", "Content-Length: 0"]
+    new = [*old, "Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: navigate", "Sec-Fetch-User: ?1"]
+    for method, fields in (
+        ("POST", old),
+        ("POST", new),
+        ("POST", ["Origin: null", *new[1:]]),
+        ("GET", ["Sec-Fetch-Site: none", "Sec-Fetch-Mode: navigate", "Sec-Fetch-User: ?1"]),
+        ("POST", ["User-Agent: curl/8.0", "Accept: */*"]),
+    ):
+        before = client.ask("GET", "/current").sequence
+        assert client.ask(method, "/next", *fields).sequence == before + 1
 
 
 @pytest.mark.parametrize("target", ["/current", "/next"])
@@ -144,7 +172,32 @@ def test_a_read_is_validated_by_its_tag(client: Client, method: str) -> None:
     client.ask("POST", "/reset")
     conditions = ", ".join(tags)
     assert client.ask(method, "/current", f"If-None-Match: {conditions}").status == 200
-    assert client.ask("POST", "/next", "If-None-Match: *").status == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_read_may_depend_on_the_tag(client: Client, method: str) -> None:
+    """If-Match on a read gets 412 unless it names the tag, strongly; and the answer has the tag that there is."""
+    tag = client.ask("GET", "/current")["etag"]
+    for condition in (tag, f'"a,b", {tag}', "*"):
+        assert client.ask(method, "/current", f"If-Match: {condition}").status == 200
+    for condition in ('"nope"', f"W/{tag}", "nope", ""):
+        answer = client.ask(method, "/current", f"If-Match: {condition}", f"If-None-Match: {tag}")
+        assert (answer.status, answer["etag"]) == (412, tag)
+        if method == "GET":
+            assert_problem(answer, 412)
+    assert client.ask(method, "/current", f"If-Match: {tag}", f"If-None-Match: {tag}").status == 304
+    for path, statuses in (("/", [412, 304]), ("/openapi.json", [412, 304]), ("/readyz", [200, 200])):
+        conditions = ('If-Match: "nope"', "If-None-Match: *")
+        assert [client.ask(method, path, condition).status for condition in conditions] == statuses
+
+
+@pytest.mark.parametrize("path", STEPS)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_no_step_is_taken_if_there_may_be_no_walk(client: Client, method: str, path: str) -> None:
+    """If-None-Match: * holds only where there is nothing (RFC 9110, 13.1.2), and there always is a walk."""
+    before = client.ask("GET", "/current").sequence
+    assert_problem(client.ask(method, path, "If-None-Match: *"), 412)
+    assert client.ask(method, path, 'If-None-Match: "*"').sequence == before + 1
 
 
 @pytest.mark.parametrize("path", ["/", "/current", "/livez", "/readyz", "/openapi.json", "/nothing"])
@@ -153,6 +206,41 @@ def test_head_has_the_fields_of_get(client: Client, path: str) -> None:
     head, got = client.ask("HEAD", path), client.ask("GET", path)
     assert head.status == got.status
     assert dict(head.fields) | {"date": ""} == dict(got.fields) | {"date": ""}
+
+
+REFUSED = [
+    ("/next", [], 405),
+    ("/nothing", [], 404),
+    ("*", [], 400),
+    ("/current", ['If-Match: "nope"'], 412),
+    ("/current", ["Content-Length: 9999"], 413),
+    ("/" + "a" * REQUEST_LINE_BYTES_MAX, [], 414),
+    ("/current", ["Expect: tea"], 417),
+    ("/current", ["A: " + "a" * HEADER_BYTES_MAX], 431),
+    ("/current", ["Transfer-Encoding: gzip, chunked"], 501),
+]
+
+
+@pytest.mark.parametrize(("target", "fields", "status"), REFUSED, ids=[str(each[2]) for each in REFUSED])
+def test_head_of_an_error_has_no_body(service: Service, target: str, fields: list[str], status: int) -> None:
+    """Whoever finds it, router, parser or limit: the length is that of the body that GET, or POST, gets."""
+    answers = []
+    for method in ("HEAD", "PUT" if status == 405 else "GET"):
+        with service.connect() as client:
+            answers.append(client.ask(method, target, *fields))
+            client.end_sending()
+            assert client.is_ended(), "there is a body"
+    head, full = answers
+    assert (head.status, full.status) == (status, status)
+    assert head["content-length"] == full["content-length"] == str(len(full.body))
+
+
+def test_head_of_another_version_has_no_body(service: Service) -> None:
+    """The method is known, though the version is not."""
+    with service.connect() as client:
+        client.send(b"HEAD / HTTP/2.0\r\n\r\n")
+        assert client.read("HEAD").status == 505
+        assert client.is_ended()
 
 
 def test_the_counts_add_up(client: Client) -> None:

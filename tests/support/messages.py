@@ -114,6 +114,11 @@ VALID: Final = {
         raw(HOST + b"Expect: 100-Continue\r\nContent-Length: 3\r\n", body=b"abc"), body_bytes=3
     ),
     "expectation with white space": get(HOST + b"Expect: 100-continue \r\n"),
+    "expectations as a list with empty members": Valid(
+        raw(HOST + b"Expect: ,100-continue, 100-Continue,\r\nContent-Length: 3\r\n", body=b"abc"), body_bytes=3
+    ),
+    "no expectation in a list of them": get(HOST + b"Expect: ,\r\n"),
+    "an option in quotes is none": Valid(raw(HOST + b'Connection: "a, close, b"\r\n')),
     "expectation ignored in HTTP/1.0": get(HOST + b"Expect: tea\r\n", version=b"1.0"),
     "options with empty members": Valid(raw(HOST + b"Connection: ,a,,close,\r\n"), keep_alive=False),
     "coding behind a tab": Valid(raw(HOST + b"Transfer-Encoding:\tchunked\r\n", body=b"0\r\n\r\n"), body_bytes=None),
@@ -193,6 +198,12 @@ INVALID_HEADS: Final = {
     "empty coding": bad(HOST + b"Transfer-Encoding:\r\n"),
     "unknown coding alone": bad(HOST + b"Transfer-Encoding: xchunked\r\n"),
     "identity": bad(HOST + b"Transfer-Encoding: identity\r\n"),
+    "coding in quotes": bad(HOST + b'Transfer-Encoding: "chunked"\r\n'),
+    "coding in the parameter of another": bad(HOST + b'Transfer-Encoding: gzip;a=", chunked"\r\n'),
+    "coding in quotes without an end": bad(HOST + b'Transfer-Encoding: gzip;a=", chunked\r\n'),
+    "coding with an empty member behind": bad(HOST + b"Transfer-Encoding: chunked,\r\n"),
+    "coding with an empty member before": bad(HOST + b"Transfer-Encoding: ,chunked\r\n", status=501),
+    "coding behind a no-break space": bad(HOST + b"Transfer-Encoding: \xa0chunked\r\n"),
     "coding with a vertical tab": bad(HOST + b"Transfer-Encoding: \x0bchunked\r\n"),
     "unknown coding before": bad(HOST + b"Transfer-Encoding: gzip, chunked\r\n", status=501),
     "unknown coding before, in two fields": bad(
@@ -257,6 +268,8 @@ INVALID_HEADS: Final = {
     "CONNECT": bad(line=b"CONNECT example.com:443 HTTP/1.1"),
     "unknown expectation": bad(HOST + b"Expect: tea\r\n", status=417),
     "expectations of which one is unknown": bad(HOST + b"Expect: 100-continue\r\nExpect: tea\r\n", status=417),
+    "expectation with a value": bad(HOST + b"Expect: 100-continue=a\r\n", status=417),
+    "expectation in quotes": bad(HOST + b'Expect: "100-continue"\r\n', status=417),
     # The limits.
     "line one byte too long": bad(line=line_of(REQUEST_LINE_BYTES_MAX + 1), status=414),
     "header one byte too large": bad(fields_of(HEADER_BYTES_MAX + 1), status=431),

@@ -1,11 +1,13 @@
-"""What a client says about the form of its answer (RFC 9110, 12.5.1 and 13.1.2; RFC 7240). Pure functions."""
+"""What a client says about the form of its answer (RFC 9110, 12.5.1; RFC 7240). Pure functions."""
 
-import re
 from collections.abc import Sequence
+from typing import Final
 
+from pexservice.http.fields import Member
 from pexservice.http.request import Request
 
-_Q_VALUE = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE)
+_NAMED: Final = 4
+"""How specific a range is that names a type, and nothing that no answer has."""
 
 
 def preferred(request: Request, offers: Sequence[str]) -> str:
@@ -13,65 +15,47 @@ def preferred(request: Request, offers: Sequence[str]) -> str:
 
     The highest q wins, then the more specific range, then the earlier offer.
     """
-    ranges = [_parse_range(member) for member in request.tokens(b"accept") if member]
-    best, best_rank = offers[0], (0.0, 0)
+    ranges = _ranges(request)
+    best, best_liking = offers[0], (0.0, 0)
     for offer in offers:
-        rank = max((_rank(offer, *accepted) for accepted in ranges), default=(0, 0.0))
-        if (rank[1], rank[0]) > best_rank:
-            best, best_rank = offer, (rank[1], rank[0])
+        specificity, quality = _judge(offer, ranges)
+        if (quality, specificity) > best_liking and quality:
+            best, best_liking = offer, (quality, specificity)
     return best
 
 
-def _parse_range(member: str) -> tuple[str, float]:
-    media_range, *parameters = (part.strip() for part in member.split(";"))
-    quality = 1.0
-    for parameter in parameters:
-        matched = _Q_VALUE.fullmatch(parameter)
-        if matched:
-            quality = float(matched[1])
-    return media_range, quality
-
-
-def _rank(offer: str, media_range: str, quality: float) -> tuple[int, float]:
-    """Return how specifically a range matches an offer, 0 for not at all, and with which quality."""
-    if media_range == offer:
-        return 3, quality
-    if media_range == offer.partition("/")[0] + "/*":
-        return 2, quality
-    if media_range == "*/*":
-        return 1, quality
-    return 0, 0.0
-
-
 def wants_html(request: Request) -> bool:
-    """Tell whether the client is a browser: its Accept names text/html."""
-    return any(member.partition(";")[0].strip() == "text/html" for member in request.tokens(b"accept"))
+    """Tell whether the client is a browser: its Accept names text/html, and likes nothing else here better."""
+    ranges = _ranges(request)
+    specificity, quality = _judge("text/html", ranges)
+    return specificity == _NAMED and 0 < quality >= _judge("text/plain", ranges)[1]
 
 
 def wants_minimal(request: Request) -> bool:
     """Tell whether the client asked for `Prefer: return=minimal`. The first `return` counts (RFC 7240, 2)."""
-    for member in request.tokens(b"prefer"):
-        name, _, value = member.partition(";")[0].partition("=")
-        if name.strip() == "return":
-            return value.strip().strip('"') == "minimal"
-    return False
+    wishes = [member for member in request.members(b"prefer") if member.name == "return"]
+    return bool(wishes) and (wishes[0].value or "").lower() == "minimal"
 
 
-def has_current(request: Request, etag: str) -> bool:
-    """Tell whether If-None-Match names `etag`, by weak comparison, or any."""
-    for value in request.values(b"if-none-match"):
-        members = [member.strip().removeprefix("W/") for member in value.split(",")]
-        if "*" in members or etag in members:
-            return True
-    return False
+def _ranges(request: Request) -> list[tuple[Member, float]]:
+    """Return the media ranges of Accept, each with its q."""
+    found = [(member, member.quality) for member in request.members(b"accept") if member.value is None]
+    return [(member, quality) for member, quality in found if quality is not None]
 
 
-def is_speculative(request: Request) -> bool:
-    """Tell whether a browser fetches ahead of its user (Sec-Purpose, and Purpose of older browsers)."""
-    purposes = [*request.tokens(b"sec-purpose"), *request.tokens(b"purpose")]
-    return any(purpose.partition(";")[0].strip() == "prefetch" for purpose in purposes)
+def _judge(offer: str, ranges: list[tuple[Member, float]]) -> tuple[int, float]:
+    """Return how specific the most specific range is that matches an offer, and its q; 0 and 0 if none does."""
+    matching = [(specific, quality) for member, quality in ranges if (specific := _specificity(offer, member))]
+    return max(matching, default=(0, 0.0))
 
 
-def is_cross_site(request: Request) -> bool:
-    """Tell whether a page of another site made the browser send this (Sec-Fetch-Site)."""
-    return "cross-site" in request.tokens(b"sec-fetch-site")
+def _specificity(offer: str, member: Member) -> int:
+    if any(name not in {"q", "charset"} for name, _ in member.parameters):
+        # It asks for what no answer has, so it says nothing of those there are; but who wants text in lines of some
+        # format, and gets nothing else, is better off with text. Of charsets all agree on what is sent here, ASCII.
+        return int(member.name == offer)
+    if member.name == offer:
+        return _NAMED
+    if member.name == offer.partition("/")[0] + "/*":
+        return 3
+    return 2 * (member.name == "*/*")

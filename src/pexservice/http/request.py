@@ -6,7 +6,7 @@ depend on how it was cut into packets, and the same bytes always mean the same r
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from socket import AF_INET6, inet_pton
 from typing import Final
@@ -14,6 +14,7 @@ from typing import Final
 import httptools
 
 from pexservice.errors import BadRequest
+from pexservice.http.fields import TCHAR, Member, members, split
 from pexservice.limits import (
     BODY_BYTES_MAX,
     HEADER_BYTES_MAX,
@@ -21,8 +22,7 @@ from pexservice.limits import (
     REQUEST_LINE_BYTES_MAX,
 )
 
-_TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_REQUEST_LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % _TOKEN)
+_REQUEST_LINE = re.compile(rb"(%b+) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % TCHAR.encode("ascii"))
 _ABSOLUTE_FORM = re.compile(rb"(?i:https?)://([^/?#]+)(/[^?#]*)?(?:\?[^#]*)?")
 _ORIGIN_FORM = re.compile(rb"(/[^?#]*)(?:\?[^#]*)?")
 _HOST = re.compile(
@@ -51,12 +51,15 @@ class Request:
 
     def values(self, name: bytes) -> list[str]:
         """Return the values of a header field, named in lower case, in order."""
-        return [value.decode("latin-1") for field, value in self.fields if field == name]
+        return _values(self.fields, name)
 
-    def tokens(self, name: bytes) -> Iterator[str]:
-        """Yield the members of a comma-separated header field, in lower case."""
-        for value in self.values(name):
-            yield from (member.strip().lower() for member in value.split(","))
+    def members(self, name: bytes) -> list[Member]:
+        """Return the members of a header field that is a list, those that are well-formed."""
+        return members(self.values(name))
+
+
+def _values(fields: Iterable[tuple[bytes, bytes]], name: bytes) -> list[str]:
+    return [value.decode("latin-1") for field, value in fields if field == name]
 
 
 class _Fields:
@@ -72,13 +75,13 @@ class _Fields:
 def check_request_line(line: bytes) -> tuple[bytes, bytes, bool]:
     """Return method, target and whether the version is 1.0. Raises BadRequest 400, 414, 505."""
     if len(line) > REQUEST_LINE_BYTES_MAX:
-        raise BadRequest(414, f"The request line is over {REQUEST_LINE_BYTES_MAX} bytes.")
+        raise BadRequest(414, f"The request line is over {REQUEST_LINE_BYTES_MAX} bytes. No path here is that long.")
     matched = _REQUEST_LINE.fullmatch(line)
     if matched is None:
-        raise BadRequest(400, "The request line is not METHOD SP TARGET SP HTTP/1.1.")
+        raise BadRequest(400, "The request line is not METHOD SP TARGET SP HTTP/1.1, such as: GET /current HTTP/1.1")
     method, target, major, minor = matched.groups()
     if major != b"1" or minor > b"1":
-        raise BadRequest(505, "This server speaks HTTP/1.1 and HTTP/1.0.")
+        raise BadRequest(505, "This server speaks HTTP/1.1 and HTTP/1.0. Ask with one of these.")
     return method, target, minor == b"0"
 
 
@@ -87,26 +90,29 @@ def parse_head(head: bytes) -> Request:
     line, _, section = head.partition(b"\r\n")
     method, target, is_http_10 = check_request_line(line)
     if len(section) - len(b"\r\n") > HEADER_BYTES_MAX:
-        raise BadRequest(431, f"The header section is over {HEADER_BYTES_MAX} bytes.")
+        raise BadRequest(431, f"The header section is over {HEADER_BYTES_MAX} bytes. Send fewer or shorter fields.")
     if section.count(b"\r\n") - 1 > HEADER_FIELDS_MAX:
-        raise BadRequest(431, f"The header section has over {HEADER_FIELDS_MAX} fields.")
+        raise BadRequest(431, f"The header section has over {HEADER_FIELDS_MAX} fields. Send fewer.")
+    path = _path(target, method)
     fields = _parse_fields(head, method)
 
-    def values(name: bytes) -> list[bytes]:
-        return [value for field, value in fields if field == name]
+    def raw_members(name: bytes) -> list[str]:
+        return [member.lower() for member in split(_values(fields, name))]
 
-    _check_host(values(b"host"), is_http_10=is_http_10)
-    connection = {token.strip().lower() for value in values(b"connection") for token in value.split(b",")}
-    expects = [value.lower() for value in values(b"expect")] if not is_http_10 else []
-    if any(value != b"100-continue" for value in expects):
-        raise BadRequest(417, "The only expectation that this server meets is 100-continue.")
+    _check_host([value for name, value in fields if name == b"host"], is_http_10=is_http_10)
+    connection = raw_members(b"connection")
+    expects = [member for member in raw_members(b"expect") if member] if not is_http_10 else []
+    if any(member != "100-continue" for member in expects):
+        raise BadRequest(417, "The only expectation that this server meets is 100-continue. Leave Expect out.")
     return Request(
         method=method.decode("ascii"),
-        path=_path(target, method),
+        path=path,
         is_http_10=is_http_10,
-        keep_alive=b"close" not in connection and (not is_http_10 or b"keep-alive" in connection),
+        keep_alive="close" not in connection and (not is_http_10 or "keep-alive" in connection),
         expects_continue=bool(expects),
-        body_bytes=_body_bytes(values(b"transfer-encoding"), values(b"content-length"), is_http_10=is_http_10),
+        body_bytes=_body_bytes(
+            raw_members(b"transfer-encoding"), _values(fields, b"content-length"), is_http_10=is_http_10
+        ),
         fields=tuple(fields),
         head=head,
     )
@@ -123,7 +129,11 @@ def _parse_fields(head: bytes, method: bytes) -> list[tuple[bytes, bytes]]:
     except httptools.HttpParserUpgrade:
         pass  # An upgrade that the server does not take up is ignored (RFC 9110, 7.8).
     except httptools.HttpParserError as error:
-        raise BadRequest(400, "The request is malformed.") from error
+        detail = (
+            "The header is malformed. A field is one line, NAME: VALUE, without control characters (RFC 9112, 5); and "
+            "a body has one length: one Content-Length, or Transfer-Encoding: chunked (RFC 9112, 6)."
+        )
+        raise BadRequest(400, detail) from error
     return collected.fields
 
 
@@ -132,7 +142,10 @@ def _check_host(hosts: list[bytes], *, is_http_10: bool) -> None:
     if not hosts and is_http_10:
         return
     if len(hosts) != 1 or not _is_host(hosts[0]):
-        raise BadRequest(400, "The request must have exactly one Host field, with a valid value.")
+        raise BadRequest(
+            400,
+            "The request must have exactly one Host field, with a name or an address, such as: Host: example.com:8081",
+        )
 
 
 def _is_host(value: bytes) -> bool:
@@ -154,27 +167,31 @@ def _path(target: bytes, method: bytes) -> str:
     if matched is None:
         matched = _ABSOLUTE_FORM.fullmatch(target)
         if matched is None or not _is_host(matched[1]):
-            raise BadRequest(400, "The request target is neither a path nor an absolute http URI.")
+            raise BadRequest(
+                400,
+                "The request target is neither a path, which begins with /, nor an absolute http URI. Neither has a #.",
+            )
         return (matched[2] or b"/").decode("ascii")
     return matched[1].decode("ascii")
 
 
-def _body_bytes(codings: list[bytes], lengths: list[bytes], *, is_http_10: bool) -> int | None:
-    """RFC 9112, 6.3, strictly: whatever two readers could frame in two ways is refused."""
+def _body_bytes(codings: list[str], lengths: list[str], *, is_http_10: bool) -> int | None:
+    """RFC 9112, 6.3, strictly: whatever two readers could frame in two ways is refused, an empty member too."""
     if codings:
         if lengths or is_http_10:
-            raise BadRequest(400, "Transfer-Encoding goes neither with Content-Length nor with HTTP/1.0.")
-        members = [member.strip().lower() for value in codings for member in value.split(b",")]
-        if members[-1] != b"chunked" or members.count(b"chunked") > 1:
+            raise BadRequest(
+                400, "Transfer-Encoding goes neither with Content-Length nor with HTTP/1.0. Send one of the two."
+            )
+        if codings[-1] != "chunked" or codings.count("chunked") > 1:
             raise BadRequest(400, "The last transfer coding, and only the last, must be chunked.")
-        if len(members) > 1:
-            raise BadRequest(501, "The only transfer coding that this server knows is chunked.")
+        if len(codings) > 1:
+            raise BadRequest(501, "The only transfer coding that this server knows is chunked. Send the body plain.")
         return None
     if not lengths:
         return 0
-    if len(lengths) > 1 or not re.fullmatch(rb"[0-9]{1,19}", lengths[0]):
+    if len(lengths) > 1 or not re.fullmatch(r"[0-9]{1,19}", lengths[0]):
         raise BadRequest(400, "Content-Length must be one decimal number.")
     length = int(lengths[0])
     if length > BODY_BYTES_MAX:
-        raise BadRequest(413, f"The body is over {BODY_BYTES_MAX} bytes. No endpoint reads one.")
+        raise BadRequest(413, f"The body is over {BODY_BYTES_MAX} bytes. No endpoint reads one: leave it out.")
     return length

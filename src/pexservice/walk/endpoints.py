@@ -9,10 +9,12 @@ from typing import Final, Protocol
 
 from pexservice.core.store import Place
 from pexservice.errors import NotApplied
-from pexservice.http import negotiation
+from pexservice.http import negotiation, origin
 from pexservice.http.access import Access
 from pexservice.http.action import Action, Body, ReplyAction, StepAction, document, number
 from pexservice.http.answer import Clock, Head, not_applied, problem, walk_fields
+from pexservice.http.conditions import Verdict, judge
+from pexservice.http.fields import entity_tags
 from pexservice.http.request import Request
 from pexservice.limits import MEMO_ANSWER_BYTES_MAX
 from pexservice.walk import pages
@@ -41,6 +43,11 @@ _HOME_FIELDS: Final = {
 WALK_PATHS: Final = frozenset({"/", "/current", *_STEPS, "/openapi.json"})
 ADMIN_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics"})
 """What is asked by machines that watch the service, not by its clients."""
+_UNTAGGED: Final = frozenset({"/", "/openapi.json"})
+"""What preconditions can be about, beside /current. Who watches the service is answered whatever he sends along."""
+_NO_MATCH: Final = (
+    "None of the tags in If-Match is that of what is here. Read it again, and ask with the tag it has now."
+)
 
 
 class Walk(Protocol):
@@ -101,9 +108,17 @@ class Routes:
             return self._problem(request, 404, f"There is nothing here. What there is: {known}.")
         if request.path in _STEPS:
             return self._step(request)
-        if request.method in {"GET", "HEAD"}:
-            return self._reply(request, self._reads[request.path](request))
-        return self._other_method(request, _ALLOW_READ)
+        if request.method not in {"GET", "HEAD"}:
+            return self._other_method(request, _ALLOW_READ)
+        return self._read(request)
+
+    def _read(self, request: Request) -> Action:
+        verdict = judge(request, None) if request.path in _UNTAGGED else Verdict.HOLDS
+        if verdict is Verdict.FAILS:
+            return self._problem(request, 412, _NO_MATCH)
+        if verdict is Verdict.UNCHANGED:
+            return self._reply(request, self._head(request, 304, {"Cache-Control": "no-cache", "Vary": "Accept"}).bare)
+        return self._reply(request, self._reads[request.path](request))
 
     def _step(self, request: Request) -> Action:
         if request.method not in {"GET", "POST"}:
@@ -111,10 +126,11 @@ class Routes:
         challenge = self._access.challenge(request)
         if challenge is not None:
             return self._problem(request, challenge.status, challenge.detail, {"WWW-Authenticate": challenge.field})
-        if negotiation.is_speculative(request):
-            return self._problem(request, 403, "A prefetch does not step.")
-        if negotiation.is_cross_site(request):
-            return self._problem(request, 403, "A page of another site does not step.")
+        refusal = origin.refusal(request)
+        if refusal is not None:
+            return self._problem(request, 403, refusal)
+        if "*" in entity_tags(request.values(b"if-none-match")):
+            return self._problem(request, 412, "If-None-Match: * holds only if there is no walk. No step was taken.")
         if negotiation.wants_minimal(request):
             head = self._head(request, 204, _MINIMAL | {"Cache-Control": "no-store"})
             return self._step_action(request, head, None)
@@ -147,7 +163,10 @@ class Routes:
             variant = "minimal" if is_minimal else form.rpartition("/")[2]
             etag = f'"{place.sequence}-{place.position}-{variant}"'
             lines = f"{walk_fields(place.sequence, place.position)}ETag: {etag}\r\n"
-            if negotiation.has_current(request, etag):
+            verdict = judge(request, etag)
+            if verdict is Verdict.FAILS:
+                return problem(self._clock, request, 412, _NO_MATCH, more={"ETag": etag})
+            if verdict is Verdict.UNCHANGED:
                 return unchanged.bare(lines)
             if is_minimal:
                 return minimal.bare(lines)

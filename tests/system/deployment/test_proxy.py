@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.activation import activated
-from support.client import Client
+from support.client import Client, message
 from support.process import serving, wait_until
 from system.deployment.breaking import breaking
 from system.deployment.proxies import Proxy, caddy, nginx
@@ -106,8 +106,10 @@ def test_requests_and_answers_come_through_whole(tmp_path: Path, proxy: Proxy) -
             ("PUT", [], 405),
         ):
             assert client.ask(method, "/next", *fields).status == status
+        client.send(message("POST", "/next", "Origin: https://pexservice.example:8443", host="pexservice.example:8443"))
+        assert client.read().status == 200, "the Host did not come with its port, so that the home page is refused"
         assert client.ask("POST", "/next", body=b"x" * 2000).status == 413
-        assert service.sequence() == began + 2
+        assert service.sequence() == began + 3
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

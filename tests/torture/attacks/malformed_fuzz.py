@@ -38,7 +38,8 @@ TOKENS: Final = [
     *(b"Connection: close\r\n", b"Connection: keep-alive\r\n", b"Expect: 100-continue\r\n", b"Upgrade: h2c\r\n"),
     *(b"chunked", b"gzip", b"close", b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2.0", b"http://", b"x/", b"*", b"[::1]"),
     *(b"GET /next HTTP/1.1\r\nHost: x\r\n\r\n", b"POST /reset HTTP/1.1\r\n", b"HEAD", b"OPTIONS", b"CONNECT"),
-    *(b"Prefer: return=minimal\r\n", b"Sec-Purpose: prefetch\r\n", b"Accept: text/plain;q=0\r\n"),
+    *(b"Prefer: return=minimal\r\n", b"Sec-Purpose: prefetch\r\n", b"Accept: text/plain;q=0\r\n", b"HEAD /next "),
+    *(b"Origin: http://x\r\n", b"Origin: null\r\n", b'If-Match: "a, b"\r\n', b"If-None-Match: *\r\n"),
 ]
 
 

@@ -31,6 +31,8 @@ FIELDS: Final = [
     "Accept: application/json;q=0.1, text/*",
     "Accept: image/png, */*;q=0",
     "If-None-Match: *",
+    'If-Match: "a,b", W/"c"',
+    "Origin: http://example.com",
     "Prefer: return=minimal",
     "Sec-Fetch-Site: cross-site",
     "Sec-Purpose: prefetch",
@@ -72,8 +74,11 @@ def _generate(service: Service, record: Path, seed: int, fields: list[str]) -> N
     options += ["--report", "har", "--report-har-path", str(record)]
     for field in fields:
         options += ["--header", field]
+    description = record.with_name("openapi.json")  # From a file: it would be asked for with the same fields.
+    with service.connect() as client:
+        description.write_bytes(client.ask("GET", "/openapi.json").body)
     done = subprocess.run(
-        [sys.executable, "-m", "schemathesis.cli", "run", f"{service.where}/openapi.json", *options],
+        [sys.executable, "-m", "schemathesis.cli", "run", str(description), "--url", service.where, *options],
         cwd=record.parent,
         env=environment(),
         capture_output=True,

@@ -39,6 +39,7 @@ _FUTURE_HOST = re.compile(rb"[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+")
 
 # RFC 9112, 7.1; the second form of an extension is what its grammar excludes and a reader of sizes may overlook.
 _QUOTED: Final = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
+_QUOTES = re.compile(rb'"(?:\\.|[^"\\])*(?:"|\\?$)', re.DOTALL)
 _EXTENSIONS = re.compile(rb"(?:;%b(?:=(?:%b|%b))?)*" % (_TOKEN, _TOKEN, _QUOTED))
 _CHUNK_START = re.compile(rb"([0-9A-Fa-f]+)((?:[ \t]*;%b)?)\r\n" % _TEXT)
 _TRAILERS = re.compile(rb"((?:%b)*)\r\n" % _FIELD)
@@ -122,7 +123,7 @@ def _message(data: bytes, at: int) -> tuple[Said, int]:
     doubts = [_doubt_host(_values(fields, b"host"), is_http_10=is_http_10)]
     path, doubt = _path(head[1], head[2])
     body_bytes, doubtful_framing = _framing(fields, is_http_10=is_http_10)
-    expects = {value.lower() for value in _values(fields, b"expect")}
+    expects = {member.lower() for member in _members(_values(fields, b"expect")) if member}
     doubts += [
         doubt,
         doubtful_framing,
@@ -162,8 +163,12 @@ def _values(fields: Fields, name: bytes) -> list[bytes]:
 
 
 def _members(values: list[bytes]) -> list[bytes]:
-    """Return the members of a list, RFC 9110, 5.6.1, the empty ones too."""
-    return [member.strip(b" \t") for value in values for member in value.split(b",")]
+    """Return the members of a list, RFC 9110, 5.6.1, the empty ones too. No comma in quotes divides."""
+    members = []
+    for value in values:
+        shielded = _QUOTES.sub(lambda quotes: quotes[0].replace(b",", b"\0"), value)  # No value holds a NUL.
+        members += [member.replace(b"\0", b",").strip(b" \t") for member in shielded.split(b",")]
+    return members
 
 
 def _doubt_host(hosts: list[bytes], *, is_http_10: bool) -> bool:

@@ -1,0 +1,65 @@
+"""Who made a browser send a request: its user, our own page, or somebody else's. Pure functions.
+
+The idea: browsers tell, in fields that no page can set or leave out. Whatever of them is there must speak for the user
+or for a page of our own, or the request takes no step. A client that sends none of them is no browser, or one that does
+not tell; what that leaves open is in docs/security.md.
+"""
+
+import re
+from typing import Final
+
+from pexservice.http import fields
+from pexservice.http.request import Request
+
+_SPECULATIVE: Final = {
+    b"purpose": {"prefetch", "prerender", "preview"},  # Chrome and Safari, before Sec-Purpose.
+    b"x-purpose": {"prefetch", "prerender", "preview", "instant"},  # Safari's page of favourites; Chrome once.
+    b"x-moz": {"prefetch"},  # Firefox, before Sec-Purpose.
+}
+_OWN_SITES: Final = (["same-origin"], ["none"])
+"""`none` is the user's own doing: an address typed, a bookmark. `same-site` is another host, or port, of the domain."""
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_ORIGIN = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[^\[\]/?#@:]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
+_HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([0-9]{0,5}))?")
+
+
+def refusal(request: Request) -> str | None:
+    """Return why a request may not step, if a browser sent it without its user's, or our own page's, doing."""
+    if _is_speculative(request):
+        return "A browser fetched this ahead of its user. A step is taken only when it is asked for. None was taken."
+    sites, origins = request.values(b"sec-fetch-site"), request.values(b"origin")
+    if sites and sites not in _OWN_SITES:
+        return (
+            "A page of another origin made the browser send this. Step from the page at /, or with a client that is "
+            "no browser. No step was taken."
+        )
+    # A browser that is told to hide where it comes from says null, also on our own page; Sec-Fetch-Site still tells.
+    if origins and not (sites and origins == ["null"]) and not _is_own(origins, request.values(b"host")):
+        return (
+            "The Origin is not that of this Host, so a page of another origin sent this. If it was the page at / "
+            "behind a proxy, have the proxy hand on the Host that it got. No step was taken."
+        )
+    return None
+
+
+def _is_speculative(request: Request) -> bool:
+    """Tell whether a browser fetches ahead of its user.
+
+    Sec-Purpose is there only if the purpose is another than immediate use (Fetch, 3.8), so any value of it will do.
+    """
+    return any(fields.split(request.values(b"sec-purpose"))) or any(
+        member.name in words for field, words in _SPECULATIVE.items() for member in request.members(field)
+    )
+
+
+def _is_own(origins: list[str], hosts: list[str]) -> bool:
+    """Compare Origin with Host, which has no scheme: behind a proxy that ends TLS, ours may be either.
+
+    So a Host without a port stands for the default port of whichever scheme the Origin has.
+    """
+    origin = _ORIGIN.fullmatch(origins[0]) if len(origins) == 1 else None
+    host = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+    if origin is None or host is None:
+        return False
+    default = _DEFAULT_PORTS[origin[1].lower()]
+    return (origin[2].lower(), int(origin[3] or default)) == (host[1].lower(), int(host[2] or default))
