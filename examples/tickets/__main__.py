@@ -1,10 +1,13 @@
-"""Where the commands of the box office begin."""
+"""Where the commands of the box office begin: `python -m tickets serve`, and all the others."""
 
-from pexservice.process.beginning import begin
+from pexservice.__main__ import main
 
-begin()  # Before all other imports: from here on signals are heard.
 
-from pexservice.cli.frame import command_line, run  # noqa: E402
-from tickets.app import APPLICATION  # noqa: E402
+def _run() -> None:
+    from pexservice.cli.frame import command_line, run  # noqa: PLC0415 - signals are heard before anything is imported.
+    from tickets.app import APPLICATION  # noqa: PLC0415
 
-run(command_line("tickets", APPLICATION.version, "Sell each seat once, durably."), lambda: APPLICATION)
+    run(command_line("tickets", APPLICATION.version, "Sell each seat once, durably."), lambda: APPLICATION)
+
+
+main(_run)

@@ -1,13 +1,21 @@
 """Where every command begins, as `pexservice` and as `python -m pexservice`."""
 
 import os
+import signal
 import sys
+from collections.abc import Callable
 
 from pexservice.process import signals
 
 
-def main() -> None:
-    """Run the command line. Never returns."""
+def _walk() -> None:
+    from pexservice.cli import main as run  # noqa: PLC0415 - see `main`.
+
+    run()
+
+
+def main(run: Callable[[], None] = _walk) -> None:
+    """Run a command line, which `run` imports first. Never returns."""
     signals.end_at_once()  # Before any other import: those take time, in which a signal would not be heard.
 
     from pexservice.errors import scarcity  # noqa: PLC0415
@@ -15,9 +23,9 @@ def main() -> None:
 
     begin()
     try:
-        from pexservice.cli import main as run  # noqa: PLC0415
-
         run()
+    except KeyboardInterrupt:
+        signals.end_by(signal.SIGINT)
     except Exception as error:
         scarce = scarcity(error)
         if scarce is None:

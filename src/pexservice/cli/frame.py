@@ -19,6 +19,7 @@ from pexservice.cli.options import Group
 from pexservice.cli.serve import serve
 from pexservice.cli.status import status
 from pexservice.errors import Fatal, defect
+from pexservice.process import signals
 
 _EXIT_STATUSES: Final = """\b
 Exit statuses:
@@ -67,9 +68,9 @@ def run(commands: Group, load: Load) -> NoReturn:
     try:
         exit_status = _run(commands, load)
     except output.ReaderGone:
-        output.end_by(signal.SIGPIPE)
+        signals.end_by(signal.SIGPIPE)
     except click.Abort:
-        output.end_by(signal.SIGINT)
+        signals.end_by(signal.SIGINT)
     sys.exit(exit_status)
 
 

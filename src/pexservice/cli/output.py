@@ -8,9 +8,8 @@ of the interpreter, where Python would answer with a traceback and a status of i
 import io
 import os
 import select
-import signal
 import sys
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
 from pexservice.errors import OutputFailed
 from pexservice.process.beginning import ESCAPES
@@ -60,14 +59,6 @@ def install() -> None:
 def is_screen(stream: TextIO) -> bool:
     """Tell whether what was written there can be drawn over: a terminal, and none that says it is dumb."""
     return stream.isatty() and os.environ.get("TERM", "") not in {"", "dumb"}
-
-
-def end_by(number: signal.Signals) -> NoReturn:
-    """End this process by a signal, so that its parent sees what it expects of a program that was stopped by one."""
-    signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
-    os.kill(os.getpid(), number)
-    sys.exit(128 + number)
 
 
 def _refuse(error: OSError) -> None:

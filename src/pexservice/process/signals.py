@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
 _STOPPING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _INIT_PID: Final = 1
@@ -28,6 +28,8 @@ def end_at_once() -> None:
         if sys.argv[1:2] == ["serve"]:
             os._exit(0)
         _handle(signal.SIG_DFL)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         sys.exit(128 + number)  # In order: a terminal may be without its cursor.
 
     _handle(end)
@@ -49,6 +51,14 @@ def on_first(stop: Callable[[], None]) -> None:
         stop()
 
     _handle(hear)
+
+
+def end_by(number: signal.Signals) -> NoReturn:
+    """End this process by a signal, so that its parent sees what it expects of a program that was stopped by one."""
+    signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    os.kill(os.getpid(), number)
+    sys.exit(128 + number)
 
 
 def _handle(action: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
