@@ -11,7 +11,7 @@ import pytest
 from pexservice.core.judging import Place, judge
 from pexservice.core.machine import Machine
 from pexservice.errors import DamagedData
-from pexservice.stores.journal.record import Codec
+from pexservice.stores.journal.record import Codec, InvalidRowError
 from pexservice.stores.journal.segment import read, segment_name
 from pexservice.walk.machine import WALK, Walk
 from support.machines import COUNTER, Counter
@@ -197,6 +197,14 @@ def test_another_machine_s_journal_is_told_from_damage(theirs: Written, ours: Ma
             f"{NAME} belongs to another machine, {theirs.machine.name!r}, and this program runs {ours.name!r}. "
             "Nothing was changed. Name the right directory with --data-dir."
         )
+
+
+def test_an_opening_row_is_of_one_machine() -> None:
+    """Also where the columns are the same, and nobody looked whose it is before."""
+    _, opening = WALKED.lines()
+    assert WALKED.codec.decode_opening(opening[:-1]).place == WALKED.begin
+    with pytest.raises(InvalidRowError, match="it is not an opening row of this machine"):
+        Codec(_Namesake()).decode_opening(opening[:-1])
 
 
 def test_a_damaged_journal_of_another_machine_is_damage() -> None:
