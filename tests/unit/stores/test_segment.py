@@ -11,7 +11,7 @@ import pytest
 from pexservice.core.judging import Place, judge
 from pexservice.core.machine import Machine
 from pexservice.errors import DamagedData
-from pexservice.stores.journal.record import Codec
+from pexservice.stores.journal.record import Codec, InvalidRowError
 from pexservice.stores.journal.segment import read, segment_name
 from pexservice.walk.machine import WALK, Walk
 from support.machines import COUNTER, Counter
@@ -199,6 +199,14 @@ def test_another_machine_s_journal_is_told_from_damage(theirs: Written, ours: Ma
         )
 
 
+def test_an_opening_row_is_of_one_machine() -> None:
+    """Also where the columns are the same, and nobody looked whose it is before."""
+    _, opening = WALKED.lines()
+    assert WALKED.codec.decode_opening(opening[:-1]).place == WALKED.begin
+    with pytest.raises(InvalidRowError, match="it is not an opening row of this machine"):
+        Codec(_Namesake()).decode_opening(opening[:-1])
+
+
 def test_a_damaged_journal_of_another_machine_is_damage() -> None:
     """What cannot prove whose it is belongs to nobody."""
     header, opening = COUNTED.lines()
@@ -270,34 +278,3 @@ def test_wrong_arithmetic_is_found(written: Written, states: tuple[Any, Any], co
     segment = read(codec, NAME, opening + wrong + right)  # A start proves the sums of all, and the last's commands.
     with pytest.raises(DamagedData, match=reason):
         list(segment.rows(codec))
-
-
-@pytest.mark.parametrize(
-    ("what", "reason"),
-    [
-        (b"8,2,1,12,2026-01-01T00:00:00.000000Z", "a command that is refused there"),
-        (b"8,4,1,+1,2026-01-01T00:00:00.000000Z", "not commands of this machine"),
-        (b"8,4,1,one,2026-01-01T00:00:00.000000Z", "not what this machine writes"),
-        (b"8,4,01,1,2026-01-01T00:00:00.000000Z", "not a state of this machine"),
-        (b"8,four,1,1,2026-01-01T00:00:00.000000Z", "not what this machine writes"),
-        (b"8,4,1,1,2026-01-01", "it is not a row of the journal"),
-        (b"8,4,1,2026-01-01T00:00:00.000000Z", "it is not a row of the journal"),
-    ],
-)
-def test_a_row_that_the_machine_would_not_have_written_is_damage(what: bytes, reason: str) -> None:
-    """Its checksum is right, and its text is no state or no commands of this machine, or one that it refuses."""
-    codec = Codec(COUNTER)
-    opening, checksum = codec.encode_opening(Place(7, (3, 2)), is_interval=False, time_s=1.5)
-    row = b"%b,%08x\n" % (what, crc32(what + b"\n", checksum))
-    with pytest.raises(DamagedData, match=rf"line 3, byte offset {len(opening)}: {reason}"):
-        read(codec, NAME, opening + row)
-
-
-def test_numbers_that_no_machine_comes_to_are_damage() -> None:
-    """A sequence, or a position of the walk, that does not fit into 64 bits is damage, whatever its checksum."""
-    codec = Codec(WALK)
-    opening, checksum = codec.encode_opening(Place(7, 2**64 - 1), is_interval=False, time_s=1.5)
-    for place in (Place(8, 2**64), Place(2**64, 8)):
-        row, _ = codec.encode_row(place, "1n", 2.5, checksum)
-        with pytest.raises(DamagedData, match=r"beyond|not what this machine writes"):
-            read(codec, NAME, opening + row)

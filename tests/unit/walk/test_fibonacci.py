@@ -1,6 +1,7 @@
 """Exact Fibonacci numbers, against plain integers."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -37,25 +38,35 @@ def test_a_walker_gives_the_digits_in_any_order(order: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("beside", "position", "computed"),
-    [(1000, 1000, []), (1001, 1000, []), (999, 1000, []), (2500, 1000, [1000]), (0, 1000, [1000]), (1000, 3, [])],
-    ids=["there", "above it", "below it", "too far", "no nearer", "farther than the own pair"],
+    ("beside", "position", "moves"),
+    [(1000, 1000, 0), (1001, 1000, 1), (998, 1000, 2), (2500, 1000, None), (0, 1000, None), (1000, 3, 3), (200, 3, 3)],
+    ids=["there", "above it", "below it", "too far", "no nearer", "farther than the own pair", "farther, but near"],
 )
 def test_a_walker_takes_what_another_has(
-    monkeypatch: pytest.MonkeyPatch, beside: int, position: int, computed: list[int]
+    monkeypatch: pytest.MonkeyPatch, beside: int, position: int, moves: int | None
 ) -> None:
-    """It adopts the pair of the one beside it where that is nearer, leaves that as it is, and walks on by itself."""
+    """It adopts the pair of the one beside it where that is nearer, leaves that as it is, and goes on by itself.
+
+    Where neither is near, it jumps.
+    """
     other = Walker()
     other.digits(beside)
-    walker, jumps, at = Walker(beside=other), [], Pair.at
+    walker, made = Walker(beside=other), []
 
-    def jump(place: int) -> Pair:
-        jumps.append(place)
-        return at(place)
+    def note(name: str) -> None:
+        method = getattr(Pair, name)
 
-    monkeypatch.setattr(Pair, "at", jump)
-    assert [walker.digits(position), walker.digits(position + 1)] == [str(TABLE[position]), str(TABLE[position + 1])]
-    assert jumps == computed
+        def noted(*arguments: Any) -> Any:
+            made.append(name)
+            return method(*arguments)
+
+        monkeypatch.setattr(Pair, name, noted)
+
+    for name in ("next", "previous", "at"):
+        note(name)
+    assert walker.digits(position) == str(TABLE[position])
+    assert made == ["at"] if moves is None else len(made) == moves and "at" not in made
+    assert walker.digits(position + 1) == str(TABLE[position + 1])
     assert (other.pair.position, other.digits(beside)) == (beside, str(TABLE[beside]))
 
 
