@@ -209,8 +209,8 @@ class Service(Generic[S, C]):
         return list(probes(clock, self._unready, self._metrics_text))
 
     def _server_of(self, table: Callable[[Clock], list[Endpoint]], connections_max: int) -> Server:
-        clock = Clock()
         limits = self._settings.limits
+        clock = Clock(limits)
         memo = Memo(Router(clock, table(clock)).action, limits)
         shared = Shared(self._engine, memo, clock, self._metrics, limits, self._budget)
         return Server(shared, connections_max=connections_max)
