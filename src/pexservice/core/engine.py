@@ -155,7 +155,10 @@ class Engine(Generic[S, C]):
             return
         judgement = group.judgement
         assert judgement is not None, "what is durable was judged"
-        self._metrics.count_group(self.machine.tally(judgement.taken), len(judgement.taken), group.seconds)
+        for refusal in judgement.refusals.values():
+            self._metrics.declined[refusal.code] += 1
+        if judgement.taken:
+            self._metrics.count_group(self.machine.tally(judgement.taken), len(judgement.taken), group.seconds)
         self._value_bytes = self.machine.answer_bytes_max(judgement.end.state) + _HEAD_BYTES
 
     def _turn_away_rest(self, error: NotApplied) -> None:
