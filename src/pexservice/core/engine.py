@@ -111,17 +111,20 @@ class Engine(Generic[S, C]):
         """
         self._store = store
         self._value_bytes = self.machine.answer_bytes_max(store.read().state) + _HEAD_BYTES
-        while True:
-            self._hand_over(store)
-            self._deliver()
-            if self._in_flight:
-                await self._complete(self._in_flight[0])
-            else:
-                if self._idle is not None and not self._idle.done():  # Who waited may have given up.
-                    self._idle.set_result(None)
-                self._idle = None
-                self._arrival = asyncio.get_running_loop().create_future()
-                await self._arrival
+        try:
+            while True:
+                self._hand_over(store)
+                self._deliver()
+                if self._in_flight:
+                    await self._complete(self._in_flight[0])
+                else:
+                    if self._idle is not None and not self._idle.done():  # Who waited may have given up.
+                        self._idle.set_result(None)
+                    self._idle = None
+                    self._arrival = asyncio.get_running_loop().create_future()
+                    await self._arrival
+        finally:
+            self._store = None  # Whatever the event loop has still to do, nothing is handed over any more.
 
     async def drained(self) -> None:
         """Return once no command waits, and every answer has left."""
@@ -131,6 +134,8 @@ class Engine(Generic[S, C]):
 
     def _hand_over(self, store: Store[S, C]) -> None:
         """Let groups leave for the store, as many as it takes at once."""
+        if self._store is None:
+            return
         try:
             while self._queue and len(self._in_flight) < store.in_flight_max:
                 valued_max = self._limits.group_answer_bytes_max // self._value_bytes
