@@ -98,10 +98,7 @@ class Engine(Generic[S, C]):
         queue.append((asked, caller))
         if self._is_open:
             self._is_open = False
-            if self._arrival is not None:
-                self._arrival.set_result(None)
-                self._arrival = None
-            else:  # `run` waits for the head.
+            if not self._wake():  # `run` is busy, or waits for the head.
                 asyncio.get_running_loop().call_soon(self._hand_over, store)
 
     async def run(self, store: Store[S, C]) -> None:
@@ -132,6 +129,14 @@ class Engine(Generic[S, C]):
             self._idle = asyncio.get_running_loop().create_future()
             await self._idle
 
+    def _wake(self) -> bool:
+        """Let `run` go on if it waits for an arrival; return whether it did."""
+        arrival, self._arrival = self._arrival, None
+        if arrival is None or arrival.done():
+            return False
+        arrival.set_result(None)
+        return True
+
     def _hand_over(self, store: Store[S, C]) -> None:
         """Let groups leave for the store, as many as it takes at once."""
         if self._store is None:
@@ -148,6 +153,8 @@ class Engine(Generic[S, C]):
         except Exception as error:  # noqa: BLE001 - a defect of ours, and the end, when its turn comes.
             self._in_flight.append(Group.failed(error))
         self._is_open = len(self._in_flight) < store.in_flight_max
+        if self._in_flight:
+            self._wake()
 
     async def _complete(self, group: Group[S, C]) -> None:
         """Wait for the head of the groups in flight."""

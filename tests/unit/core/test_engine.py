@@ -504,6 +504,29 @@ def test_a_stall_is_commands_without_a_group() -> None:
     play(scenario, store)
 
 
+def test_a_caller_that_is_told_may_ask_again_at_once() -> None:
+    """What is submitted from within an answer, as by a pipeline, forms the next group."""
+
+    class Again(Caller):
+        def __init__(self, engine: Engine[Any, Any]) -> None:
+            super().__init__()
+            self._engine = engine
+
+        def deliver(self, asked: Asked, answer: bytes) -> None:
+            super().deliver(asked, answer)
+            if len(self.told) < 5:
+                self._engine.submit(Asked(), self)
+
+    async def scenario(engine: Engine[Any, Any], _: Caller) -> None:
+        again = Again(engine)
+        engine.submit(Asked(), again)
+        await settled()
+        await settled()
+        assert again.told == [f"{n} {n}".encode() for n in range(1, 6)]
+
+    play(scenario, MemoryStore(WALK))
+
+
 def test_who_waits_for_quiet_may_give_up() -> None:
     """Waiting until no command waits may be cut short, and be asked for again."""
     store = MemoryStore(WALK, is_held=True)
