@@ -70,7 +70,7 @@ test-systemd: $(VENV)/.dev test-systemd-deps ## kill, stop and damage it in a bo
 test-image: $(VENV)/.dev test-image-deps ## build the image, and run it confined, killed and restarted (as root)
 	$(BIN)/pytest -n0 --capture=no --timeout=900 tests/system/deployment/check_image.py
 
-# Debian packages that tests, attacks and benchmarks use (as root).
+test-deps: ## install the Debian packages that tests and attacks use (as root)
 test-deps test-systemd-deps test-image-deps bench-deps:
 	@tests/packages $@
 
