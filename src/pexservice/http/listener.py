@@ -9,7 +9,7 @@ _AT_ONCE: Final = struct.pack("ii", 1, 0)
 
 
 class Listener:
-    """Gives out connections.
+    """Accepts connections.
 
     PERF: `accept` takes 2.7 us, that of the socket 4.1 us: it looks up two enums, and makes a socket for any use.
     """

@@ -1,7 +1,7 @@
 """Where the service listens.
 
-The idea: a socket that the service manager passed comes first. It outlives the service, so a restart refuses nobody.
-A name may stand for several addresses, as localhost does; then all of them are listened on, with one port.
+A socket that the service manager passed comes first. It outlives the service, so a restart refuses nobody. A name may
+stand for several addresses, as localhost does; then all of them are listened on, with one port.
 """
 
 import errno
@@ -50,7 +50,7 @@ class Listeners:
     """The file of a Unix socket that this process made, with its device and inode."""
 
     def remove_file(self) -> None:
-        """Remove the file of the Unix socket, unless it is somebody else's: passed to us, or made in its place."""
+        """Remove the file of the Unix socket, unless it is somebody else's: passed to us, or made since."""
         if self.made is None:
             return
         path, *identity = self.made
@@ -177,7 +177,7 @@ def _cannot_listen(where: str, port: int, error: OSError) -> Fatal:
 
 
 def bind_unix(path: Path, limits: Limits) -> socket.socket:
-    """Return a Unix socket that listens, in place of one that a killed process left behind.
+    """Return a Unix socket that listens, instead of one that a killed process left behind.
 
     Raises AddressUnavailable, NotPermitted, Scarce.
     """
