@@ -212,7 +212,7 @@ def test_the_watchdog_is_fed_while_the_disk_hangs(manager: Manager) -> None:
 
 
 def test_the_watchdog_is_not_fed_when_nobody_takes_the_commands(manager: Manager) -> None:
-    """While commands wait from one report to the next and no group is at the store, the watchdog is not fed; it is logged."""
+    """Commands wait from one report to the next and no group is at the store: it is not fed, and that is logged."""
     with manager.starting(_STEPS_THAT_NOBODY_TAKES) as service:
         manager.hear_until("READY")
         with service.connect() as client:
