@@ -65,7 +65,7 @@ class Limits:
     sweep_period_s: float = 1.0
     """How often deadlines are looked at: one pass over all connections instead of a timer for each."""
     tick_s_max: float = 2 * sweep_period_s
-    """What a pass that comes late counts for: the process was suspended, and its clients had nobody to talk to."""
+    """The most that a late sweep counts for: the process was suspended, and its clients had nobody to talk to."""
     unanswered_steps_max: int = 256
     """Pipelined commands of one connection that wait at a time; the rest of its requests wait unread."""
     write_buffer_bytes_max: int = 16 * KIB
@@ -116,7 +116,7 @@ class Limits:
     drain_timeout_s: float = 10.0
     drain_cold_s: float = 1.0
     """On a stop, a connection idle for longer is closed at once: of its pool, a proxy takes the one used last, so it
-    hears of these before it gets to them."""
+    learns that these are closed before it gets to them."""
     drain_idle_s: float = 0.5
     """On a stop, how long another idle connection may still send the request that was under way; its answer says
     close."""

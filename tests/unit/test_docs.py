@@ -5,10 +5,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 import pytest
 
 from pexservice.core.group import Life
+from pexservice.stores.journal.record import check
 
 CHECKOUT: Final = Path(__file__).parents[2]
 SOURCE: Final = CHECKOUT / "src" / "pexservice"
@@ -73,6 +75,18 @@ def test_named_paths_are_there(page: Path) -> None:
     """So is each path of the checkout, but those that are made later: they begin with a dot."""
     for name in re.findall(r"`((?:src|tests|examples|docs|deploy|requirements)/[\w./-]+)`", page.read_text("utf-8")):
         assert (CHECKOUT / name).exists(), name
+
+
+@pytest.mark.parametrize("page", [*PAGES, SOURCE / "stores" / "journal" / "record.py"], ids=lambda page: page.name)
+def test_shown_rows_are_rows(page: Path) -> None:
+    """What a page shows of a journal has the checksums that the journal would write."""
+    checksum = 0
+    for line in page.read_text("utf-8").splitlines():
+        shown = re.match(r"\s*((?:sequence|[0-9]+),\S*(?: \S+)*?,(?:checksum|[0-9a-f]{8}))(?: |$)", line)
+        if shown is not None and shown[1].startswith("sequence,"):
+            checksum = crc32(f"{shown[1]}\n".encode())
+        elif shown is not None:
+            checksum = check(shown[1].encode(), checksum)
 
 
 def test_the_first_change_can_be_made() -> None:

@@ -196,7 +196,7 @@ def _stranger(address: Address, found: str, hint: str = "") -> AddressUnavailabl
 
 
 def _reason(problem: str) -> str:
-    """Return what the service says is the matter, shown as one line."""
+    """Return what the service says is wrong, as one line."""
     try:
         detail: Any = json.loads(problem)["detail"]
     except (ValueError, TypeError, KeyError, RecursionError):

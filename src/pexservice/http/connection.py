@@ -149,7 +149,7 @@ class Connection:
 
     @property
     def active_s(self) -> float:
-        """When there last was traffic, to the sweep after it; infinite until there is one."""
+        """The time of the sweep after the last traffic; infinite until that sweep."""
         return self._since_s
 
     def stop(self) -> None:

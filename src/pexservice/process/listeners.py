@@ -31,7 +31,7 @@ _PORT_TRIES: Final = 16
 """Free ports of one address that are tried on the others."""
 _PRIVILEGED_PORTS: Final = 1024
 _NOT_HERE: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
-"""An address that the machine has not: of another machine, or of a family that is switched off."""
+"""What it says of an address that this machine does not have, or whose family is switched off."""
 _HINTS: Final[dict[int | None, str]] = {
     errno.EADDRINUSE: "Another process listens there. Stop it, or choose another address.",
     errno.EADDRNOTAVAIL: "This machine has no such address. Choose another.",
@@ -108,7 +108,7 @@ async def bind(host: str, port: int, limits: Limits) -> list[socket.socket]:
 
 
 async def _addresses(host: str, port: int, where: str, timeout_s: float) -> list[_Address]:
-    """Look a host up, without end if the resolver hangs, but not for us."""
+    """Look a host up; a resolver that hangs is left behind when the time is over."""
     look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     slow = f"cannot listen on {where}: the name was not resolved within {timeout_s:g} s. Give an address."
     try:
@@ -121,7 +121,7 @@ async def _addresses(host: str, port: int, where: str, timeout_s: float) -> list
 
 
 def _bind_all(addresses: Sequence[_Address], port: int, backlog: int) -> list[socket.socket]:
-    """Bind all addresses to one port, those left out that the machine has not, if it has one. Raises OSError."""
+    """Bind all addresses to one port, but those that this machine does not have, if it has any. Raises OSError."""
     bound: list[socket.socket] = []
     absent: OSError | None = None
     try:

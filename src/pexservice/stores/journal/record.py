@@ -3,8 +3,8 @@
 A segment is a CSV file of three kinds of lines. Those of a machine called example, whose state is one number:
 
     sequence,position,steps,time,checksum                      the header row: the machine's columns between ours
-    0,0,v2 example,2026-11-23T18:55:31.000000Z,e23788a8      the opening row: format, machine, where it stands
-    64,64,64n,2026-11-23T18:55:31.123456Z,f706041e             a group row: where it stands *after* the group
+    0,0,v2 example,2026-11-23T18:55:31.000000Z,61c52485        the opening row: format, machine, where it stands
+    64,64,64n,2026-11-23T18:55:31.123456Z,335e2231                a group row: where it stands *after* the group
     `------------- body -------------'  `checksum'
 
 A checksum is the CRC-32 of the row's body and a newline, *continued* from the checksum of the row before (the opening

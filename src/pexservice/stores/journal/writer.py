@@ -247,7 +247,7 @@ class Journal(Generic[S, C]):
             with suppress(FileNotFoundError):
                 self._disk.remove(torn_name(name))
             self._disk.link(name, torn_name(name))
-        except OSError as error:  # Nothing in it was ever answered; it would only have been of interest.
+        except OSError as error:  # Nothing in it was ever answered; it was only to be looked at.
             log.warning("could not keep a torn segment", segment=name, error=str(error))
 
     def _append(self, file: File, row: bytes) -> None:
