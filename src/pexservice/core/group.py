@@ -122,7 +122,7 @@ class Group(Generic[S, C]):
         self.seconds = -perf_counter()
         try:
             self._commit = store.commit([asked.command for asked, _ in self.elements])
-        except Exception as error:  # noqa: BLE001 - as it says above.
+        except Exception as error:  # noqa: BLE001 - told when its turn comes.
             self.error = error
 
     def render_ahead(self) -> None:

@@ -1,4 +1,4 @@
-"""What the service counts: plain integers, updated in place by the part of the service that each belongs to."""
+"""What the service counts: plain integers, each updated by the part of the service that it belongs to."""
 
 import time
 from collections import defaultdict
