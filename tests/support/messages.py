@@ -1,7 +1,4 @@
-"""Requests, valid and not, each with what RFC 9110, RFC 9112 and the contract make of it.
-
-One table for the tests of the parser, of the reader, and of the running service.
-"""
+"""Requests, valid and not, each with what RFC 9110, RFC 9112 and the contract make of it: one table for all tests."""
 
 from dataclasses import dataclass
 from typing import Final
