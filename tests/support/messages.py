@@ -17,7 +17,7 @@ def raw(fields: bytes = HOST, *, line: bytes = LINE, body: bytes = b"") -> bytes
 
 
 def chunked(body: bytes, fields: bytes = CHUNKED) -> bytes:
-    """Return a request with a chunked body, given as it is on the wire."""
+    """Return a request whose chunked body is as given."""
     return raw(fields, body=body)
 
 

@@ -10,6 +10,8 @@ from system.systemd.installed import Installed
 
 _EXPOSURE_MAX: Final = 1.5
 """Of `systemd-analyze security`, which calls it OK below 5 and SAFE below 2."""
+_NEWER: Final = re.compile(r"Unknown key '(RestartSteps|RestartMaxDelaySec)' in section \[Service\], ignoring")
+"""Those of systemd 254, as the unit says."""
 _UNITS: Final = ("pexservice.service", "pexservice.socket", "pexservice-admin.socket", "pexservice-halted.target")
 pytestmark = pytest.mark.timeout(900)
 
@@ -34,9 +36,10 @@ def test_make_all_again_does_nothing(service: Installed, show: Show) -> None:
 
 
 def test_the_units_are_sound(service: Installed, show: Show) -> None:
-    """`systemd-analyze verify` finds nothing, and `security` little exposure."""
+    """`systemd-analyze verify` finds nothing but what is newer than itself, and `security` little exposure."""
     ended = service.host.attempt("systemd-analyze", "verify", *_UNITS)
-    assert (ended.returncode, ended.stdout + ended.stderr) == (0, ""), ended
+    told = [line for line in (ended.stdout + ended.stderr).splitlines() if not _NEWER.search(line)]
+    assert (ended.returncode, told) == (0, []), ended
     last = service.host.run("systemd-analyze", "security", "--no-pager", "pexservice.service").splitlines()[-1]
     exposure = float(last.partition(": ")[2].split()[0])
     assert exposure <= _EXPOSURE_MAX, last
@@ -49,7 +52,7 @@ def test_it_is_confined(service: Installed, show: Show) -> None:
     assert user == service.newest_segment().stat().st_uid != 0
     assert service.show("MemoryMax") == str(512 << 20)
     assert service.newest_segment().parent.stat().st_mode & 0o777 == 0o700
-    assert "sync=linux-aio" in service.log(50), "the filter of system calls has no room for Linux AIO"
+    assert "sync=linux-aio" in service.log(1000), "the filter of system calls has no room for Linux AIO"
     show(f"user {user}, 512 MiB, data 0700, Linux AIO")
 
 
