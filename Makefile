@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MUCH ?= short
 
 .PHONY: help run all roll-back uninstall image test coverage test-lowest check test-alerts test-proxy test-systemd test-image \
   test-deps test-systemd-deps test-image-deps bench-deps torture torture-short bench dist format lock clean
@@ -36,8 +37,8 @@ image: ## build the container image; IMAGE_FLAGS="--build-arg BASE=..." for anot
 	  --label "org.opencontainers.image.revision=$$(git rev-parse HEAD 2>/dev/null)" \
 	  --tag "pexservice:$$version" --tag pexservice:latest .
 
-test: $(VENV)/.dev ## run the tests
-	$(BIN)/pytest -n auto --dist worksteal
+test: $(VENV)/.dev ## run the tests that need seconds; MUCH=full tries ten times as many examples
+	$(BIN)/pytest -n auto --dist worksteal --much=$(MUCH)
 
 coverage: $(VENV)/.dev ## fail unless the unit tests take every branch of core and of the journal
 	@$(BIN)/coverage run -m pytest -p no:xdist -q tests/unit
@@ -50,35 +51,31 @@ test-lowest: .lowest/venv/.python requirements/lowest.txt ## the same with the l
 	@.lowest/venv/bin/pip check
 	.lowest/venv/bin/pytest -n auto --dist worksteal
 
-check: $(VENV)/.dev ## everything else that CI checks: formatting, lint, types, layering
+check: $(VENV)/.dev ## check what can be checked without running it: formatting, lint, types, layering
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# They wait most of the time; more at once than this and the faults get in each other's way.
-test-alerts: $(VENV)/.dev test-deps ## see each alert fire by its fault, with a real Prometheus (as root)
-	$(BIN)/pytest -m alerts -n 6 tests/system/watching
-
-test-proxy: PROXY_REQUESTS ?= 1000000
-test-proxy: $(VENV)/.dev test-deps ## send a million requests through nginx, and through Caddy, over a restart
-	PROXY_REQUESTS=$(PROXY_REQUESTS) $(BIN)/pytest -n0 tests/system/deployment/test_proxy.py
-
-test-systemd: $(VENV)/.dev test-systemd-deps ## kill, stop and damage it in a booted systemd (as root)
-	@PYTHONPATH=tests $(BIN)/python -m system.machine
-
-test-image: $(VENV)/.dev test-image-deps ## build the image, and run it confined, killed and restarted (as root)
-	$(BIN)/pytest -n0 --capture=no --timeout=900 tests/system/deployment/check_image.py
+# The folders of tests/system that need minutes, each by its name; MUCH=full is for a release.
+test-alerts: test-deps ## see each alert fire by its fault, with a real Prometheus (as root)
+test-proxy: test-deps ## restart it behind nginx, and behind Caddy, under load; MUCH=full sends a million requests
+test-systemd: test-systemd-deps ## kill, stop and damage it in a booted systemd (as root); MUCH=full kills it more often
+test-image: test-image-deps ## build the image, and run it confined, killed and restarted (as root); MUCH=full likewise
+# Alerts wait most of the time; more at once than this and the faults get in each other's way.
+test-alerts: WORKERS := -n 6
+test-alerts test-proxy test-systemd test-image: $(VENV)/.dev
+	$(BIN)/pytest $(WORKERS) --much=$(MUCH) tests/system/$(@:test-%=%)
 
 test-deps: ## install the Debian packages that tests and attacks use (as root)
 test-deps test-systemd-deps test-image-deps bench-deps:
 	@tests/packages $@
 
 torture: $(VENV)/.dev ## attack the service for an hour or two; resume with SEED=n (as root)
-	PYTHONPATH=tests $(BIN)/python -m torture $(if $(SEED),--seed $(SEED)) $(TORTURE)
+	PYTHONPATH=tests $(BIN)/python -m torture --much=full $(if $(SEED),--seed $(SEED)) $(TORTURE)
 
 torture-short: $(VENV)/.dev ## the same in some minutes, as CI does (as root)
-	PYTHONPATH=tests $(BIN)/python -m torture --short $(if $(SEED),--seed $(SEED)) $(TORTURE)
+	PYTHONPATH=tests $(BIN)/python -m torture --much=short $(if $(SEED),--seed $(SEED)) $(TORTURE)
 
 bench: $(VENV)/.bench .bench/venv/.run bench-deps ## measure beside peers for half an hour; BENCH=--quick for two minutes
 	$(BIN)/python -m benchmarks $(BENCH)
@@ -103,7 +100,7 @@ lock: $(VENV)/.dev ## compute the lock files anew (needs a package index)
 	  --output-file requirements/lowest.txt requirements/dev.in
 
 clean: ## remove what the above made, but never ./data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage .import_linter_cache .hypothesis .torture .bench .lowest .image .machine \
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage .import_linter_cache .hypothesis .torture .bench .lowest .image .systemd \
 	  .prometheus dist
 
 %/.python:

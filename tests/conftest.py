@@ -1,14 +1,61 @@
-"""Set-up of all tests."""
+"""Set-up of all tests: how much is run, whether skips fail, and what was seen."""
 
 from collections.abc import Generator
+from functools import partial
 
 import pytest
 from hypothesis import settings
 
+from support.much import Much
+from support.show import Show
 from support.strict import skips_fail
 
-settings.register_profile("untimed", deadline=None)  # Tests measure no time: the machine may be busy.
-settings.load_profile("untimed")
+# Tests measure no time: the machine may be busy.
+settings.register_profile(Much.SHORT, deadline=None)
+settings.register_profile(Much.FULL, deadline=None, max_examples=1000)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the one option that says how much."""
+    parser.addoption(
+        "--much",
+        type=Much,
+        choices=list(Much),
+        default=Much.SHORT,
+        help="short: as CI runs it; full: a million requests through a proxy, ten times the kills and examples",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have Hypothesis try as many examples as that says."""
+    settings.load_profile(config.getoption("--much"))
+
+
+@pytest.fixture(scope="session")
+def much(pytestconfig: pytest.Config) -> Much:
+    """How much is to be run."""
+    said: Much = pytestconfig.getoption("--much")
+    return said
+
+
+@pytest.fixture
+def show(record_property: "partial[None]") -> Show:
+    """Have a sentence about what the test saw printed at the end."""
+    return partial(record_property, "seen")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests saw."""
+    seen = [
+        (report.nodeid.rpartition("::")[2], value)
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == "seen"
+    ]
+    if seen:
+        terminalreporter.section("what was seen")
+    for test, value in seen:
+        terminalreporter.write_line(f"{test.removeprefix('test_').replace('_', ' ')}: {value}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,7 +1,4 @@
-"""Requests, valid and not, each with what RFC 9110, RFC 9112 and the contract make of it.
-
-One table for the tests of the parser, of the reader, and of the running service.
-"""
+"""Requests, valid and not, each with what RFC 9110, RFC 9112 and the contract make of it: one table for all tests."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +17,7 @@ def raw(fields: bytes = HOST, *, line: bytes = LINE, body: bytes = b"") -> bytes
 
 
 def chunked(body: bytes, fields: bytes = CHUNKED) -> bytes:
-    """Return a request with a chunked body, given as it is on the wire."""
+    """Return a request whose chunked body is as given."""
     return raw(fields, body=body)
 
 

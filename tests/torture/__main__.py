@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from support.much import Much
 from support.strict import skips_fail
 from torture import campaign
 from torture.attack import Attack
@@ -22,14 +23,14 @@ from torture.catalogue import ATTACKS
 
 
 @click.command()
-@click.option("--short", "is_short", is_flag=True, help="The short form, as CI runs it.")
+@click.option("--much", type=click.Choice(Much), default=Much.SHORT, help="short, as CI runs it; full, all its rounds.")
 @click.option("--seed", type=int, help="Replays, or resumes, the campaign of this seed; else a new one is drawn.")
 @click.option("--only", multiple=True, metavar="WORD", help="Only attacks with this in their name; may be repeated.")
 @click.option(
     "--jobs", type=click.IntRange(1), default=campaign.cpus(), help="Rounds at a time.  [default: processors]"
 )
 @click.option("--keep", type=click.Path(path_type=Path), default=Path(".torture"), help="Records and findings go here.")
-def main(*, is_short: bool, seed: int | None, only: tuple[str, ...], jobs: int, keep: Path) -> None:
+def main(*, much: Much, seed: int | None, only: tuple[str, ...], jobs: int, keep: Path) -> None:
     """Attack the service.
 
     Ends with 1 if a promise was broken, a negative control was not noticed, or an attack did less than it must; with
@@ -39,11 +40,10 @@ def main(*, is_short: bool, seed: int | None, only: tuple[str, ...], jobs: int, 
     seed = SystemRandom().randrange(1 << 32) if seed is None else seed
     attacks = [attack for attack in ATTACKS if not only or any(word in attack.name for word in only)]
     commit = _commit()
-    form = "short" if is_short else "full"
     (keep / "findings").mkdir(parents=True, exist_ok=True)
-    record = keep / f"{commit}-{seed}-{form}.jsonl"
-    todo = list(campaign.tasks(attacks, seed, is_short=is_short))
-    console.print(f"seed {seed}, commit {commit}, {form} form: {len(attacks)} attacks, {len(todo)} rounds")
+    record = keep / f"{commit}-{seed}-{much}.jsonl"
+    todo = list(campaign.tasks(attacks, seed, much=much))
+    console.print(f"seed {seed}, commit {commit}, {much}: {len(attacks)} attacks, {len(todo)} rounds")
     with Progress(
         TextColumn("{task.description:34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     ) as progress:
@@ -63,10 +63,10 @@ def main(*, is_short: bool, seed: int | None, only: tuple[str, ...], jobs: int, 
         except KeyboardInterrupt:
             console.print(f"interrupted; go on with --seed {seed}")
             sys.exit(130)
-    rows = _rows(attacks, outcomes, is_short=is_short)
+    rows = _rows(attacks, outcomes, much=much)
     skipped = sum(row.is_skipped for row in rows)
     table = "\n".join([*_HEAD, *(row.line for row in rows), *([f"\nAttacks skipped: {skipped}."] if skipped else [])])
-    command = "make torture-short" if is_short else "make torture"
+    command = much.of("make torture-short", "make torture")
     console.print(f"\n{datetime.now(UTC):%Y-%m-%d}, commit {commit}, `{command} SEED={seed}`:\n\n{table}", markup=False)
     sys.exit(any(row.is_bad or (row.is_skipped and skips_fail()) for row in rows))
 
@@ -85,14 +85,14 @@ class _Row:
     """Whether this machine lacked something, for some rounds at least."""
 
 
-def _rows(attacks: list[Attack], outcomes: list[Outcome], *, is_short: bool) -> list[_Row]:
+def _rows(attacks: list[Attack], outcomes: list[Outcome], *, much: Much) -> list[_Row]:
     by_attack: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         by_attack[outcome.attack].append(outcome)
-    return [_row(attack, by_attack[attack.name], is_short=is_short) for attack in attacks]
+    return [_row(attack, by_attack[attack.name], much=much) for attack in attacks]
 
 
-def _row(attack: Attack, outcomes: list[Outcome], *, is_short: bool) -> _Row:
+def _row(attack: Attack, outcomes: list[Outcome], *, much: Much) -> _Row:
     rounds = [outcome for outcome in outcomes if not outcome.is_control]
     control = next(outcome for outcome in outcomes if outcome.is_control)
     lacking = next((outcome.unsupported for outcome in outcomes if outcome.unsupported), "")
@@ -100,7 +100,7 @@ def _row(attack: Attack, outcomes: list[Outcome], *, is_short: bool) -> _Row:
     failed = sum(bool(outcome.error) for outcome in outcomes)
     is_caught = bool(control.violation) and not control.error
     cycles = sum(outcome.cycles for outcome in rounds)
-    demanded = 1 if is_short else max(1, attack.cycles)
+    demanded = much.of(1, max(1, attack.cycles))
     is_lacking = cycles < demanded and not lacking
     cells = [
         attack.name,

@@ -27,6 +27,7 @@ from typing import Final
 
 import structlog
 
+from support.much import Much
 from torture.attack import Attack, Bench, Unsupported, Violation
 from torture.catalogue import ATTACKS
 
@@ -72,10 +73,10 @@ class Outcome:
     """How the attack itself failed, or that a control was noticed by something else: it proved nothing."""
 
 
-def tasks(attacks: Iterable[Attack], seed: int, *, is_short: bool) -> Iterator[tuple[Attack, Task]]:
+def tasks(attacks: Iterable[Attack], seed: int, *, much: Much) -> Iterator[tuple[Attack, Task]]:
     """Give all tasks of a campaign, each attack's control first."""
     for attack in attacks:
-        rounds = attack.rounds_short if is_short else attack.rounds
+        rounds = much.of(attack.rounds_short, attack.rounds)
         for index in [None, *range(rounds)]:
             yield attack, Task(attack.name, index, attack.rounds, seed)
 

@@ -19,8 +19,8 @@ from pexservice.walk.steps import Step
 from support.client import Client, message
 from support.process import Service
 from torture.attack import Unsupported
-from torture.history import PATHS, Operation
 from torture.load import record
+from torture.operation import PATHS, Operation
 
 _WRAP: Final = 1 << 64
 _NARROW_BYTES: Final = 4096

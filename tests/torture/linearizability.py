@@ -27,7 +27,7 @@ from pexservice.core.judging import Place
 from pexservice.walk.fibonacci import Walker
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step, positions
 from torture.attack import Violation, require
-from torture.history import Operation
+from torture.operation import Operation
 
 NOT_APPLIED = 503
 WITH_VALUE = 200

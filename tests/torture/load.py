@@ -18,8 +18,8 @@ from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step
 from support.client import Answer, Client, message
 from support.process import Service
 from torture.attack import require
-from torture.history import PATHS, Operation, new_connection
 from torture.linearizability import check
+from torture.operation import PATHS, Operation, new_connection
 
 WAIT_S: Final = 60
 """Beyond it, what a round waits for will not come."""

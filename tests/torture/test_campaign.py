@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from support.much import Much
 from torture import campaign
 from torture.__main__ import _row as row
 from torture.attack import Attack, Bench, Unsupported, Violation
@@ -36,14 +37,14 @@ ROUND = Outcome("harm/0", "harm", is_control=False, cycles=10)
 )
 def test_what_an_attack_came_to(outcomes: list[Outcome], is_bad: bool, is_skipped: bool) -> None:  # noqa: FBT001 - cases.
     """Violations, failures, too few cycles and a control that was not caught count, also beside rounds that skipped."""
-    found = row(ATTACK, outcomes, is_short=False)
+    found = row(ATTACK, outcomes, much=Much.FULL)
     assert (found.is_bad, found.is_skipped) == (is_bad, is_skipped)
 
 
 def test_cycles_are_demanded_of_a_full_campaign_only() -> None:
     """The short form does fewer, but never none."""
-    assert not row(ATTACK, [CONTROL, replace(ROUND, cycles=1)], is_short=True).is_bad
-    assert row(ATTACK, [CONTROL, replace(ROUND, cycles=0)], is_short=True).is_bad
+    assert not row(ATTACK, [CONTROL, replace(ROUND, cycles=1)], much=Much.SHORT).is_bad
+    assert row(ATTACK, [CONTROL, replace(ROUND, cycles=0)], much=Much.SHORT).is_bad
 
 
 def test_a_torn_record_is_resumed(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from pexservice.core.judging import Place
 from pexservice.walk.fibonacci import Pair
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step, positions
 from torture.attack import Violation
-from torture.history import Operation
 from torture.linearizability import check
+from torture.operation import Operation
 
 BEGIN = Place(40, 3)
 

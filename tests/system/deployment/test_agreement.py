@@ -13,7 +13,7 @@ from pexservice.cli import commands
 from pexservice.config import parse_duration_s, parse_size_bytes
 from pexservice.limits import DEFAULT, MIB
 from support.process import run, serving
-from system.deployment.reading import (
+from system.deployment.deploy_files import (
     MONITORING,
     claim,
     compose,

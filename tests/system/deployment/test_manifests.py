@@ -18,7 +18,7 @@ import yaml
 
 from pexservice import __version__
 from pexservice.config import parse_duration_s
-from system.deployment.reading import (
+from system.deployment.deploy_files import (
     BASE,
     CHECKOUT,
     MONITORING,

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pexservice import __version__
 from support.client import Client
 from support.process import Service, serving, wait_until
-from system.watching.prometheus import tool
+from support.prometheus import tool
 from torture.vitals import cpu_s, descriptors, memory
 
 _DOCS: Final = Path(__file__).parents[3] / "docs" / "watching.md"

@@ -10,10 +10,10 @@ from typing import Any, Final
 import pytest
 
 from support.process import serving
-from system.watching.prometheus import CONFIG, DEPLOY, RULES, tool
+from support.prometheus import CONFIG, DEPLOY, RULES, tool
 
 _DOCS: Final = Path(__file__).parents[3] / "docs" / "watching.md"
-_FAULTS: Final = Path(__file__).parent / "test_alerts_fire.py"
+_FAULTS: Final = Path(__file__).parents[1] / "alerts"
 _TESTS: Final = RULES.with_name("alerts.test.yaml")
 _DASHBOARD: Final = DEPLOY / "grafana" / "pexservice.json"
 _METRIC: Final = re.compile(r"\b(?:pex|process)_\w+")
@@ -111,4 +111,5 @@ def test_every_alert_is_explained_tested_and_seen_to_fire() -> None:
     assert len(re.findall(r"(?:summary|description): \S", text)) == 2 * len(alerts)
     assert set(re.findall(r"^### (Pex\w+)$", _DOCS.read_text("utf-8"), re.MULTILINE)) == set(alerts)
     assert set(re.findall(r'alertname=\\?"(\w+)', _TESTS.read_text("utf-8"))) == set(alerts)
-    assert set(re.findall(r'"""(Pex\w+): ', _FAULTS.read_text("utf-8"))) == set(alerts)
+    faults = "".join(path.read_text("utf-8") for path in _FAULTS.glob("test_*.py"))
+    assert set(re.findall(r'"""(Pex\w+): ', faults)) == set(alerts)

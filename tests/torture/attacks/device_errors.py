@@ -23,9 +23,9 @@ from torture.disks.block_device import block_device
 from torture.disks.lossy_files import lossy_files
 from torture.disks.mounting import make_ext4, mounted
 from torture.disks.recovering import prove_by_start, recovered_place
-from torture.history import Operation
 from torture.linearizability import check
 from torture.load import Load
+from torture.operation import Operation
 
 _BEGIN: Final = Place(0, 0)
 _DEVICE_BYTES: Final = 16 << 20

@@ -19,9 +19,9 @@ from typing import Final
 from pexservice.core.judging import Place
 from support.process import Service
 from torture.attack import Attack, Bench, Unsupported, require
-from torture.history import Operation
 from torture.linearizability import NOT_APPLIED, check
 from torture.load import Load, place_of
+from torture.operation import Operation
 
 _CYCLES: Final = 5
 _TMPFS_BYTES: Final = 1 << 20

@@ -14,7 +14,7 @@ from support.process import Service
 from torture.attack import Attack, Bench, require
 from torture.attacks.malformed_fuzz import SMALL, TOKENS
 from torture.attacks.malformed_limits import MESSAGES, PIPELINES
-from torture.http.judge import MARK, Judge
+from torture.judges.judge import MARK, Judge
 from torture.mutation import Mutator
 
 CORPUS: Final[list[Valid | Invalid]] = [*VALID.values(), *INVALID.values(), *MESSAGES]

@@ -14,9 +14,9 @@ from pexservice.http.request import Request
 from support.messages import INVALID, VALID
 from support.smuggling import CARRIERS, SMUGGLED
 from torture.attack import Attack, Bench, Violation, require
-from torture.http import grammar
-from torture.http.desk import Desk
-from torture.http.grammar import Stream
+from torture.judges import grammar
+from torture.judges.desk import Desk
+from torture.judges.grammar import Stream
 from torture.mutation import Mutator
 
 INPUTS_A_ROUND: Final = 10_000

@@ -10,7 +10,7 @@ from typing import Final
 from support.messages import NEXT, Invalid, Valid
 from support.smuggling import CARRIERS, SMUGGLED
 from torture.attack import Attack, Bench
-from torture.http.judge import Judge
+from torture.judges.judge import Judge
 
 PAIRS: Final[list[Valid | Invalid]] = [*SMUGGLED.values(), *CARRIERS.values()]
 CUTS_A_ROUND: Final = 8

@@ -19,9 +19,9 @@ from torture.disks.block_device import block_device
 from torture.disks.mounting import make_ext4, mounted
 from torture.disks.recovering import prove_by_start, recovered_place
 from torture.disks.write_log import images, unpack
-from torture.history import Operation
 from torture.linearizability import check
 from torture.load import Load, place_of
+from torture.operation import Operation
 
 IMAGES: Final = 50
 """Power cuts in one round."""

@@ -19,9 +19,9 @@ from support.client import TIMEOUT_S, Client, message
 from support.process import Service
 from torture.attack import Attack, Bench, Violation, require
 from torture.crowd import ask_all, connected
-from torture.history import Operation
 from torture.linearizability import check
 from torture.load import place_of, record
+from torture.operation import Operation
 from torture.vitals import check_log, cpu_s, descriptors, eventually, gauges
 
 _LIMIT: Final = 64

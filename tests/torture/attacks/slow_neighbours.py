@@ -18,9 +18,9 @@ from support.client import Client, message
 from support.process import Service
 from torture.attack import Attack, Bench, Violation
 from torture.crowd import connected, narrow, stand_at
-from torture.history import PATHS, Operation
 from torture.linearizability import check
 from torture.load import place_of, record
+from torture.operation import PATHS, Operation
 from torture.vitals import eventually, gauges
 
 _POSITION: Final = 100_000

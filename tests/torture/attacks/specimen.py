@@ -17,7 +17,7 @@ from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, STEP_NAMES
 from support.client import message
 from torture.attack import Bench, require
-from torture.history import PATHS
+from torture.operation import PATHS
 
 CODEC: Final = Codec(WALK)
 HEADER: Final = CODEC.header

@@ -19,9 +19,9 @@ from pexservice.walk.steps import NEXT
 from support.client import message
 from support.process import Service
 from torture.attack import Attack, Bench, require
-from torture.history import PATHS, Operation, new_connection
 from torture.linearizability import check
 from torture.load import WAIT_S, Load, place_of, record
+from torture.operation import PATHS, Operation, new_connection
 
 _CYCLES: Final = 10
 _RATE_PER_S: Final = 200

@@ -19,9 +19,9 @@ from pexservice.stores.journal.segment import segment_name
 from support.process import Service
 from torture.attack import Attack, Bench, require
 from torture.attacks.damage_judge import contents, judge_files
-from torture.history import Operation
 from torture.linearizability import check
 from torture.load import WAIT_S, Load, place_of
+from torture.operation import Operation
 
 _CYCLES: Final = 5
 _OWNED_ELSEWHERE: Final = 75

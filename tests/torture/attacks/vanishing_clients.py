@@ -19,9 +19,9 @@ from support.client import Client, message
 from support.process import Service
 from torture.attack import Attack, Bench, require
 from torture.crowd import connected, narrow_socket, reset, stand_at
-from torture.history import PATHS, Operation, new_connection
 from torture.linearizability import check
 from torture.load import place_of, record
+from torture.operation import PATHS, Operation, new_connection
 from torture.vitals import Gauges, check_log, descriptors, eventually, gauges
 
 _POSITION: Final = 100_000

@@ -5,8 +5,6 @@ from typing import Final
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pexservice.core.judging import Place
 from pexservice.http.access import Access
@@ -17,14 +15,12 @@ from pexservice.http.request import parse_head
 from pexservice.http.resource import Site
 from pexservice.http.router import Router
 from pexservice.limits import DEFAULT
-from pexservice.process.tokens import parse
 from pexservice.walk.endpoints import endpoints
 from support.client import message
 from support.held_engine import HeldEngine
 
 OLD: Final = "c29tZSBzZWNyZXQgb2xkIHRva2Vu"
 NEW: Final = "a.new_one-with~all+its/characters=="
-B64TOKEN: Final = st.from_regex(r"[A-Za-z0-9\-._~+/]{22,60}={0,2}", fullmatch=True)
 
 
 def outcome(access: Access, *fields: str) -> tuple[int, str]:
@@ -69,18 +65,6 @@ def test_without_tokens_everyone_steps() -> None:
     """Whatever credentials a request has."""
     fields = ["Authorization: Bearer x", "Authorization: Basic y"]
     assert [outcome(Access(())), outcome(Access(()), *fields)] == [(200, ""), (200, "")]
-
-
-@given(
-    tokens=st.lists(B64TOKEN, min_size=1, max_size=4),
-    others=st.lists(B64TOKEN, max_size=4),
-    end=st.sampled_from(["\n", "\r\n", " \n\n"]),
-)
-def test_what_a_file_holds_is_what_steps(tokens: list[str], others: list[str], end: str) -> None:
-    """Each line of a file is a token, however lines end; no other is."""
-    access = Access(parse("".join(token + end for token in tokens).encode(), "file", DEFAULT))
-    for token in {*tokens, *others}:
-        assert (outcome(access, f"Authorization: Bearer {token}")[0] == 200) == (token in tokens)
 
 
 def test_tokens_are_compared_in_constant_time() -> None:

@@ -1,47 +1,14 @@
 """From a request to an endpoint: paths, methods, and what is said of them."""
 
-import json
-from typing import Any
-
 import pytest
 
-from pexservice.core.budget import Budget
-from pexservice.core.engine import Engine
-from pexservice.core.metrics import Metrics
-from pexservice.errors import BadRequest, Draining, NotApplied
-from pexservice.http.access import Access
+from pexservice.errors import BadRequest
 from pexservice.http.action import CommandAction, ReplyAction
-from pexservice.http.clock import Clock
 from pexservice.http.endpoint import Endpoint
-from pexservice.http.request import Request, parse_head
-from pexservice.http.resource import Site
+from pexservice.http.request import Request
 from pexservice.http.router import Router
-from pexservice.http.text import Text, probes
-from pexservice.limits import DEFAULT
-from pexservice.walk.endpoints import endpoints
-from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT
-
-CLOCK = Clock()
-
-
-def request(line: str, fields: str = "") -> Request:
-    """Return the request that a head amounts to."""
-    return parse_head(f"{line} HTTP/1.1\r\nHost: a\r\n{fields}\r\n".encode())
-
-
-def table(*, needs_token: bool = False, unready: NotApplied | None = None) -> list[Endpoint]:
-    """Return the endpoints of the walk and the probes, on an engine without a store."""
-    engine: Engine[Any, Any] = Engine(WALK, Metrics(), Budget(1), DEFAULT)
-    access = Access([b"a" * 22] if needs_token else [])
-    return endpoints(Site(engine, access, CLOCK, DEFAULT), probes(CLOCK, lambda: unready, lambda: "pex 1\n"))
-
-
-def reply(router: Router, line: str) -> bytes:
-    """Return the answer to a request that takes no command."""
-    action = router.action(request(line))
-    assert isinstance(action, ReplyAction)
-    return action.reply()[1]
+from support.routing import CLOCK, reply, request, table
 
 
 @pytest.mark.parametrize("endpoint", table(), ids=lambda endpoint: endpoint.path)
@@ -92,40 +59,3 @@ def test_an_endpoint_may_refuse_a_request() -> None:
     answer = reply(router, "POST /buy")
     assert answer.startswith(b"HTTP/1.1 422 ")
     assert b'"detail": "Say how many."' in answer
-
-
-def test_the_probes_tell_how_it_is() -> None:
-    """/livez is about the process alone, /readyz about whether commands are taken."""
-    assert reply(Router(CLOCK, table()), "GET /readyz").endswith(b"\r\n\r\nok\n")
-    draining = Router(CLOCK, table(unready=Draining()))
-    assert reply(draining, "GET /readyz").startswith(b"HTTP/1.1 503 ")
-    assert reply(draining, "GET /livez").endswith(b"\r\n\r\nok\n")
-    assert reply(draining, "GET /metrics").endswith(b"\r\n\r\npex 1\n")
-    assert reply(draining, "HEAD /metrics").endswith(b"Content-Length: 6\r\n\r\n")
-
-
-def test_a_text_says_what_it_is() -> None:
-    """Media type and fields of a text are its own."""
-    text = Text(lambda: "<p>", "text/html", {"Vary": "Accept"}).endpoint(CLOCK, "/page", "a page")
-    answer = reply(Router(CLOCK, [text]), "GET /page")
-    assert b"Content-Type: text/html\r\n" in answer
-    assert b"Vary: Accept\r\n" in answer
-    assert text.operations["get"]["responses"]["200"]["content"] == {"text/html": {"schema": {"type": "string"}}}
-
-
-@pytest.mark.parametrize("needs_token", [False, True])
-def test_the_description_is_the_table(needs_token: bool) -> None:  # noqa: FBT001
-    """/openapi.json has every path and method of the table, tokens where they are needed, and no dead reference."""
-    rows = table(needs_token=needs_token)
-    body = reply(Router(CLOCK, rows), "GET /openapi.json").partition(b"\r\n\r\n")[2].decode()
-    document = json.loads(body)
-    described = {(path, method) for path, item in document["paths"].items() for method in item}
-    assert described == {(row.path, method.lower()) for row in rows for method in row.methods if method != "HEAD"}
-    steps = [document["paths"]["/next"][method] for method in ("get", "post")]
-    assert all(("security" in step, "401" in step["responses"]) == (needs_token, needs_token) for step in steps)
-    references = {text.split('"')[0] for text in body.split("#/components/")[1:]}
-    for reference in references:
-        kind, name = reference.split("/")
-        assert name in document["components"][kind]
-    identities = [operation["operationId"] for item in document["paths"].values() for operation in item.values()]
-    assert len(identities) == len(set(identities))

@@ -1,6 +1,5 @@
 """pexservice behind nginx and Caddy, with the configurations of deploy/proxy."""
 
-import os
 import re
 import shutil
 import signal
@@ -14,13 +13,12 @@ import pytest
 
 from support.activation import activated
 from support.client import Client, message
+from support.much import Much
 from support.process import serving, wait_until
-from system.deployment.breaking import breaking
-from system.deployment.proxies import Proxy, caddy, nginx
+from system.proxy.breaking import breaking
+from system.proxy.proxies import Proxy, caddy, nginx
 from torture.crowd import stand_at
 
-_REQUESTS = int(os.environ.get("PROXY_REQUESTS", "20000"))
-"""`make test-proxy` sends a million."""
 _LOAD_S = 900
 _CLIENTS = 32
 
@@ -39,32 +37,32 @@ PROXIES = [
 @pytest.mark.timeout(2 * _LOAD_S)
 @_unless("ab", "timeout")
 @pytest.mark.parametrize("proxy", PROXIES)
-def test_a_restart_behind_a_proxy_loses_nothing(tmp_path: Path, proxy: Proxy) -> None:
+def test_a_restart_behind_a_proxy_loses_nothing(tmp_path: Path, proxy: Proxy, much: Much) -> None:
     """With a socket that outlives the service, each of many requests gets 200 over a restart, and took one step."""
-    data = tmp_path / "data"
+    data, requests = tmp_path / "data", much.of(100_000, 1_000_000)
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=4096))
         port = stack.enter_context(proxy(tmp_path / "proxy", "{}:{}".format(*listener.getsockname())))
         with activated(data, listener) as service:
             loads = [
-                stack.enter_context(_load(port, method, path))
+                stack.enter_context(_load(port, method, path, requests // 2))
                 for method, path in (("GET", "next"), ("POST", "previous"))
             ]
-            wait_until(lambda: service.sequence() > _REQUESTS / 3)
+            wait_until(lambda: service.sequence() > requests / 3)
             assert service.stop(signal.SIGTERM) == 0
         with activated(data, listener) as service:
             began = service.logged("recovered")["sequence"]
             outcomes = [_outcome(load) for load in loads]
-            assert _REQUESTS / 3 < began < _REQUESTS, "the restart was not in the middle"
-            assert outcomes == [Counter(complete=_REQUESTS // 2)] * 2, _errors(tmp_path)
-            assert service.sequence() == _REQUESTS
+            assert requests / 3 < began < requests, "the restart was not in the middle"
+            assert outcomes == [Counter(complete=requests // 2)] * 2, _errors(tmp_path)
+            assert service.sequence() == requests
     if (statuses := tmp_path / "proxy" / "statuses.log").exists():
-        assert Counter(statuses.read_text().split()) == {"200": _REQUESTS}
+        assert Counter(statuses.read_text().split()) == {"200": requests}
 
 
-def _load(port: int, method: str, path: str) -> "subprocess.Popen[str]":
+def _load(port: int, method: str, path: str, requests: int) -> "subprocess.Popen[str]":
     url = f"http://127.0.0.1:{port}/{path}"
-    options = ["-q", "-k", "-l", "-c", str(_CLIENTS), "-n", str(_REQUESTS // 2), "-m", method]
+    options = ["-q", "-k", "-l", "-c", str(_CLIENTS), "-n", str(requests), "-m", method]
     return subprocess.Popen(
         ["timeout", str(_LOAD_S), "ab", *options, url],
         stdin=subprocess.DEVNULL,

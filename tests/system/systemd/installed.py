@@ -1,4 +1,4 @@
-"""The service as it is installed in the machine, and those who use it."""
+"""The service as it is installed in the host, and those who use it."""
 
 import json
 import os
@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from system.machine.booted import HANG_S, Machine
+from system.systemd.booted import HANG_S, Host
 
 _CHECKOUT: Final = Path(__file__).parents[3]
 _CLONE: Final = Path("srv/pexservice")
 _WHEELS: Final = Path("srv/wheels")
 _PYTHON: Final = "3.11"
-"""Of the Debian release in the machine."""
+"""Of the Debian release in the host."""
 CLIENTS: Final = 8
+_REFUSED: Final = 7
+"""The exit status of curl."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,19 @@ class Seen:
         """Requests whose connection ended before their answer."""
         return self.failures.get("in flight", 0)
 
+    @property
+    def words(self) -> str:
+        """All of it, for people."""
+        return (
+            f"{self.answers:,} answers, {self.refused} refused, {self.in_flight} lost in flight, "
+            f"longest pause {self.pause_s_max:.2f} s"
+        )
+
+    def check(self, *, lost_max: int) -> None:
+        """Check that nothing failed, but for so many requests at most that were in flight."""
+        assert set(self.failures) <= {"in flight"}, self
+        assert self.in_flight <= lost_max, self
+
 
 @dataclass
 class Load:
@@ -52,18 +67,27 @@ class Load:
 
 
 class Installed:
-    """The service in a machine, from a fresh clone of this checkout's last commit."""
+    """The service on a host, from a fresh clone of this checkout's last commit."""
 
-    def __init__(self, machine: Machine, directory: Path) -> None:
-        self.machine = machine
-        self.clone = machine.root / _CLONE
+    def __init__(self, host: Host, directory: Path) -> None:
+        self.host = host
+        self.clone = host.root / _CLONE
         subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", _CHECKOUT, self.clone], check=True)
-        shutil.copytree(wheels(directory), machine.root / _WHEELS)
-        shutil.copy(Path(__file__).with_name("load.py"), machine.root / "srv/load.py")
+        shutil.copytree(wheels(directory), host.root / _WHEELS)
+        shutil.copy(Path(__file__).with_name("callers.py"), host.root / "srv/callers.py")
+        self.told = self.make("all")
+        """What it said when it was installed."""
+        self.step()
+
+    def step(self) -> None:
+        """Take a step, which must be answered."""
+        sequence = self.sequence()
+        assert self.ask("/next", "--request", "POST")
+        assert self.sequence() == sequence + 1
 
     def make(self, target: str) -> str:
         """Run `make` in the clone, without a network."""
-        return self.machine.run(*self.making(target))
+        return self.host.run(*self.making(target))
 
     def making(self, target: str) -> list[str]:
         """Return the command for it."""
@@ -72,25 +96,25 @@ class Installed:
 
     def shell(self, script: str) -> str:
         """Run the commands of a page."""
-        return self.machine.run("bash", "-euo", "pipefail", "-c", script)
+        return self.host.run("bash", "-euo", "pipefail", "-c", script)
 
     @contextmanager
     def drop_in(self, unit: str, text: str) -> Iterator[None]:
         """Have what `systemctl edit` would leave during the block; who wants it to take effect restarts the unit."""
-        path = self.machine.root / f"etc/systemd/system/{unit}.d/override.conf"
+        path = self.host.root / f"etc/systemd/system/{unit}.d/override.conf"
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-        self.machine.run("systemctl", "daemon-reload")
+        self.host.run("systemctl", "daemon-reload")
         try:
             yield
         finally:
             shutil.rmtree(path.parent)
-            self.machine.run("systemctl", "daemon-reload")
+            self.host.run("systemctl", "daemon-reload")
 
     @contextmanager
     def options(self, *lines: str) -> Iterator[None]:
         """Have these lines in its options during the block, likewise."""
-        path = self.machine.root / "etc/pexservice.env"
+        path = self.host.root / "etc/pexservice.env"
         old = path.read_text()
         path.write_text(old + "".join(f"{line}\n" for line in lines))
         try:
@@ -100,7 +124,7 @@ class Installed:
 
     def show(self, name: str, unit: str = "pexservice.service") -> str:
         """Return a property of a unit."""
-        return self.machine.run("systemctl", "show", "--value", "--property", name, unit)
+        return self.host.run("systemctl", "show", "--value", "--property", name, unit)
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Return as soon as a condition holds, for what can only be seen by asking."""
@@ -119,9 +143,7 @@ class Installed:
 
     def ask(self, path: str, *options: str) -> str:
         """Ask with curl, and return the body."""
-        return self.machine.run(
-            "curl", "--silent", "--fail", "--max-time", "30", *options, f"http://127.0.0.1:8081{path}"
-        )
+        return self.host.run("curl", "--silent", "--fail", "--max-time", "30", *options, f"http://127.0.0.1:8081{path}")
 
     def sequence(self) -> int:
         """Return how many steps were taken."""
@@ -130,23 +152,37 @@ class Installed:
 
     def log(self, lines: int, *options: str) -> str:
         """Return the last lines of its journal."""
-        return self.machine.run(
+        return self.host.run(
             "journalctl", "--unit=pexservice.service", f"--lines={lines}", "--no-pager", "--output=cat", *options
         )
 
     def signal(self, name: str) -> None:
         """Send a signal to the service."""
-        self.machine.run("systemctl", "kill", f"--signal={name}", "pexservice.service")
+        self.host.run("systemctl", "kill", f"--signal={name}", "pexservice.service")
 
     def newest_segment(self) -> Path:
         """Return the newest segment of its data, as a path outside."""
-        return max((self.machine.root / "var/lib/private/pexservice").glob("journal-*.csv"))
+        return max((self.host.root / "var/lib/private/pexservice").glob("journal-*.csv"))
+
+    def check_halted(self, reason: str, priorities: str) -> str:
+        """Check that it failed, says why, does not start over and over, and that clients learn of it at once."""
+        self.wait_until(lambda: self.show("ActiveState", "pexservice.socket") == "inactive")
+        assert self.show("ActiveState") == "failed"
+        line = self.log(20, f"--priority={priorities}")
+        assert reason in line, line
+        started = self.show("ExecMainStartTimestampMonotonic")
+        deadline_s = time.monotonic() + 2
+        while time.monotonic() < deadline_s:
+            ended = self.host.attempt("curl", "--silent", "http://127.0.0.1:8081/current")
+            assert ended.returncode == _REFUSED, "curl was not refused"
+        assert self.show("ExecMainStartTimestampMonotonic") == started
+        return f"failed with {self.show('ExecMainStatus')}, once; clients refused"
 
     @contextmanager
     def under_load(self) -> Iterator[Load]:
         """Have steps taken during the block, and then check that none is lost and none was counted twice."""
         before = self.sequence()
-        program = self.machine.command("python3", "/srv/load.py")
+        program = self.host.command("python3", "/srv/callers.py")
         loading = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert loading.stdin is not None
         assert loading.stdout is not None
@@ -168,7 +204,7 @@ class Installed:
 
 
 def wheels(directory: Path) -> Path:
-    """Return a directory with what the lock file names, for the Python in the machine."""
+    """Return a directory with what the lock file names, for the Python in the host."""
     path = directory / "wheels"
     lock = _CHECKOUT / "requirements/run.txt"
     stamp = path / lock.name

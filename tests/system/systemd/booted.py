@@ -1,4 +1,8 @@
-"""A booted machine: a copy of a Debian root with systemd as process 1."""
+"""A booted host: a copy of a Debian root with systemd as process 1 of its own namespaces.
+
+Units, sandbox, watchdog and socket are the real ones and need no virtual machine. Its network is a loopback interface
+that nobody else has.
+"""
 
 import os
 import shutil
@@ -18,7 +22,7 @@ _CGROUPS: Final = Path("/sys/fs/cgroup")
 _SIGRTMIN_POWEROFF: Final = signal.SIGRTMIN + 4
 """Powers off at once: systemd(1), SIGNALS."""
 HANG_S: Final = 120
-"""Nothing in the machine takes so long."""
+"""Nothing in the host takes so long."""
 
 
 def base(directory: Path) -> Path:
@@ -33,8 +37,8 @@ def base(directory: Path) -> Path:
     return root
 
 
-class Machine:
-    """A machine that runs."""
+class Host:
+    """A host that runs."""
 
     def __init__(self, root: Path, pid: int) -> None:
         self.root = root
@@ -57,7 +61,7 @@ class Machine:
 
 
 @contextmanager
-def booted(directory: Path) -> Iterator[Machine]:
+def booted(directory: Path) -> Iterator[Host]:
     """Boot a copy of the Debian root in `directory`, until the end of the block; then it is gone."""
     root = directory / f"root-{os.getpid()}"
     subprocess.run(["cp", "--archive", "--reflink=auto", base(directory), root], check=True)
@@ -71,9 +75,9 @@ def booted(directory: Path) -> Iterator[Machine]:
                 stderr=console,
             )
             try:
-                machine = Machine(root, _first_process(outer.pid))
-                _await_boot(machine)
-                yield machine
+                host = Host(root, _first_process(outer.pid))
+                _await_boot(host)
+                yield host
             finally:
                 with suppress(FileNotFoundError, ProcessLookupError, AssertionError):
                     os.kill(_first_process(outer.pid), _SIGRTMIN_POWEROFF)
@@ -94,21 +98,21 @@ def _first_process(outer: int) -> int:
         if children and Path(f"/proc/{children[0]}/comm").read_text().strip() == "systemd":
             return int(children[0])
         time.sleep(0.01)
-    raise AssertionError("the machine did not start: see console.log")
+    raise AssertionError("the host did not start: see console.log")
 
 
-def _await_boot(machine: Machine) -> None:
+def _await_boot(host: Host) -> None:
     deadline_s = time.monotonic() + 60
     state = ""
     while state not in {"running", "degraded"}:
-        assert time.monotonic() < deadline_s, f"the machine is {state!r} after a minute: see console.log"
-        state = machine.attempt("systemctl", "is-system-running").stdout.strip()
+        assert time.monotonic() < deadline_s, f"the host is {state!r} after a minute: see console.log"
+        state = host.attempt("systemctl", "is-system-running").stdout.strip()
         time.sleep(0.1)
 
 
 @contextmanager
 def _own_cgroups() -> Iterator[str]:
-    """Make a control group for the machine in each hierarchy; gives the shell lines that join them."""
+    """Make a control group for the host in each hierarchy; gives the shell lines that join them."""
     if (_CGROUPS / "cgroup.controllers").exists():
         hierarchies = [_CGROUPS]
     else:

@@ -13,8 +13,8 @@ from support.client import Answer
 from support.messages import NEXT
 from support.process import Service
 from torture.attack import Violation, require
-from torture.http import grammar, reading
-from torture.http.grammar import Said, Stream
+from torture.judges import grammar, reading
+from torture.judges.grammar import Said, Stream
 from torture.vitals import NEW_JOURNAL
 
 PATIENCE_S: Final = 5

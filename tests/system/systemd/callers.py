@@ -1,4 +1,4 @@
-"""A load of steps that keeps account, run inside the machine with nothing but Python's standard library.
+"""A load of steps that keeps account, run inside the host with nothing but Python's standard library.
 
 Half of the clients make a new connection for each step, the others keep theirs until they are told to close. It goes on
 until its standard input ends, and then prints what was seen as JSON.

@@ -20,7 +20,7 @@ import pytest
 
 from support.process import HANG_S, wait_until
 
-_CHECKOUT: Final = Path(__file__).parents[3]
+_CHECKOUT: Final = Path(__file__).parents[2]
 DEPLOY: Final = _CHECKOUT / "deploy"
 RULES: Final = DEPLOY / "prometheus" / "alerts.yaml"
 CONFIG: Final = DEPLOY / "prometheus" / "prometheus.yaml"

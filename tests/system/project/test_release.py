@@ -10,7 +10,7 @@ from release import building, lock
 from release.building import Built, Commit, Unfit
 from release.lowest import dependencies, lowest
 
-_CHECKOUT = Path(__file__).parents[2]
+_CHECKOUT = Path(__file__).parents[3]
 
 in_git = pytest.mark.skipif(not (_CHECKOUT / ".git").exists(), reason="needs a git checkout")
 

@@ -1,7 +1,6 @@
 """The container image, built and run as it will be: confined, killed, restarted and stopped.
 
-Not one of the tests that `make test` collects, since it takes root, podman and a debootstrap: `make test-image` runs it
-and shows what it sees.
+`make test-image` runs it, as root, with podman and a debootstrap.
 """
 
 import json
@@ -18,15 +17,16 @@ from pexservice import __version__
 from pexservice.core.judging import Place
 from pexservice.limits import DEFAULT
 from pexservice.walk.steps import NEXT, PREVIOUS
+from support.much import Much
 from support.process import wait_until
-from system.deployment import containers
-from system.deployment.containers import Container, detached, podman, serving, volume
+from support.show import Show
+from system.image import containers
+from system.image.containers import Container, detached, podman, serving, volume
 from torture.crowd import allow_descriptors, ask_all, connected
-from torture.history import Operation
 from torture.linearizability import check
 from torture.load import Load, place_of
+from torture.operation import Operation
 
-_KILLS = 10
 _DESCRIPTORS = 1024
 _LOADED_MODULES = """
 import importlib.util, sys
@@ -37,8 +37,7 @@ print(len(loaded), [m.__name__ for m in loaded if not Path(m.__cached__).exists(
 """
 
 
-def _show(what: str, seen: object) -> None:
-    print(f"\n    {what}: {seen}", end="")  # noqa: T201 - for whoever runs it.
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +66,7 @@ def _memory(container: Container) -> str:
     return podman("stats", "--no-stream", "--format", "{{.MemUsageBytes}}", container.name).stdout.strip()
 
 
-def test_the_image_says_how_to_run_it(image: str) -> None:
+def test_the_image_says_how_to_run_it(image: str, show: Show) -> None:
     """User, port, volume, stop signal, health check and labels are there for engines to read."""
     inspected = _inspected(image)
     config = inspected["Config"]
@@ -79,10 +78,10 @@ def test_the_image_says_how_to_run_it(image: str) -> None:
     assert config["Labels"]["org.opencontainers.image.version"] == __version__
     assert (config["Entrypoint"], config["Cmd"]) == (["pexservice"], ["serve"])
     base = _inspected("localhost/pexservice-runtime")
-    _show("size", f"{inspected['Size'] / 1e6:.0f} MB, of which the base has {base['Size'] / 1e6:.0f} MB")
+    show(f"{inspected['Size'] / 1e6:.0f} MB, of which the base has {base['Size'] / 1e6:.0f} MB")
 
 
-def test_the_health_check_tells_well_from_ill(image: str, data: str) -> None:
+def test_the_health_check_tells_well_from_ill(image: str, data: str, show: Show) -> None:
     """As the image says, without any option: healthy once it serves, and not if nothing answers there."""
     with detached(image, data) as name:
         wait_until(lambda: podman("healthcheck", "run", name, is_failure_fine=True).returncode == 0)
@@ -93,10 +92,10 @@ def test_the_health_check_tells_well_from_ill(image: str, data: str) -> None:
         ill = podman("healthcheck", "run", name, is_failure_fine=True)
         assert ill.returncode == 1
         assert "unhealthy" in ill.stdout
-    _show("health check", "healthy when it serves, unhealthy when nothing answers")
+    show("healthy when it serves, unhealthy when nothing answers")
 
 
-def test_it_is_confined(image: str, data: str) -> None:
+def test_it_is_confined(image: str, data: str, show: Show) -> None:
     """No root, no rights, no shell, one process; a root that cannot be written; the limits that were asked for."""
     with serving(image, data) as container:
         place_of(container.service)
@@ -116,20 +115,20 @@ def test_it_is_confined(image: str, data: str) -> None:
         assert container.service.logged("recovered")["sync"] == "linux-aio"  # Which seccomp must let through.
         memory = _memory(container)
         assert memory.endswith("/ 512MiB")
-        _show("confined", f"uid 65532, no capability, seccomp, root read-only, no shell, memory {memory}")
+        show(f"uid 65532, no capability, seccomp, root read-only, no shell, memory {memory}")
         assert container.service.stop() == 0
 
 
-def test_a_start_compiles_nothing(image: str, data: str) -> None:
+def test_a_start_compiles_nothing(image: str, data: str, show: Show) -> None:
     """Bytecode cannot be kept in a root that is read-only, so all of it is in the image, the library's too."""
     with serving(image, data) as container:
         count, missing = container.execute("python3", "-c", _LOADED_MODULES).stdout.split(" ", 1)
         assert int(count) > 100
         assert missing.strip() == "[]"
-        _show("bytecode", f"there for all {count} modules that a service loads")
+        show(f"there for all {count} modules that a service loads")
 
 
-def test_a_crowd_is_served_within_the_limits(image: str, data: str) -> None:
+def test_a_crowd_is_served_within_the_limits(image: str, data: str, show: Show) -> None:
     """With 512 MiB and 1,024 descriptors, as many clients as that allows are answered, twice over, at the same time."""
     with serving(image, data) as container:
         crowd = container.service.logged("the descriptor limit allows fewer connections")["allowed"] - 10
@@ -139,17 +138,17 @@ def test_a_crowd_is_served_within_the_limits(image: str, data: str) -> None:
             check(history, Place(0, 0), place_of(container.service))
             memory = _memory(container)
         assert sum(operation.is_taken for operation in history) == 2 * crowd
-        _show("crowd", f"{crowd} clients, {len(history)} steps, memory {memory}")
+        show(f"{crowd} clients, {len(history)} steps, memory {memory}")
         assert container.service.stop() == 0
 
 
-def test_killed_and_restarted_it_stands_where_it_stood(image: str, data: str) -> None:
+def test_killed_and_restarted_it_stands_where_it_stood(image: str, data: str, show: Show, much: Much) -> None:
     """SIGKILL under load, again and again, on one volume: no answered step is lost, and none is taken twice."""
-    seed = random.randrange(1 << 32)
+    seed, kills = random.randrange(1 << 32), much.of(10, 100)
     rng = random.Random(seed)
     place = Place(0, 0)
     history: list[Operation] = []
-    for _ in range(_KILLS):
+    for _ in range(kills):
         with serving(image, data) as container:
             recovered = place_of(container.service)
             check(history, place, recovered)
@@ -163,10 +162,10 @@ def test_killed_and_restarted_it_stands_where_it_stood(image: str, data: str) ->
         recovered = place_of(container.service)
         check(history, place, recovered)
         assert container.service.stop() == 0
-    _show("killed", f"{_KILLS} times under load, sequence {recovered.sequence} intact (seed {seed})")
+    show(f"{kills} times under load, sequence {recovered.sequence} intact (seed {seed})")
 
 
-def test_a_stop_answers_what_was_accepted(image: str, data: str) -> None:
+def test_a_stop_answers_what_was_accepted(image: str, data: str, show: Show) -> None:
     """The engine's stop, by the image's stop signal, under load: exit 0, and the walk took just the answered steps."""
     seed = random.randrange(1 << 32)
     with serving(image, data) as container:
@@ -178,10 +177,10 @@ def test_a_stop_answers_what_was_accepted(image: str, data: str) -> None:
     with serving(image, data) as container:
         place = place_of(container.service)
         check([operation for operation in load.history if operation.is_taken], Place(0, 0), place)
-    _show("stopped", f"under load, exit 0, {place.sequence} steps, all of them answered (seed {seed})")
+    show(f"under load, exit 0, {place.sequence} steps, all of them answered (seed {seed})")
 
 
-def test_damage_ends_the_container_with_65(image: str, data: str) -> None:
+def test_damage_ends_the_container_with_65(image: str, data: str, show: Show) -> None:
     """An engine, and whoever reads its events, can tell damage from a crash."""
     with serving(image, data) as container, container.service.connect() as client:
         assert client.ask("POST", "/next").sequence == 1
@@ -192,4 +191,4 @@ def test_damage_ends_the_container_with_65(image: str, data: str) -> None:
     with serving(image, data) as container:
         assert container.service.wait() == 65
         assert newest.name in container.service.log
-        _show("damage", container.service.log.strip().splitlines()[-1])
+        show(container.service.log.strip().splitlines()[-1])

@@ -5,7 +5,7 @@ import pytest
 from support.messages import INVALID, NEXT, VALID, Invalid, Valid
 from support.smuggling import CARRIERS, SMUGGLED
 from torture.attack import Violation
-from torture.http import grammar, reading
+from torture.judges import grammar, reading
 
 DATE = b"Date: Tue, 24 Nov 2026 20:51:27 GMT\r\n"
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" + DATE + b"Content-Length: 3\r\n\r\nok\n"

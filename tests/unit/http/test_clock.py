@@ -1,0 +1,28 @@
+"""The time as of the last sweep."""
+
+import time
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+
+import pytest
+
+from pexservice.http.clock import Clock
+from pexservice.limits import DEFAULT
+
+
+def test_time_in_which_nothing_ran_is_nobody_s_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep that comes late counts for so much at most, and what it was late is added up."""
+    monotonic_s = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic_s)
+    clock = Clock(replace(DEFAULT, sweep_period_s=1.0, tick_s_max=2.0))
+    for passed_s, now_s, late_s in [(1.0, 1.0, 0.0), (0.5, 1.5, 0.0), (1.5, 3.0, 0.5), (3600.0, 5.0, 3599.5)]:
+        monotonic_s += passed_s
+        clock.tick()
+        assert (clock.now_s, clock.late_s) == (now_s, late_s)
+
+
+def test_the_date_is_that_of_answers() -> None:
+    """As RFC 9110, 5.6.7 wants it: in GMT."""
+    date = Clock().date
+    assert date.endswith(" GMT")
+    assert abs(parsedate_to_datetime(date).timestamp() - time.time()) < 3600

@@ -1,0 +1,76 @@
+"""The catalogue of errors: what each tells, and what is made of one that nobody foresaw."""
+
+import errno
+import os
+
+import pytest
+
+from pexservice import errors
+from pexservice.errors import Fatal, NotApplied, PexError, Scarce, defect, reason, scarcity
+
+
+def _all(kind: type[PexError]) -> list[type[PexError]]:
+    found = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, kind)]
+    return [each for each in found if each is not kind]
+
+
+def test_every_refusal_says_why_and_when_to_ask_again() -> None:
+    """Each with a code and a title of its own, and sentences."""
+    refusals = [each for each in _all(NotApplied) if issubclass(each, NotApplied)]
+    assert len({each.code for each in refusals}) == len({each.title for each in refusals}) == len(refusals) > 3
+    for each in refusals:
+        assert each.detail.endswith(".")
+        assert each.retry_after_s >= 1
+
+
+def test_every_end_has_a_status_that_is_not_success() -> None:
+    """Those of sysexits.h, or 2 for wrong usage."""
+    statuses = {each.exit_status for each in _all(Fatal) if issubclass(each, Fatal)}
+    assert statuses <= {2, *range(64, 79)}
+
+
+def _raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
+    try:
+        raise error from cause
+    except type(error) as raised:
+        return raised
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(errno.EMFILE, "x"), "descriptor"),
+        (ImportError(f"cannot open: {os.strerror(errno.ENFILE)}"), "descriptor"),
+        (MemoryError(), "memory"),
+        (OSError(errno.ENOMEM, "x"), "memory"),
+        (ImportError("failed to map segment from shared object"), "memory"),
+        (RuntimeError("can't start new thread"), "thread"),
+        (_raised(KeyError(1), OSError(errno.EMFILE, "x")), "descriptor"),
+    ],
+)
+def test_what_is_scarce_is_named(error: BaseException, says: str) -> None:
+    """Also where it is only the cause, and with what to raise."""
+    found = scarcity(error)
+    assert isinstance(found, Scarce)
+    assert says in str(found)
+    assert "Raise the limit" in str(found)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "x"), KeyError("Cannot allocate"), ValueError()])
+def test_what_is_not_scarce_is_not_said_to_be(error: BaseException) -> None:
+    """Other errors are not explained away."""
+    assert scarcity(error) is None
+
+
+def test_a_defect_is_told_without_what_it_holds() -> None:
+    """Its kind and where it was raised: what a client sent may be in the rest."""
+    assert defect(KeyError("secret")) == "KeyError"
+    told = defect(_raised(KeyError("secret")))
+    assert told.startswith("KeyError at test_errors.py:")
+    assert "secret" not in told
+
+
+def test_the_reason_of_an_error_is_words() -> None:
+    """The system's, or those of whoever raised it."""
+    assert reason(OSError(errno.EIO, "Input/output error")) == "Input/output error"
+    assert reason(OSError("no such host")) == "no such host"
