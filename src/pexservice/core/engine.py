@@ -114,7 +114,7 @@ class Engine(Generic[S, C]):
                 self._deliver()
                 if self._in_flight:
                     await self._complete(self._in_flight[0])
-                else:
+                elif not self._queue:  # Else it was asked for from within an answer.
                     if self._idle is not None and not self._idle.done():  # Who waited may have given up.
                         self._idle.set_result(None)
                     self._idle = None
@@ -129,6 +129,11 @@ class Engine(Generic[S, C]):
             self._idle = asyncio.get_running_loop().create_future()
             await self._idle
 
+    @property
+    def _has_failed(self) -> bool:
+        """Whether the end has come, or comes once the groups in flight are done: the store gets no more."""
+        return self._store is None or (bool(self._in_flight) and self._in_flight[-1].is_the_end)
+
     def _wake(self) -> bool:
         """Let `run` go on if it waits for an arrival; return whether it did."""
         arrival, self._arrival = self._arrival, None
@@ -139,10 +144,8 @@ class Engine(Generic[S, C]):
 
     def _hand_over(self, store: Store[S, C]) -> None:
         """Let groups leave for the store, as many as it takes at once."""
-        if self._store is None:
-            return
         try:
-            while self._queue and len(self._in_flight) < store.in_flight_max:
+            while self._queue and len(self._in_flight) < store.in_flight_max and not self._has_failed:
                 valued_max = self._limits.group_answer_bytes_max // self._value_bytes
                 group = self._queue.cut(self._limits.group_commands_max, valued_max)
                 group.reserve(self._budget, self._value_bytes)

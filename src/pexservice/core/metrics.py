@@ -15,7 +15,7 @@ _STATUSES_MAX = 600
 class Metrics:
     """Every count of one service."""
 
-    taken: dict[str, int] = field(default_factory=dict)
+    taken: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Commands that were taken, by kind."""
     declined: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Commands that the machine refused, by the code of the refusal."""
