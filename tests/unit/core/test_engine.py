@@ -52,7 +52,7 @@ class Caller:
         """As `group.Caller`."""
         self.told.append(answer)
 
-    def refuse(self, asked: Asked, error: NotApplied) -> None:
+    def turn_away(self, asked: Asked, error: NotApplied) -> None:
         """As `group.Caller`."""
         self.told.append(error)
 
@@ -336,14 +336,14 @@ def test_a_store_without_room_turns_all_away_who_wait(is_noticed_late: bool) -> 
             store.fail(Full())
         else:
             store.release()
-        store.refusal = Full()
+        store.unready = Full()
         await settled()
         assert [type(told) for told in caller.told[is_noticed_late ^ 1 :]] == [Full] * (2 + is_noticed_late)
         with pytest.raises(Full):
             engine.submit(Asked(), caller)
-        assert isinstance(engine.refusal, Full)
+        assert isinstance(engine.unready, Full)
         assert engine.waiting == 0
-        store.refusal = None
+        store.unready = None
         engine.submit(Asked(), caller)
         await settled()
         store.release()
@@ -361,7 +361,7 @@ def test_those_turned_away_hear_of_it_behind_those_before_them() -> None:
         engine.submit(Asked(), caller)
         await settled()
         engine.submit(Asked(), caller)
-        store.refusal = Full()
+        store.unready = Full()
         await settled()
         assert caller.told == []
         store.release(0)
@@ -424,7 +424,7 @@ def test_one_caller_s_defect_is_not_the_others(capsys: pytest.CaptureFixture[str
         def deliver(self, asked: Asked, answer: bytes) -> None:
             raise KeyError(answer)
 
-        def refuse(self, asked: Asked, error: NotApplied) -> None:
+        def turn_away(self, asked: Asked, error: NotApplied) -> None:
             raise KeyError(error)
 
     broken = Broken()
@@ -438,7 +438,7 @@ def test_one_caller_s_defect_is_not_the_others(capsys: pytest.CaptureFixture[str
         broken.is_aborted = False
         for each in (caller, broken, caller):
             engine.submit(Asked(), each)
-        store.refusal = Full("full")
+        store.unready = Full("full")
         await engine.drained()
         assert broken.is_aborted
 
@@ -453,7 +453,7 @@ def test_one_caller_s_defect_is_not_the_others(capsys: pytest.CaptureFixture[str
 def test_before_there_is_a_store_commands_are_turned_away() -> None:
     """Until it is known where the machine stands nothing is taken, and nothing shown."""
     engine: Engine[Any, Any] = Engine(WALK, Metrics(), Budget(1), DEFAULT)
-    assert isinstance(engine.refusal, Recovering)
+    assert isinstance(engine.unready, Recovering)
     with pytest.raises(Recovering):
         engine.submit(Asked(), Caller())
     with pytest.raises(Recovering):

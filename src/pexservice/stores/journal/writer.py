@@ -55,7 +55,7 @@ class _Committing(Generic[S, C]):
 class Journal(Generic[S, C]):
     """The store of the service. It owns the segments of its directory."""
 
-    refusals: ClassVar[tuple[type[NotApplied], ...]] = (JournalFull,)
+    unready_reasons: ClassVar[tuple[type[NotApplied], ...]] = (JournalFull,)
     in_flight_max: Final = 1
 
     def __init__(
@@ -63,7 +63,7 @@ class Journal(Generic[S, C]):
     ) -> None:
         """Use `open`."""
         self.segment_bytes = 0
-        self.refusal: NotApplied | None = None
+        self.unready: NotApplied | None = None
         self._codec = codec
         self._place = recovered.place
         self._disk = disk
@@ -90,7 +90,7 @@ class Journal(Generic[S, C]):
         try:
             await journal._begin_segment()
         except JournalFull as error:
-            journal.refusal = error
+            journal.unready = error
             log.error("no room for a new segment: commands are turned away until there is", error=str(error))
         return journal
 
@@ -99,7 +99,7 @@ class Journal(Generic[S, C]):
         judgement = judge(self._codec.machine, self._place, commands)
         if not judgement.taken:
             return _Committing(judgement, _done(judgement))
-        if self.segment_bytes >= self._rotate_at_bytes and self.refusal is None:
+        if self.segment_bytes >= self._rotate_at_bytes and self.unready is None:
             return _Committing(judgement, self._rotate_and_commit(judgement))
         return _Committing(judgement, self._append_and_sync(judgement))
 
@@ -127,8 +127,8 @@ class Journal(Generic[S, C]):
     async def _keep_healing(self) -> NoReturn:
         while True:
             await asyncio.sleep(self._limits.heal_period_s)
-            if self.refusal is not None:
-                await self._heal(self.refusal)
+            if self.unready is not None:
+                await self._heal(self.unready)
 
     async def _keep_flushing(self) -> None:
         interval_s = self._options.sync_interval_s
@@ -140,7 +140,7 @@ class Journal(Generic[S, C]):
 
     def _append_and_sync(self, judgement: Judgement[S, C]) -> Awaitable[Judgement[S, C]]:
         file = self._file
-        if self.refusal is not None or file is None:
+        if self.unready is not None or file is None:
             message = f"no row is written after sequence {self._place.sequence} before there is room for a new segment"
             raise JournalFull(message)
         commands = self._codec.machine.encode(judgement.taken)
@@ -177,15 +177,15 @@ class Journal(Generic[S, C]):
         except OSError as error:
             raise failure("look at", self._name, error) from error
 
-    async def _heal(self, refusal: NotApplied) -> None:
+    async def _heal(self, full: NotApplied) -> None:
         """Try to begin a new segment. Raises JournalFailed."""
         try:
             await self._rotate()
         except JournalFull as error:
-            self.refusal = error
+            self.unready = error
             return
-        log.info("commands are taken again", after=refusal.code)
-        self.refusal = None
+        log.info("commands are taken again", after=full.code)
+        self.unready = None
 
     async def flush(self) -> bool:
         """Sync what `commit` only wrote; tell whether there was anything. Raises JournalFailed."""
@@ -260,7 +260,7 @@ class Journal(Generic[S, C]):
             except OSError as cut_error:
                 raise failure("cut back", self._name, cut_error) from error
             if isinstance(unwritten, JournalFull):
-                self.refusal = unwritten
+                self.unready = unwritten
             raise unwritten from error
 
     async def _outcome(self, synced: Awaitable[None]) -> None:
