@@ -44,7 +44,7 @@ async def _begin(data_dir: Path, place: Place[int]) -> None:
         )
         raise CannotCreate(message)
     journal = await Journal.open(codec, disk, Recovered(place, has_history=False), Options(), DEFAULT)
-    if journal.refusal is not None:
-        message = f"{data_dir} has no room for a journal: {journal.refusal}. Nothing was imported."
+    if journal.unready is not None:
+        message = f"{data_dir} has no room for a journal: {journal.unready}. Nothing was imported."
         raise CannotCreate(message)
     await journal.close()

@@ -63,7 +63,7 @@ class Caller(Protocol[A_contra]):
         """Take what `asked` rendered: what it tells is durable."""
         ...
 
-    def refuse(self, asked: A_contra, error: NotApplied, /) -> None:
+    def turn_away(self, asked: A_contra, error: NotApplied, /) -> None:
         """Take note that the command was not taken."""
         ...
 
@@ -171,7 +171,7 @@ class Group(Generic[S, C]):
         if isinstance(self.error, NotApplied):
             for asked, caller in self.elements:
                 try:
-                    caller.refuse(asked, self.error)
+                    caller.turn_away(asked, self.error)
                 except Exception as defective:  # noqa: BLE001 - a defect that one caller meets is not all callers' end.
                     _abort(caller, defective)
             return

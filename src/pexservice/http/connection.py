@@ -130,10 +130,10 @@ class Connection:
         if self._queue:
             self._pump()
 
-    def refuse(self, asked: CommandAction[Any, Any], error: NotApplied) -> None:
+    def turn_away(self, asked: CommandAction[Any, Any], error: NotApplied) -> None:
         """As `group.Caller`."""
         self._unanswered -= 1
-        self._shared.metrics.refused[error.code] += 1
+        self._shared.metrics.turned_away[error.code] += 1
         self._write(*not_applied(self._shared.clock, asked.request, error))
         if self._queue:
             self._pump()
@@ -268,7 +268,7 @@ class Connection:
             self._turn_away(action, error)
 
     def _turn_away(self, action: Action, error: NotApplied) -> None:
-        self._shared.metrics.refused[error.code] += 1
+        self._shared.metrics.turned_away[error.code] += 1
         assert action.request is not None, "what is turned away was asked for"
         answer = not_applied(self._shared.clock, action.request, error)
         if self._unanswered:

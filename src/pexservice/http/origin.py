@@ -23,7 +23,7 @@ _ORIGIN = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[^\[\]/?#@:]+)(?::([0-9]{1
 _HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([0-9]{0,5}))?")
 
 
-def refusal(request: Request) -> str | None:
+def rejection(request: Request) -> str | None:
     """Return why no command is taken, if a browser sent it and neither its user nor our own page asked for it."""
     if _is_speculative(request):
         return "A browser fetched this ahead of its user. A step is taken only when it is asked for. None was taken."

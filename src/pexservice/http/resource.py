@@ -73,9 +73,9 @@ class Resource(Generic[S, C]):
         if challenge is not None:
             more = {"WWW-Authenticate": challenge.field}
             return self._problem(request, challenge.status, challenge.detail, more)
-        refusal = origin.refusal(request)
-        if refusal is not None:
-            return self._problem(request, 403, refusal)
+        rejection = origin.rejection(request)
+        if rejection is not None:
+            return self._problem(request, 403, rejection)
         if "*" in entity_tags(request.values(b"if-none-match")):
             return self._problem(request, 412, "If-None-Match: * holds only if there is nothing. No step was taken.")
         if negotiation.wants_minimal(request):

@@ -101,7 +101,7 @@ class Server:
         self._shared.metrics.connections_turned_away += 1
         if now_s != self._refusal_logged_at_s:
             self._refusal_logged_at_s = now_s
-            log.warning("connection refused, none is idle", connections=self._connections_max)
+            log.warning("connection turned away, none is idle", connections=self._connections_max)
         return False
 
     def _sweep(self) -> None:

@@ -115,7 +115,7 @@ class Exposition(Collector):
 
     def _clients(self, state: State) -> Iterator[Metric]:
         metrics = self._metrics
-        yield _counter("pex_refused", "Requests turned away with 503, by reason.", "reason", metrics.refused)
+        yield _counter("pex_refused", "Requests turned away with 503, by reason.", "reason", metrics.turned_away)
         answers = {str(status): count for status, count in enumerate(metrics.answers) if count or status in _STATUSES}
         yield _counter("pex_answers", "Answers, by status.", "status", answers)
         for name, text, count in (

@@ -132,14 +132,14 @@ def test_a_store_without_room_turns_all_away_who_wait(is_noticed_late: bool) -> 
             store.fail(Full())
         else:
             store.release()
-        store.refusal = Full()
+        store.unready = Full()
         await settled()
         assert [type(told) for told in caller.told[is_noticed_late ^ 1 :]] == [Full] * (2 + is_noticed_late)
         with pytest.raises(Full):
             engine.submit(Asked(), caller)
-        assert isinstance(engine.refusal, Full)
+        assert isinstance(engine.unready, Full)
         assert engine.waiting == 0
-        store.refusal = None
+        store.unready = None
         engine.submit(Asked(), caller)
         await settled()
         store.release()
@@ -221,7 +221,7 @@ def test_a_defect_while_handing_over_or_rendering_ends_the_engine() -> None:
 def test_before_there_is_a_store_commands_are_turned_away() -> None:
     """Until it is known where the machine stands nothing is taken, and nothing shown."""
     engine: Engine[Any, Any] = Engine(WALK, Metrics(), Budget(1), DEFAULT)
-    assert isinstance(engine.refusal, Recovering)
+    assert isinstance(engine.unready, Recovering)
     with pytest.raises(Recovering):
         engine.submit(Asked(), Caller())
     with pytest.raises(Recovering):

@@ -76,7 +76,7 @@ def test_those_turned_away_hear_of_it_behind_those_before_them() -> None:
         engine.submit(Asked(), caller)
         await settled()
         engine.submit(Asked(), caller)
-        store.refusal = Full()
+        store.unready = Full()
         await settled()
         assert caller.told == []
         store.release(0)
@@ -93,7 +93,7 @@ def test_one_caller_s_defect_is_not_the_others(capsys: pytest.CaptureFixture[str
         def deliver(self, asked: Asked, answer: bytes) -> None:
             raise KeyError(answer)
 
-        def refuse(self, asked: Asked, error: NotApplied) -> None:
+        def turn_away(self, asked: Asked, error: NotApplied) -> None:
             raise KeyError(error)
 
     broken = Broken()
@@ -107,7 +107,7 @@ def test_one_caller_s_defect_is_not_the_others(capsys: pytest.CaptureFixture[str
         broken.is_aborted = False
         for each in (caller, broken, caller):
             engine.submit(Asked(), each)
-        store.refusal = Full("full")
+        store.unready = Full("full")
         await engine.drained()
         assert broken.is_aborted
 
@@ -137,6 +137,6 @@ def test_a_group_s_life_goes_one_way() -> None:
         await group.become_durable()
 
     asyncio.run(scene())
-    assert group.life is Life.DURABLE
+    lives = [group.life]
     group.deliver()
-    assert group.life is Life.DELIVERED
+    assert [*lives, group.life] == [Life.DURABLE, Life.DELIVERED]

@@ -58,14 +58,14 @@ class _Committing(Generic[S, C]):
 class Journal(Generic[S, C]):
     """The store of the service. It owns the segments of its directory."""
 
-    refusals: ClassVar[tuple[type[NotApplied], ...]] = (JournalFull,)
+    unready_reasons: ClassVar[tuple[type[NotApplied], ...]] = (JournalFull,)
     in_flight_max: Final = 1
 
     def __init__(
         self, codec: Codec[S, C], disk: Disk, recovered: Recovered[S], options: Options, limits: Limits
     ) -> None:
         """Use `open`."""
-        self.refusal: NotApplied | None = None
+        self.unready: NotApplied | None = None
         self._codec = codec
         self._place = recovered.place
         self._disk = disk
@@ -91,7 +91,7 @@ class Journal(Generic[S, C]):
         try:
             await journal._begin_segment()
         except JournalFull as error:
-            journal.refusal = error
+            journal.unready = error
             log.error("no room for a new segment: commands are turned away until there is", error=str(error))
         return journal
 
@@ -102,7 +102,7 @@ class Journal(Generic[S, C]):
         judgement = judge(self._codec.machine, self._place, commands)
         if not judgement.taken:
             return _Committing(judgement, _done(judgement))
-        if self._tail is not None and self._tail.is_long and self.refusal is None:
+        if self._tail is not None and self._tail.is_long and self.unready is None:
             return _Committing(judgement, asyncio.ensure_future(self._rotate_and_commit(judgement, self._tail)))
         return _Committing(judgement, self._append_and_sync(judgement))
 
@@ -132,8 +132,8 @@ class Journal(Generic[S, C]):
     async def _keep_healing(self) -> NoReturn:
         while True:
             await asyncio.sleep(self._limits.heal_period_s)
-            if self.refusal is not None:
-                await self._heal(self.refusal)
+            if self.unready is not None:
+                await self._heal(self.unready)
 
     async def _keep_flushing(self) -> None:
         interval_s = self._options.sync_interval_s
@@ -145,7 +145,7 @@ class Journal(Generic[S, C]):
 
     def _append_and_sync(self, judgement: Judgement[S, C]) -> Awaitable[Judgement[S, C]]:
         tail = self._tail
-        if self.refusal is not None or tail is None:
+        if self.unready is not None or tail is None:
             message = f"no row is written after sequence {self._place.sequence} before there is room for a new segment"
             raise JournalFull(message)
         commands = self._codec.machine.encode(judgement.taken)
@@ -153,7 +153,7 @@ class Journal(Generic[S, C]):
         try:
             tail.append(row)
         except JournalFull as error:
-            self.refusal = error
+            self.unready = error
             raise
         except JournalFailed as error:
             self._failure = error
@@ -185,15 +185,15 @@ class Journal(Generic[S, C]):
         self._place = judgement.end
         return judgement
 
-    async def _heal(self, refusal: NotApplied) -> None:
+    async def _heal(self, full: NotApplied) -> None:
         """Try to begin a new segment. Raises JournalFailed."""
         try:
             await self._rotate()
         except JournalFull as error:
-            self.refusal = error
+            self.unready = error
             return
-        log.info("commands are taken again", after=refusal.code)
-        self.refusal = None
+        log.info("commands are taken again", after=full.code)
+        self.unready = None
 
     async def flush(self) -> bool:
         """Sync what `commit` only wrote; tell whether there was anything. Raises JournalFailed."""

@@ -147,7 +147,7 @@ def test_a_journal_that_never_had_room_closes() -> None:
         disk = _disk()
         disk.faults.free_bytes = 0
         journal = await open_journal(disk)
-        assert isinstance(journal.refusal, JournalFull)
+        assert isinstance(journal.unready, JournalFull)
         await journal.close()
         assert disk.names() == []
 
