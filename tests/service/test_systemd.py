@@ -116,7 +116,9 @@ _DISK_THAT_HANGS = """
 import asyncio
 from pexservice.cli import main
 from pexservice.stores.journal.writer import Journal
-Journal.commit = lambda self, steps: asyncio.get_running_loop().create_future()
+class Hung(asyncio.Future):
+    expected = None
+Journal.commit = lambda self, steps: Hung()
 main()
 """
 _STEPS_THAT_NOBODY_TAKES = """
@@ -124,7 +126,7 @@ from pexservice.cli import main
 from pexservice.core.engine import Engine
 submit = Engine.submit
 def submit_unnoticed(self, *step):
-    self._arrival = None
+    self._arrival, self._is_open = None, False
     submit(self, *step)
 Engine.submit = submit_unnoticed
 main()

@@ -62,6 +62,8 @@ def test_each_seat_is_sold_once(tmp_path: Path) -> None:
     with box_office(tmp_path) as service:
         assert hall(service) == {"sequence": 2, "left": 0, "held": {"ann": 15, "bob": 5}}
         assert buy(service, "cid", 1).status == 409
+        with service.connect() as client:
+            assert b'pex_steps_declined_total{reason="sold-out"} 1.0' in client.ask("GET", "/metrics").body
         assert buy(service, "ann", 15, "/return").status == 200
         assert service.stop() == 0
     rows = [line for path in sorted(tmp_path.glob("journal-*.csv")) for line in path.read_text().splitlines()]

@@ -98,10 +98,7 @@ class Engine(Generic[S, C]):
         queue.append((asked, caller))
         if self._is_open:
             self._is_open = False
-            if self._arrival is not None:
-                self._arrival.set_result(None)
-                self._arrival = None
-            else:  # `run` waits for the head.
+            if not self._wake():  # `run` is busy, or waits for the head.
                 asyncio.get_running_loop().call_soon(self._hand_over, store)
 
     async def run(self, store: Store[S, C]) -> None:
@@ -111,17 +108,20 @@ class Engine(Generic[S, C]):
         """
         self._store = store
         self._value_bytes = self.machine.answer_bytes_max(store.read().state) + _HEAD_BYTES
-        while True:
-            self._hand_over(store)
-            self._deliver()
-            if self._in_flight:
-                await self._complete(self._in_flight[0])
-            else:
-                if self._idle is not None and not self._idle.done():  # Who waited may have given up.
-                    self._idle.set_result(None)
-                self._idle = None
-                self._arrival = asyncio.get_running_loop().create_future()
-                await self._arrival
+        try:
+            while True:
+                self._hand_over(store)
+                self._deliver()
+                if self._in_flight:
+                    await self._complete(self._in_flight[0])
+                else:
+                    if self._idle is not None and not self._idle.done():  # Who waited may have given up.
+                        self._idle.set_result(None)
+                    self._idle = None
+                    self._arrival = asyncio.get_running_loop().create_future()
+                    await self._arrival
+        finally:
+            self._store = None  # Whatever the event loop has still to do, nothing is handed over any more.
 
     async def drained(self) -> None:
         """Return once no command waits, and every answer has left."""
@@ -129,8 +129,18 @@ class Engine(Generic[S, C]):
             self._idle = asyncio.get_running_loop().create_future()
             await self._idle
 
+    def _wake(self) -> bool:
+        """Let `run` go on if it waits for an arrival; return whether it did."""
+        arrival, self._arrival = self._arrival, None
+        if arrival is None or arrival.done():
+            return False
+        arrival.set_result(None)
+        return True
+
     def _hand_over(self, store: Store[S, C]) -> None:
         """Let groups leave for the store, as many as it takes at once."""
+        if self._store is None:
+            return
         try:
             while self._queue and len(self._in_flight) < store.in_flight_max:
                 valued_max = self._limits.group_answer_bytes_max // self._value_bytes
@@ -143,6 +153,8 @@ class Engine(Generic[S, C]):
         except Exception as error:  # noqa: BLE001 - a defect of ours, and the end, when its turn comes.
             self._in_flight.append(Group.failed(error))
         self._is_open = len(self._in_flight) < store.in_flight_max
+        if self._in_flight:
+            self._wake()
 
     async def _complete(self, group: Group[S, C]) -> None:
         """Wait for the head of the groups in flight."""
@@ -155,7 +167,10 @@ class Engine(Generic[S, C]):
             return
         judgement = group.judgement
         assert judgement is not None, "what is durable was judged"
-        self._metrics.count_group(self.machine.tally(judgement.taken), len(judgement.taken), group.seconds)
+        for refusal in judgement.refusals.values():
+            self._metrics.declined[refusal.code] += 1
+        if judgement.taken:
+            self._metrics.count_group(self.machine.tally(judgement.taken), len(judgement.taken), group.seconds)
         self._value_bytes = self.machine.answer_bytes_max(judgement.end.state) + _HEAD_BYTES
 
     def _turn_away_rest(self, error: NotApplied) -> None:

@@ -17,6 +17,8 @@ class Metrics:
 
     taken: dict[str, int] = field(default_factory=dict)
     """Commands that were taken, by kind."""
+    declined: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Commands that the machine refused, by the code of the refusal."""
     refused: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Requests turned away with 503, by reason."""
     commit_seconds: Histogram = field(default_factory=lambda: Histogram(SECONDS_BOUNDS))

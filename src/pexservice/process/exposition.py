@@ -101,6 +101,9 @@ class Exposition(Collector):
             unready.add_metric([each.code], isinstance(state.unready, each))
         yield unready
         yield _counter("pex_steps", "Steps committed since the start, by kind.", "step", metrics.taken)
+        if metrics.declined:  # The walk never does.
+            text = "Steps that the machine refused, by reason."
+            yield _counter("pex_steps_declined", text, "reason", metrics.declined)
         yield GaugeMetricFamily("pex_steps_waiting", "Steps submitted and not yet durable.", state.waiting)
         yield GaugeMetricFamily("pex_steps_waiting_max", "Beyond it steps are refused.", state.limits.pending_max)
         yield _histogram("pex_group_steps", "Steps in a group.", metrics.group_commands)

@@ -166,10 +166,33 @@ def test_a_failed_store_leaves_its_group_unanswered(error: Exception) -> None:
         store.fail(error, 0)
         with pytest.raises(type(error), match=r"broken|defect"):
             await running
-        assert engine.place == Place(0, 0)
+        assert store.place == Place(0, 0)
+        with pytest.raises(Recovering):
+            engine.submit(Asked(), caller)
+        assert len(store.commits) == 2
 
     asyncio.run(scenario())
     assert caller.told == []
+
+
+def test_what_was_about_to_be_handed_over_when_the_store_failed_is_not() -> None:
+    """A command that came in the same turn of the event loop does not reach a store that has failed."""
+
+    async def scenario() -> None:
+        store = MemoryStore(WALK, is_held=True, in_flight_max=2)
+        engine: Engine[Any, Any] = Engine(WALK, Metrics(), Budget(1 << 30), DEFAULT)
+        running = asyncio.create_task(engine.run(store))
+        await settled()
+        engine.submit(Asked(), Caller())
+        await settled()
+        store.fail(Fatal("broken"), 0)
+        engine.submit(Asked(), Caller())
+        with pytest.raises(Fatal):
+            await running
+        await settled()
+        assert len(store.commits) == 1
+
+    asyncio.run(scenario())
 
 
 def test_a_defect_while_handing_over_or_rendering_ends_the_engine() -> None:
@@ -222,6 +245,29 @@ def test_a_stall_is_commands_without_a_group() -> None:
         await engine.drained()
 
     play(scenario, store)
+
+
+def test_a_caller_that_is_told_may_ask_again_at_once() -> None:
+    """What is submitted from within an answer, as by a pipeline, forms the next group."""
+
+    class Again(Caller):
+        def __init__(self, engine: Engine[Any, Any]) -> None:
+            super().__init__()
+            self._engine = engine
+
+        def deliver(self, asked: Asked, answer: bytes) -> None:
+            super().deliver(asked, answer)
+            if len(self.told) < 5:
+                self._engine.submit(Asked(), self)
+
+    async def scenario(engine: Engine[Any, Any], _: Caller) -> None:
+        again = Again(engine)
+        engine.submit(Asked(), again)
+        await settled()
+        await settled()
+        assert again.told == [f"{n} {n}".encode() for n in range(1, 6)]
+
+    play(scenario, MemoryStore(WALK))
 
 
 def test_who_waits_for_quiet_may_give_up() -> None:
