@@ -24,7 +24,11 @@ from torture.catalogue import ATTACKS
 
 @click.command()
 @click.option(
-    "--much", "word", type=click.Choice([*Much]), default="short", help="short, as CI runs it; full, all its rounds."
+    "--much",
+    "word",
+    type=click.Choice([each.value for each in Much]),
+    default="short",
+    help="short, as CI runs it; full, all its rounds.",
 )
 @click.option("--seed", type=int, help="Replays, or resumes, the campaign of this seed; else a new one is drawn.")
 @click.option("--only", multiple=True, metavar="WORD", help="Only attacks with this in their name; may be repeated.")
