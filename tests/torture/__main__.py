@@ -27,7 +27,7 @@ from torture.catalogue import ATTACKS
     "--much",
     "word",
     type=click.Choice([each.value for each in Much]),
-    default="short",
+    default=Much.SHORT.value,
     help="short, as CI runs it; full, all its rounds.",
 )
 @click.option("--seed", type=int, help="Replays, or resumes, the campaign of this seed; else a new one is drawn.")
