@@ -50,8 +50,7 @@ class Valid:
 
 def get(fields: bytes = HOST, *, target: bytes = b"/next", path: str = "/next", version: bytes = b"1.1") -> Valid:
     """Return a valid GET."""
-    keep_alive = version == b"1.1"
-    return Valid(raw(fields, line=b"GET %b HTTP/%b" % (target, version)), "GET", path, keep_alive)
+    return Valid(raw(fields, line=b"GET %b HTTP/%b" % (target, version)), "GET", path, version == b"1.1")
 
 
 VALID: Final = {

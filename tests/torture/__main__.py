@@ -23,20 +23,26 @@ from torture.catalogue import ATTACKS
 
 
 @click.command()
-@click.option("--much", type=click.Choice(Much), default=Much.SHORT, help="short, as CI runs it; full, all its rounds.")
+@click.option(
+    "--much",
+    "word",
+    type=click.Choice([each.value for each in Much]),
+    default=Much.SHORT.value,
+    help="short, as CI runs it; full, all its rounds.",
+)
 @click.option("--seed", type=int, help="Replays, or resumes, the campaign of this seed; else a new one is drawn.")
 @click.option("--only", multiple=True, metavar="WORD", help="Only attacks with this in their name; may be repeated.")
 @click.option(
     "--jobs", type=click.IntRange(1), default=campaign.cpus(), help="Rounds at a time.  [default: processors]"
 )
 @click.option("--keep", type=click.Path(path_type=Path), default=Path(".torture"), help="Records and findings go here.")
-def main(*, much: Much, seed: int | None, only: tuple[str, ...], jobs: int, keep: Path) -> None:
+def main(*, word: str, seed: int | None, only: tuple[str, ...], jobs: int, keep: Path) -> None:
     """Attack the service.
 
     Ends with 1 if a promise was broken, a negative control was not noticed, or an attack did less than it must; with
     SKIPS_FAIL=1 in the environment, also if one was skipped.
     """
-    console = Console(soft_wrap=True)
+    console, much = Console(soft_wrap=True), Much(word)
     seed = SystemRandom().randrange(1 << 32) if seed is None else seed
     attacks = [attack for attack in ATTACKS if not only or any(word in attack.name for word in only)]
     commit = _commit()

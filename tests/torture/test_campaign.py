@@ -4,10 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from support.much import Much
 from torture import campaign
 from torture.__main__ import _row as row
+from torture.__main__ import main
 from torture.attack import Attack, Bench, Unsupported, Violation
 from torture.campaign import Outcome, Task, run_task
 
@@ -45,6 +47,14 @@ def test_cycles_are_demanded_of_a_full_campaign_only() -> None:
     """The short form does fewer, but never none."""
     assert not row(ATTACK, [CONTROL, replace(ROUND, cycles=1)], much=Much.SHORT).is_bad
     assert row(ATTACK, [CONTROL, replace(ROUND, cycles=0)], much=Much.SHORT).is_bad
+
+
+@pytest.mark.parametrize("word", ["short", "full"])
+def test_how_much_is_said_in_the_words_of_the_tests(tmp_path: Path, word: str) -> None:
+    """As `--much` of pytest takes them; a campaign of no attack ends well."""
+    ended = CliRunner().invoke(main, ["--much", word, "--only", "none of this name", "--keep", str(tmp_path)])
+    assert ended.exit_code == 0, ended.output
+    assert f", {word}: 0 attacks" in ended.output
 
 
 def test_a_torn_record_is_resumed(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_it_is_confined(image: str, data: str, show: Show) -> None:
         assert podman("top", container.name, "hpid").stdout.split()[1:] == [str(container.pid)]
         allowed = container.service.logged("the descriptor limit allows fewer connections")["allowed"]
         assert allowed == _DESCRIPTORS - DEFAULT.reserved_descriptors
-        assert container.service.logged("recovered")["sync"] == "linux-aio"  # Which seccomp must let through.
+        assert container.service.logged("recovered")["sync_method"] == "linux-aio"  # Which seccomp must let through.
         memory = _memory(container)
         assert memory.endswith("/ 512MiB")
         show(f"uid 65532, no capability, seccomp, root read-only, no shell, memory {memory}")
@@ -171,7 +171,7 @@ def test_a_stop_answers_what_was_accepted(image: str, data: str, show: Show) -> 
     with serving(image, data) as container:
         with Load(container.service, random.Random(seed)) as load:
             load.wait(500)
-            podman("stop", "--time", str(DEFAULT.drain_timeout_s + 10), container.name)
+            podman("stop", "--time", str(int(DEFAULT.drain_timeout_s) + 10), container.name)
             assert container.service.wait() == 0
         assert container.service.logged("stopped")
     with serving(image, data) as container:

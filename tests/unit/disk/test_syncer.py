@@ -72,3 +72,39 @@ def test_a_sync_that_fails_says_so(
             os.close(writing)
 
     asyncio.run(scene())
+
+
+def test_an_error_of_the_kernel_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it says of a sync that it took is told to whoever awaits that one, and to nobody else."""
+    completed = SyncQueue.completed
+
+    def failed(queue: SyncQueue) -> list[tuple[int, int]]:
+        return [(ticket, errno.EIO if ticket == 0 else code) for ticket, code in completed(queue)]
+
+    monkeypatch.setattr(SyncQueue, "completed", failed)
+
+    async def scene() -> None:
+        syncs = Syncer()
+        if syncs.method != "linux-aio":
+            pytest.skip("this machine has no Linux AIO")
+        with (tmp_path / "file").open("wb") as file:
+            outcomes = await asyncio.gather(*(syncs.sync(file.fileno()) for _ in range(2)), return_exceptions=True)
+        assert [getattr(outcome, "errno", outcome) for outcome in outcomes] == [errno.EIO, None]
+
+    asyncio.run(scene())
+
+
+def test_a_directory_is_synced_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With fsync, since a rename changes no size; a file needs fdatasync alone."""
+    calls: list[tuple[str, int]] = []
+    _no_queue(monkeypatch)
+    monkeypatch.setattr(os, "fsync", lambda fd: calls.append(("fsync", fd)))
+    monkeypatch.setattr(os, "fdatasync", lambda fd: calls.append(("fdatasync", fd)))
+
+    async def scene() -> None:
+        syncs = Syncer()
+        await syncs.sync(7)
+        await syncs.sync(8, is_directory=True)
+
+    asyncio.run(scene())
+    assert calls == [("fdatasync", 7), ("fsync", 8)]
