@@ -35,6 +35,7 @@ _ELSEWHERE: Final = {
     "http/action.py": "unit/http/test_resource.py",
     "http/endpoint.py": "unit/http/test_router.py",
     "stores/journal/errors.py": "unit/stores/journal/test_journal_faults.py",
+    "stores/journal/tail.py": "unit/stores/journal/test_journal_faults.py",
     "walk/forms.py": "unit/walk/test_endpoints.py",
 }
 
