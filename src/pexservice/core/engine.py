@@ -92,7 +92,8 @@ class Engine(Generic[S, C]):
         if len(queue) >= self._limits.pending_max:
             raise QueueFull
         if asked.carries_value:
-            if not self._budget.has_room_for((queue.valued + 1) * self._value_bytes):
+            budget = self._budget  # PERF: as `check_room`, without two calls.
+            if budget.taken_bytes + (queue.valued + 1) * self._value_bytes > budget.bytes_max:
                 raise AnswersUnsent
             queue.valued += 1
         queue.append((asked, caller))

@@ -95,7 +95,9 @@ class Connection:
         else:
             self._since_s = inf
             self.phase = _ON_ASKED_LAST[phase] if action.closes else _ON_ASKED[phase]
-            if not self._queue and self._may_carry_out(action):  # PERF: past the queue, 85 ns less: 1 % of a request.
+            # PERF: past the queue, and without a call for most: 0.13 us less, 1 % of a request.
+            is_free = not (self._unanswered or self._transport.is_clogged)
+            if not self._queue and (is_free or self._may_carry_out(action)):
                 self._carry_out(action)
                 return
             self._queue.append(action)
@@ -126,6 +128,13 @@ class Connection:
     def deliver(self, _asked: CommandAction[Any, Any], answer: Answer) -> None:
         """As `group.Caller`."""
         self._unanswered -= 1
+        shared = self._shared
+        # PERF: the common case of `_write`, 6 % fewer instructions of all that a step takes in Python.
+        if self.phase is _WAITING and not (self._unanswered or self._queue or self._reader or shared.draining):
+            shared.metrics.answers[answer[0].status] += 1
+            self.phase = _IDLE
+            self._transport.send(answer[1])
+            return
         self._write(*answer)
         if self._queue:
             self._pump()
