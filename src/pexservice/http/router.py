@@ -6,6 +6,7 @@ time at which it is carried out is left to the action.
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Final
 
 from pexservice.errors import BadRequest
 from pexservice.http.action import Action, ReplyAction
@@ -13,6 +14,9 @@ from pexservice.http.answer import Head, problem
 from pexservice.http.clock import Clock
 from pexservice.http.endpoint import Endpoint
 from pexservice.http.request import Request
+
+_FIRST: Final = ("GET", "HEAD", "POST")
+"""In `Allow`; other methods follow as the table has them."""
 
 
 class Router:
@@ -23,7 +27,8 @@ class Router:
         self._endpoints = {endpoint.path: endpoint for endpoint in endpoints}
         assert len(self._endpoints) == len(endpoints), "a path has one row"
         methods = dict.fromkeys(method for endpoint in endpoints for method in endpoint.methods)
-        self._allow_any = ", ".join(sorted({*methods, "OPTIONS"}, key=["GET", "HEAD", "POST", "OPTIONS"].index))
+        first = [method for method in _FIRST if method in methods]
+        self._allow_any = ", ".join(dict.fromkeys([*first, *methods, "OPTIONS"]))
 
     def action(self, request: Request) -> Action:
         """Return what a request amounts to; a request that is turned away amounts to the answer that says so."""
