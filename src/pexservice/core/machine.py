@@ -22,14 +22,17 @@ S = TypeVar("S")
 C = TypeVar("C")
 T = TypeVar("T")
 
-_STATUSES: Final = frozenset(status for status in HTTPStatus if 400 <= status < 500)
+_STATUSES: Final = frozenset(
+    each for each in HTTPStatus if HTTPStatus.BAD_REQUEST <= each < HTTPStatus.INTERNAL_SERVER_ERROR
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A machine's no to a command. The command is not taken: the state stays, and nothing is written.
 
-    `status` is the one of the HTTP answer, a 4xx of `http.HTTPStatus`; `code` names the reason in it and `detail` says what to do.
+    `status` is the one of the HTTP answer, a 4xx of `http.HTTPStatus`; `code` names the reason in it and `detail` says
+    what to do.
     """
 
     code: str
