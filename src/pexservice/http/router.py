@@ -4,13 +4,12 @@ What depends on the request alone is decided here and in the endpoints, once for
 time at which it is carried out is left to the action.
 """
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Final
 
 from pexservice.errors import BadRequest
-from pexservice.http.action import Action, ReplyAction
-from pexservice.http.answer import Head, problem
+from pexservice.http.action import Action, ReplyAction, turned_away
+from pexservice.http.answer import Head
 from pexservice.http.clock import Clock
 from pexservice.http.endpoint import Endpoint
 from pexservice.http.request import Request
@@ -37,22 +36,16 @@ class Router:
         endpoint = self._endpoints.get(request.path)
         if endpoint is None:
             known = ", ".join(sorted(self._endpoints))
-            return self._problem(request, 404, f"There is nothing here. What there is: {known}.")
+            return turned_away(self._clock, request, 404, f"There is nothing here. What there is: {known}.")
         if request.method in endpoint.methods:
             try:
                 return endpoint.action(request)
             except BadRequest as error:
-                return self._problem(request, error.status, error.detail)
+                return turned_away(self._clock, request, error.status, error.detail)
         if request.method == "OPTIONS":
             return self._options(request, endpoint.allow)
         detail = f"{request.path} takes {endpoint.allow}. Ask with one of these."
-        return self._problem(request, 405, detail, {"Allow": endpoint.allow})
+        return turned_away(self._clock, request, 405, detail, {"Allow": endpoint.allow})
 
     def _options(self, request: Request, allow: str) -> ReplyAction:
         return ReplyAction(request, Head(self._clock, 204, {"Allow": allow}, request).bare, not request.keep_alive)
-
-    def _problem(
-        self, request: Request, status: int, detail: str, more: Mapping[str, str] | None = None
-    ) -> ReplyAction:
-        reply = partial(problem, self._clock, request, status, detail, more=more)
-        return ReplyAction(request, reply, not request.keep_alive)
