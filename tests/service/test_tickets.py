@@ -109,10 +109,22 @@ def test_what_is_no_command_is_told_so(tmp_path: Path, holder: str, seats: objec
 
 
 def test_the_frame_is_the_walk_s(tmp_path: Path) -> None:
-    """Probes, metrics, OpenAPI and the home of none: what was not written for it is there, and no word of the walk."""
+    """Probes, metrics, OpenAPI, and no home: what was not written for it is there, and no word of the walk."""
     with box_office(tmp_path) as service, service.connect() as client:
         assert client.ask("GET", "/readyz").status == 200
         assert client.ask("GET", "/").status == 404
+        description = json.loads(client.ask("GET", "/openapi.json").body)
+        assert set(description["paths"]) == {
+            "/hall",
+            "/buy",
+            "/return",
+            "/livez",
+            "/readyz",
+            "/metrics",
+            "/openapi.json",
+        }
+        assert (description["info"]["title"], "walk" in str(description)) == ("tickets", False)
+        assert {"400", "409"} < set(description["paths"]["/buy"]["post"]["responses"])
         metrics = client.ask("GET", "/metrics").body
         assert b'pex_steps_total{step="buy"} 0.0' in metrics
         assert b"position" not in metrics

@@ -28,6 +28,8 @@ _ELSEWHERE: Final = {
     "process/start.py": "service/test_start_refused.py",
     "process/systemd.py": "service/test_systemd.py",
     "process/exposition.py": "system/watching/test_exposition.py",
+    # What a disk can do to a writer.
+    "stores/journal/errors.py": "unit/stores/journal/test_writer.py",
     # Each machine is held to what the core relies on.
     "walk/machine.py": "unit/core/test_machine.py",
     # Parts of one thing.

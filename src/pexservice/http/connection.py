@@ -9,26 +9,20 @@ under way than it may have, nothing more is read from it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from math import inf
 from typing import Any, Final
 
-from pexservice.core.budget import Budget
-from pexservice.core.engine import Engine
-from pexservice.core.metrics import Metrics
 from pexservice.errors import NotApplied
 from pexservice.http.action import Action, CommandAction, ContinueAction, ReplyAction
 from pexservice.http.answer import Answer, Head, bad_request, not_applied, too_late
-from pexservice.http.clock import Clock
-from pexservice.http.memo import Memo
 from pexservice.http.phases import AT_REST, DISCARDING, ON, UNDER_WAY, UNREAD, Event, Phase
 from pexservice.http.reader import Event as Read
 from pexservice.http.reader import Reader, WantsContinue
 from pexservice.http.request import Request
+from pexservice.http.shared import Shared
 from pexservice.http.transport import Transport
-from pexservice.limits import Limits
 
 # PERF: names of the module. A member of an enum, asked of its class, takes 45 ns, and each command would ask for six.
 _IDLE: Final = Phase.IDLE
@@ -37,20 +31,6 @@ _CLOSED: Final = Phase.CLOSED
 _ON_ASKED: Final = ON[Event.ASKED]
 _ON_ASKED_LAST: Final = ON[Event.ASKED_LAST]
 _ON_ANSWERED: Final = ON[Event.ANSWERED]
-
-
-@dataclass(slots=True)
-class Shared:
-    """What all connections of a server have in common."""
-
-    engine: Engine[Any, Any]
-    memo: Memo
-    clock: Clock
-    metrics: Metrics
-    limits: Limits
-    budget: Budget
-    draining: bool = False
-    """The server is about to stop: the next answer that a client waits for is its last."""
 
 
 class Connection:

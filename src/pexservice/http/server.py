@@ -10,8 +10,9 @@ from collections import deque
 
 import structlog
 
-from pexservice.http.connection import Connection, Shared
+from pexservice.http.connection import Connection
 from pexservice.http.listener import Listener, reset_when_closed
+from pexservice.http.shared import Shared
 from pexservice.http.sockets import Poller
 from pexservice.http.transport import Transport
 

@@ -26,12 +26,12 @@ from pexservice.core.store import Store
 from pexservice.disk.daemons import first, in_daemon
 from pexservice.errors import AnswersUnsent, Draining, NotApplied, QueueFull, Recovering, Unanswered, defect
 from pexservice.http.clock import Clock
-from pexservice.http.connection import Shared
 from pexservice.http.endpoint import Endpoint
 from pexservice.http.memo import Memo
 from pexservice.http.resource import Site
 from pexservice.http.router import Router
 from pexservice.http.server import Server
+from pexservice.http.shared import Shared
 from pexservice.http.text import probes
 from pexservice.process import logs, signals
 from pexservice.process.application import Application

@@ -125,3 +125,11 @@ def test_an_origin_without_a_host_is_foreign() -> None:
     """HTTP/1.0 may go without a Host, and then nothing is known to be our own."""
     assert rejection(parse_head(b"POST /next HTTP/1.0\r\nOrigin: http://example.com\r\n\r\n")) is not None
     assert rejection(parse_head(b"POST /next HTTP/1.0\r\n\r\n")) is None
+
+
+def test_what_it_says_fits_any_machine() -> None:
+    """Another machine need not have a page at /, so nobody is sent there."""
+    for field in ("Sec-Purpose: prefetch", "Sec-Fetch-Site: cross-site", "Origin: http://evil.example"):
+        detail = rejection(parse_head(f"POST /buy HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n".encode()))
+        assert detail is not None
+        assert "page at /" not in detail
