@@ -36,7 +36,6 @@ _ELSEWHERE: Final = {
     "disk/aio.py": "unit/disk/test_syncer.py",
     "http/action.py": "unit/http/test_resource.py",
     "http/endpoint.py": "unit/http/test_router.py",
-    "stores/journal/errors.py": "unit/stores/journal/test_journal_faults.py",
     "stores/journal/tail.py": "unit/stores/journal/test_journal_faults.py",
     "walk/forms.py": "unit/walk/test_endpoints.py",
 }

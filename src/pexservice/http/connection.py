@@ -112,7 +112,7 @@ class Connection:
         # PERF: the common case of `_write`, 6 % fewer instructions of all that a step takes in Python.
         if self.phase is _WAITING and not (self._unanswered or self._queue or self._reader or shared.draining):
             shared.metrics.answers[answer[0].status] += 1
-            self.phase = _IDLE
+            self.phase = _ON_ANSWERED[_WAITING]
             self._transport.send(answer[1])
             return
         self._write(*answer)
