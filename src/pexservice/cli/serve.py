@@ -104,8 +104,7 @@ _PORT_MAX: Final = 65_535
 def serve(load: Load, /, log_format: Any, log_level: str, **values: Any) -> None:
     """Serve over HTTP until SIGTERM, SIGINT or SIGHUP.
 
-    A second signal ends it at once. If the data directory holds a fibo.csv of the original service and no journal, the
-    walk goes on from there.
+    A second signal ends it at once.
 
     A DURATION is 500ms, 75s, 10m or 1h; a SIZE 64KiB, 512MiB, 1GiB, or 1GB of powers of 1000.
     """
