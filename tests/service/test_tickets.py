@@ -57,6 +57,8 @@ def test_each_seat_is_sold_once(tmp_path: Path) -> None:
         assert json.loads(refused.body)["title"] == "Sold out"
         assert buy(service, "bob", 5).sequence == 2
         assert buy(service, "bob", 6, "/return").status == 409
+        shown = ticket_command("status", "--url", f"http://127.0.0.1:{service.port}")[1]
+        assert re.search(r"seats_left: +0\n.*sequence: +2\n.*steps/s: +0\n", shown), shown
         service.send_signal(signal.SIGKILL)
         service.wait()
     with box_office(tmp_path) as service:
