@@ -84,6 +84,21 @@ def test_import_begins_a_walk_once(tmp_path: Path) -> None:
         (["serve", "--history-max-bytes", "1 parsec"], 2, "is not a size; write"),
         (["serve", "--admin-bind", "9100"], 2, "is not an address; write"),
         (["serve", "--admin-bind", "192.0.2.1:9100"], 69, "cannot listen on 192.0.2.1:9100"),
+        (["serve", "--host", "[::1]"], 2, "write it without brackets"),
+        *(
+            (
+                ["serve", "--host", host, "--port", "18400", "--admin-bind", f"{admin}:18400"],
+                2,
+                "cannot have one address",
+            )
+            for host, admin in [
+                ("127.0.0.1", "localhost"),
+                ("localhost", "127.0.0.1"),
+                ("127.0.0.1", "0.0.0.0"),
+                ("0.0.0.0", "localhost"),
+                ("::", "[::1]"),
+            ]
+        ),
         (["serve", "--durability", "interval", "--sync-interval", "0s"], 2, "must be 1ms or more"),
         (["serve", "--data-dir", "/dev/null/data"], 73, "Choose another directory with --data-dir"),
         (["serve", "--host", "192.0.2.1"], 69, "cannot listen on 192.0.2.1"),

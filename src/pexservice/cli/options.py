@@ -128,6 +128,14 @@ def text(value: str) -> str:
     return value
 
 
+def host(value: str) -> str:
+    """Return a host to listen on. Raises ValueError."""
+    if value.startswith("["):
+        message = f"{value!r} is in brackets; write it without brackets, as ::1"
+        raise ValueError(message)
+    return text(value)
+
+
 def path(value: str) -> Path:
     """Return a path that must not be empty. Raises ValueError."""
     return Path(text(value))
