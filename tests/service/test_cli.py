@@ -118,6 +118,16 @@ def test_errors_have_a_status_and_say_what_to_do(
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("arguments", [["serve", "--port", "0"], ["import", "fibo.csv"]])
+def test_nothing_is_written_without_assertions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """Some guard the journal: what would write it is wrong usage then, with one sentence."""
+    monkeypatch.chdir(tmp_path)
+    ended = run(*arguments, PYTHONOPTIMIZE="1")
+    assert (ended.returncode, "unset PYTHONOPTIMIZE" in ended.stderr, list(tmp_path.iterdir())) == (2, True, [])
+
+
 def test_an_address_in_use_ends_with_69(tmp_path: Path) -> None:
     """The data directory of the one that could not listen is left without a journal."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -5,6 +5,7 @@ the command, naming the nearest that there is.
 """
 
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -45,6 +46,13 @@ def check(known: Iterable[str], program: str, variables: Mapping[str, str] = os.
         if len(value) > 1 and value[0] == value[-1] and value[0] in _QUOTES:
             message = f"the value of {name} is in quotes, which would be part of it: {value}. Write it without."
             raise click.UsageError(message)
+
+
+def check_assertions() -> None:
+    """Raise click.UsageError if Python leaves assertions out: some of them guard what is written to the journal."""
+    if sys.flags.optimize:
+        message = "Python was told to leave checks out, some of which guard the journal: unset PYTHONOPTIMIZE, no -O."
+        raise click.UsageError(message)
 
 
 def completion_variable(program: str) -> str:

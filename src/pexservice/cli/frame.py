@@ -58,7 +58,7 @@ def command_line(  # noqa: PLR0913 - what an application may say, and each by na
     """
     group = journal_commands(journal)
     its_serve = copy(serve)
-    its_serve.help = f"{serve.help}\n\n{serving}"
+    its_serve.help = f"{serve.help or ''}\n\n{serving}"  # Under -OO there is none.
     commands = {str(each.name): each for each in (its_serve, *more, group, status, _version(program, version))}
     completion = _COMPLETION.format(variable=environment.completion_variable(program), program=program)
     frame = Group(

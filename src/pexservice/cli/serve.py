@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from pexservice.cli import options
+from pexservice.cli import environment, options
 from pexservice.cli.loading import Load
 from pexservice.cli.options import Command, contradict, given, host, option, path, read, whole
 from pexservice.config import Settings, parse_address, parse_duration_s, parse_size_bytes
@@ -108,6 +108,7 @@ def serve(load: Load, /, log_format: Any, log_level: str, **values: Any) -> None
 
     A DURATION is 500ms, 75s, 10m or 1h; a SIZE 64KiB, 512MiB, 1GiB, or 1GB of powers of 1000.
     """
+    environment.check_assertions()
     _check(click.get_current_context(), values)
     from pexservice.process import logs  # noqa: PLC0415 - imports are start-up time.
 
