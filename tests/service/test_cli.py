@@ -128,6 +128,13 @@ def test_nothing_is_written_without_assertions(
     assert (ended.returncode, "unset PYTHONOPTIMIZE" in ended.stderr, list(tmp_path.iterdir())) == (2, True, [])
 
 
+@pytest.mark.parametrize(("arguments", "status"), [(["version"], 0), (["status", "--url", "x"], 2)])
+def test_a_status_holds_where_python_would_ask(arguments: list[str], status: int) -> None:
+    """PYTHONINSPECT, left in an environment, changes neither how a command ends nor what it prints."""
+    ended, plain = run(*arguments, PYTHONINSPECT="1"), run(*arguments)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (status, plain.stdout, plain.stderr)
+
+
 def test_an_address_in_use_ends_with_69(tmp_path: Path) -> None:
     """The data directory of the one that could not listen is left without a journal."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -4,6 +4,7 @@ Nothing else reads arguments or the environment, and nothing else ends the proce
 one line on standard error and its exit status.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -80,6 +81,9 @@ def run(commands: Group, load: Load) -> NoReturn:
         signals.end_by(signal.SIGPIPE)
     except click.Abort:
         signals.end_by(signal.SIGINT)
+    if sys.flags.inspect:  # Under PYTHONINSPECT, Python would show a traceback and ask for input instead.
+        sys.stdout.flush()
+        os._exit(exit_status)
     sys.exit(exit_status)
 
 
