@@ -122,3 +122,30 @@ def test_nothing_follows_a_group_that_the_store_could_not_take() -> None:
         assert caller.told == [b"1 1"]
 
     asyncio.run(scenario())
+
+
+def test_a_defect_while_a_group_is_cut_ends_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also behind groups in flight: those are completed, then it is raised, and nothing more gets to the store."""
+    store = MemoryStore(WALK, is_held=True, in_flight_max=2)
+    caller = Caller()
+
+    def cut(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def scenario() -> None:
+        engine: Engine[Any, Any] = Engine(WALK, Metrics(), Budget(1 << 30), DEFAULT)
+        running = asyncio.create_task(engine.run(store))
+        await settled()
+        engine.submit(Asked(), caller)
+        await settled()
+        monkeypatch.setattr("pexservice.core.queue.Queue.cut", cut)
+        engine.submit(Asked(), caller)
+        await settled()
+        assert not running.done()
+        store.release(0)
+        with pytest.raises(ZeroDivisionError):
+            await running
+        assert caller.told == [b"1 1"]
+
+    asyncio.run(scenario())
+    assert len(store.commits) == 1
