@@ -1,8 +1,8 @@
 """What processes and cores did, as the kernel accounts for it.
 
-The idea: the total comes from the processor clock of each process (clock_getcpuclockid(3)), which counts nanoseconds
-and includes threads that have ended; /proc/PID/stat, in hundredths of a second, only tells how it divides into user
-and system. What the kernel does for a process in threads of its own appears only as busy time of the core.
+The total comes from the processor clock of each process (clock_getcpuclockid(3)), which counts nanoseconds and includes
+threads that have ended; /proc/PID/stat, in hundredths of a second, only tells how it divides into user and system. What
+the kernel does for a process in threads of its own appears only as busy time of the core.
 """
 
 import os

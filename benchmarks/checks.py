@@ -1,8 +1,8 @@
 """Did each load do what it says? Set up before it, judged after it.
 
-The idea: a step that was answered was taken once. `ab` and `paced` wait for every answer, so the sequence must have
-advanced by exactly the answers with 2xx; `wrk` leaves up to one batch for each connection under way, which may have
-been taken or not.
+A step that was answered was taken once. `ab` and `paced` wait for every answer, so the sequence must have advanced by
+exactly the answers with 2xx; `wrk` leaves up to one batch for each connection under way, which may have been taken or
+not.
 """
 
 import time

@@ -1,7 +1,7 @@
 """What was measured, as values, to JSON and back.
 
-The idea: a run first collects raw figures, one record for each load on each peer in each round. Everything in the
-report is computed from them afterwards, so a report can be made anew without measuring anew.
+A run first collects raw figures, one record for each load on each peer in each round. Everything in the report is
+computed from them afterwards, so a report can be made anew without measuring anew.
 """
 
 import json

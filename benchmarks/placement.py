@@ -1,7 +1,7 @@
 """Which core runs what, and within how much memory.
 
-The idea: with the server alone on one core its cost is not mixed with that of the load, and its throughput is that of
-one core. The second set-up is the smallest machine of the original: one core and 512 MiB for everything.
+With the server alone on one core its cost is not mixed with that of the load, and its throughput is that of one core.
+The second set-up is the smallest machine of the original: one core and 512 MiB for everything.
 """
 
 import os

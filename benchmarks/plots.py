@@ -1,6 +1,6 @@
 """Plots as plain SVG, written by hand.
 
-The idea: no background, and only middle tones that stand out on white and on black alike, so that one file serves
+There is no background, and only middle tones that stand out on white and on black alike, so that one file serves
 readers in light and in dark whatever decides which they are.
 """
 

@@ -1,7 +1,7 @@
 """Other programs: run, started, ended. No other module runs any.
 
-The idea: a program that serves is a context, and is ended with it, by its process id. A program that ends by itself
-has a time limit. What a program prints while it serves goes to a file, to be shown if it does not come up.
+A program that serves is a context, and is ended with it, by its process id. A program that ends by itself has a time
+limit. What a program prints while it serves goes to a file, to be shown if it does not come up.
 """
 
 import subprocess

@@ -1,8 +1,8 @@
 """Interleaved rounds: in each, every load runs once on every peer that gets it.
 
-The idea: machines drift, by neighbours, by heat, by the age of a disk. So what is compared ran within seconds of each
-other, a ratio is taken within one round, and the report shows the median of the rounds with the least and the largest.
-The order of the peers turns by one each round, so that none always follows the same other.
+Machines drift, by neighbours, by heat, by the age of a disk. So what is compared ran within seconds of each other, a
+ratio is taken within one round, and the report shows the median of the rounds with the least and the largest. The order
+of the peers turns by one each round, so that none always follows the same other.
 """
 
 import tempfile

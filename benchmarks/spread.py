@@ -1,6 +1,6 @@
 """From the figures of many rounds to one with its spread.
 
-The idea: a ratio is taken between two measurements of the same round, and only then the median over the rounds.
+A ratio is taken between two measurements of the same round, and only then the median over the rounds.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,7 +1,7 @@
 """How long a start takes, from the birth of the process to the first answer to /next, whole.
 
-The idea: a start reads only the newest segment, so the time must not grow with the history. Histories are written by
-the journal's own code, in segments of the real size of which the newest is full: the worst that a start can meet. Each
+A start reads only the newest segment, so the time must not grow with the history. Histories are written by the
+journal's own code, in segments of the real size of which the newest is full: the worst that a start can meet. Each
 start gets a copy made of hard links, which costs nothing and is sound, since no segment is ever written to again.
 """
 

@@ -1,7 +1,7 @@
 """What the service must show, row by row, and whether it did.
 
-The idea: a row is a figure and a bound. It passes only if the median is within the bound and every measurement behind
-it was sound: no error, and the sequence advanced by the answers.
+A row is a figure and a bound. It passes only if the median is within the bound and every measurement behind it was
+sound: no error, and the sequence advanced by the answers.
 """
 
 from collections.abc import Callable

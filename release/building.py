@@ -1,8 +1,8 @@
 """Wheel and sdist of a commit, the same bytes whoever builds them.
 
-The idea: what is built is the last commit, taken out of git into a directory of its own, so nothing else that lies
-about can get in; and it is built again under another umask, in another place and time zone, and from the sdist, before
-it is believed. Times in it are the commit's (https://reproducible-builds.org/specs/source-date-epoch).
+What is built is the last commit, taken out of git into a directory of its own, so nothing else that lies about can get
+in; and it is built again under another umask, in another place and time zone, and from the sdist, before it is
+believed. Times in it are the commit's (https://reproducible-builds.org/specs/source-date-epoch).
 """
 
 import io

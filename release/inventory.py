@@ -1,8 +1,8 @@
 """The SBOM: a CycloneDX 1.6 document of what an installation consists of (https://cyclonedx.org/docs/1.6/json).
 
-The idea: the lock file is the truth about versions and hashes, and the environment that the wheel was tried in about
-licences and who needs whom. The lock allows several files of a component, one for each platform, so their hashes stand
-with its distribution. Nothing in the document depends on when or where it was made.
+The lock file is the truth about versions and hashes, and the environment that the wheel was tried in about licences and
+who needs whom. The lock allows several files of a component, one for each platform, so their hashes stand with its
+distribution. Nothing in the document depends on when or where it was made.
 """
 
 import json

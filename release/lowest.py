@@ -1,6 +1,6 @@
 """The lowest versions that pyproject.toml allows, as pins: `python -m release.lowest`.
 
-The idea: a bound that nobody tried is a guess. So `make lock` locks these, with everything that tests need, into
+A bound that nobody tried is a guess. So `make lock` locks these, with everything that tests need, into
 requirements/lowest.txt, and `make test-lowest` runs the tests with it. There is no second list: a test compares.
 """
 

@@ -1,6 +1,6 @@
 """The wheel, installed into an empty environment and used.
 
-The idea: what users install is proved, not the checkout. The environment has the locked dependencies and the wheel, and
+What users install is proved, not the checkout. The environment has the locked dependencies and the wheel, and
 everything runs outside of the checkout, so a file that is missing from the wheel cannot be found by accident.
 """
 

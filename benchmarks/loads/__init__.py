@@ -1,9 +1,9 @@
 """Which loads there are.
 
-The idea: `/next` walks up, and with it answers grow: after some seconds they are kilobytes, while the original's values
-wrap and stay short. So comparisons use loads under which the walk stays where it is: `ab` ends at position 10,000 for
-every peer and is as the original's README has it; `wrk` puts one /reset in a hundred requests; /previous at position 0
-answers the same bytes for ever, as the floor does. Every load starts on a fresh service.
+`/next` walks up, and with it answers grow: after some seconds they are kilobytes, while the original's values wrap and
+stay short. So comparisons use loads under which the walk stays where it is: `ab` ends at position 10,000 for every peer
+and is as the original's README has it; `wrk` puts one /reset in a hundred requests; /previous at position 0 answers the
+same bytes for ever, as the floor does. Every load starts on a fresh service.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 /* Requests at a fixed rate, for the latency that users see of a service that is not saturated.
  *
- * The idea: request i is due at start + i / rate, whatever became of those before it, and its latency counts from when
- * it was due, not from when it could be sent. So a stall of the server delays every request that was due meanwhile, and
+ * Request i is due at start + i / rate, whatever became of those before it, and its latency counts from when it was
+ * due, not from when it could be sent. So a stall of the server delays every request that was due meanwhile, and
  * shows (Tene: "coordinated omission"). One request at a time per connection; a due request without an idle connection
  * waits for one. Between events the loop spins, since it has a core of its own and a timer would be late by 50 us.
  * One request of a hundred is /reset, which keeps the answers short; the others are /next.

@@ -1,8 +1,8 @@
 """The load generators: what each is told, and what it tells.
 
-The idea: `ab` and `wrk` are what everybody can repeat. `ab` sends an exact number of requests, which makes the check
-of the sequence exact; `wrk` keeps a core's worth of clients busy, but leaves a request per connection under way when
-its time is up. Neither has a fixed rate that an idle client cannot fall behind of, so `paced.c` is our own.
+`ab` and `wrk` are what everybody can repeat. `ab` sends an exact number of requests, which makes the check of the
+sequence exact; `wrk` keeps a core's worth of clients busy, but leaves a request per connection under way when its time
+is up. Neither has a fixed rate that an idle client cannot fall behind of, so `paced.c` is our own.
 """
 
 import json

@@ -1,6 +1,6 @@
 -- A cycle of requests for wrk, and its figures as one line of JSON.
 --
--- The idea: wrk has one thread here, so the requests of all its connections together go round the cycle in order.
+-- wrk has one thread here, so the requests of all its connections together go round the cycle in order.
 -- `/next:99 /reset:1` is /next, but for every hundredth request, and thereby never walks far up.
 --
 -- usage: wrk -t1 ... -s wrk.lua URL -- METHOD DEPTH PREFER PATH:COUNT ...

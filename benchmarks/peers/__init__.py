@@ -1,7 +1,7 @@
 """The services that are measured, and how each is started.
 
-The idea: a peer is a list of commands and nothing more. They run in a directory of their own on the disk under test,
-listen on a port of the loopback interface, and start with a walk at position 0 unless a file says otherwise.
+A peer is a list of commands and nothing more. They run in a directory of their own on the disk under test, listen on a
+port of the loopback interface, and start with a walk at position 0 unless a file says otherwise.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
 """The usual way in Python: FastAPI on uvicorn, the state in Redis with `appendfsync always`.
 
-The idea: give it every advantage. A step is one INCR over a Unix socket, its answer is the counter itself, no
-Fibonacci number is computed, and no model or serializer stands between.
+Give it every advantage. A step is one INCR over a Unix socket, its answer is the counter itself, no Fibonacci number is
+computed, and no model or serializer stands between.
 """
 
 import os

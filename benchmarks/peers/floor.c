@@ -1,6 +1,6 @@
 /* The floor: what any server on this kernel pays to take a request and give an answer, and nothing else.
  *
- * The idea: the least system calls that the three kinds of clients allow, and no parsing. An epoll loop answers each
+ * It makes the least system calls that the three kinds of clients allow, and does not parse. An epoll loop answers each
  * blank line that it reads with constant bytes, given in files, the very ones that pexservice answers. All answers to
  * one read leave in one call. A new connection is read at once, since its request is often there already, and is
  * known to epoll only if it goes on.

@@ -1,4 +1,4 @@
-"""The walk as a service: its machine, its endpoints, and a journal to keep it. Copy this file to build your own.
+"""The walk as a service: its machine, its endpoints, and a journal as its store. Copy this file to build your own.
 
 docs/build-your-own.md does so, and explains what each part is for.
 """

@@ -1,6 +1,6 @@
 """What an operator can set, and how sizes and durations are written.
 
-The idea: `Settings` is complete and valid once made; the command line is the only place that fills it in.
+`Settings` is complete and valid once made; only the command line makes one.
 """
 
 import re

@@ -4,7 +4,7 @@ Three families, told apart by who can act on them:
 
 - `Fatal`: the process cannot start or go on. Carries the exit status that tells an operator's scripts why
   (numbers of sysexits.h where one fits).
-- `NotApplied`: a request was turned away before it took a step. The client may safely ask again, so each
+- `NotApplied`: a request was turned away before anything was done. The client may safely ask again, so each
   carries the text of a 503 answer.
 - `BadRequest`: a request that is wrong as it stands. Carries its HTTP status.
 
@@ -76,7 +76,7 @@ class StorageFailed(Fatal):
 
 
 class Unanswered(StorageFailed):
-    """Raised when a stop gives up waiting for the disk: nobody was told what became of the last steps."""
+    """Raised when a stop gives up waiting for the disk: nobody was told what became of the last commands."""
 
 
 class OutputFailed(Fatal):
@@ -98,7 +98,7 @@ class NotPermitted(Fatal):
 
 
 class NotApplied(PexError):
-    """A request was turned away with 503 before it took a step; asking again is safe.
+    """A request was turned away with 503 before anything was done; asking again is safe.
 
     `code` names the reason in answers and metrics, `retry_after_s` is what the client is told to wait.
     """
@@ -110,7 +110,7 @@ class NotApplied(PexError):
 
 
 class QueueFull(NotApplied):
-    """Raised when as many steps wait for the disk as may wait."""
+    """Raised when as many commands wait for the disk as may wait."""
 
     code = "queue-full"
     title = "Too many steps waiting"
@@ -201,5 +201,5 @@ def defect(error: BaseException) -> str:
     where = error.__traceback__
     while where is not None and where.tb_next is not None:
         where = where.tb_next
-    place = f" at {Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where is not None else ""
-    return f"{type(error).__name__}{place}"
+    at = f" at {Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where is not None else ""
+    return f"{type(error).__name__}{at}"

@@ -1,4 +1,4 @@
-"""Every bound of the service in one place, each with its unit in its name and the reason beside it.
+"""Every bound of the service, each with its unit in its name and the reason beside it.
 
 A service on 512 MiB stays up because nothing in it can grow without end. The bounds are one frozen value that is passed
 to whatever needs it, so that a test can pass another. Those that an operator may want to change are options of
@@ -65,9 +65,9 @@ class Limits:
     sweep_period_s: float = 1.0
     """How often deadlines are looked at: one pass over all connections instead of a timer for each."""
     tick_s_max: float = 2 * sweep_period_s
-    """What a pass that comes late counts for: the process was suspended, and its clients had nobody to talk to."""
+    """The most that a late sweep counts for: the process was suspended, and its clients had nobody to talk to."""
     unanswered_steps_max: int = 256
-    """Pipelined steps of one connection that wait at a time; the rest of its requests wait unread."""
+    """Pipelined commands of one connection that wait at a time; the rest of its requests wait unread."""
     write_buffer_bytes_max: int = 16 * KIB
     """Unsent bytes of one connection beyond which it is not read. Times 10,000 connections, 160 MiB."""
     read_bytes_max: int = 4 * KIB
@@ -108,7 +108,7 @@ class Limits:
     recovery_patience_s: float = 1.0
     """A start answers 503 only if recovery takes longer; until then clients wait in the kernel's backlog."""
     report_period_s: float = 5.0
-    """How often the service manager hears how it goes, if its watchdog does not want to more often."""
+    """How often the service manager gets a report, unless its watchdog asks for more."""
     start_patience_s: float = 30.0
     """How much longer a start may take, as of each report on it: some reports may be lost."""
     stop_patience_s: float = 10.0
@@ -116,7 +116,7 @@ class Limits:
     drain_timeout_s: float = 10.0
     drain_cold_s: float = 1.0
     """On a stop, a connection idle for longer is closed at once: of its pool, a proxy takes the one used last, so it
-    hears of these before it gets to them."""
+    learns that these are closed before it gets to them."""
     drain_idle_s: float = 0.5
     """On a stop, how long another idle connection may still send the request that was under way; its answer says
     close."""

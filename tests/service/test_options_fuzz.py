@@ -1,8 +1,8 @@
 """Every option of `serve` and its variable, with values that nobody meant: no defect, no traceback, no hang.
 
-The idea: what a start may come to is known. It serves, and stops with 0; or it ends with a status of the catalogue that
-is no defect, and says why in words. Values are picked from lists of what has been wrong somewhere before, and mutated.
-The seed is in the output of a failure; PEX_SEED replays it, and PEX_ROUNDS takes longer.
+What a start may come to is known. It serves, and stops with 0; or it ends with a status of the catalogue that is no
+defect, and says why in words. Values are picked from lists of what has been wrong somewhere before, and mutated. The
+seed is in the output of a failure; PEX_SEED replays it, and PEX_ROUNDS takes longer.
 """
 
 import json

@@ -213,13 +213,13 @@ def test_the_watchdog_is_fed_while_the_disk_hangs(manager: Manager) -> None:
         assert reports[-1]["STATUS"].startswith("Sequence 0, ")
 
 
-def test_the_watchdog_starves_when_nobody_takes_the_steps(manager: Manager) -> None:
-    """Steps that wait from one report to the next while no group is at the disk withhold the food, and are logged."""
+def test_the_watchdog_is_not_fed_when_nobody_takes_the_commands(manager: Manager) -> None:
+    """Commands wait from one report to the next and no group is at the store: it is not fed, and that is logged."""
     with manager.starting(_STEPS_THAT_NOBODY_TAKES) as service:
         manager.hear_until("READY")
         with service.connect() as client:
             client.send(NEXT)
-            service.logged("steps wait and none is at the disk; a watchdog would restart")
+            service.logged("commands wait and no group is at the store; a watchdog would restart")
             for _ in range(5):  # The first were under way.
                 last = manager.hear()
         assert "WATCHDOG" not in last

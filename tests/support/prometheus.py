@@ -1,7 +1,7 @@
 """A real Prometheus on loopback with the rules that we ship, on a clock of its own.
 
-The idea: a rule that waits five minutes is the same rule when it waits ten seconds and is asked thirty times as often.
-So windows, waits and the scrape interval of the shipped files are all divided by one number, and nothing else changes.
+A rule that waits five minutes is the same rule when it waits ten seconds and is asked thirty times as often. So
+windows, waits and the scrape interval of the shipped files are all divided by one number, and nothing else changes.
 """
 
 import json

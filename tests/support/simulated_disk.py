@@ -1,8 +1,8 @@
 """A disk in memory that can fail, fill up, and lose its power at any instant.
 
-The idea: it keeps apart what is durable and what is only written. A power cut decides about each unsynced write on its
-own: kept, lost, or torn at 512-byte sectors; and about the unsynced names: a prefix of the operations is kept, as a
-journaling file system does it.
+It keeps apart what is durable and what is only written. A power cut decides about each unsynced write on its own: kept,
+lost, or torn at 512-byte sectors; and about the unsynced names: a prefix of the operations is kept, as a journaling
+file system does it.
 """
 
 import errno

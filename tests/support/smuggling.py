@@ -1,8 +1,8 @@
 """Messages that hide a request from one of two readers, and what an honest reader makes of each.
 
-The idea: a proxy and a server that disagree on where a message ends let an attacker put a request in front of somebody
-else's. Every message here holds `GET /next` in a place where some server in history has found it. The catalogue follows
-RFC 9112, 11.2, and the published families: CL.TE, TE.CL, TE.TE, CL.CL, CL.0, and the line ends of chunks.
+A proxy and a server that disagree on where a message ends let an attacker put a request in front of somebody else's.
+Every message here holds `GET /next` in a place where some server in history has found it. The catalogue follows RFC
+9112, 11.2, and the published families: CL.TE, TE.CL, TE.TE, CL.CL, CL.0, and the line ends of chunks.
 """
 
 from typing import Final

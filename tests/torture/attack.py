@@ -1,8 +1,8 @@
 """What an attack is, and the bench that it works on.
 
-The idea: an attack is one function that does one *round* of harm to a real service and raises `Violation` if a promise
-was broken. The same function, run against a service with one of its safeguards taken out (`sabotage.py`), is the
-attack's negative control: there it must raise, or it proves nothing.
+An attack is one function that does one *round* of harm to a real service and raises `Violation` if a promise was
+broken. The same function, run against a service with one of its safeguards taken out (`sabotage.py`), is the attack's
+negative control: there it must raise, or it proves nothing.
 """
 
 from collections.abc import Callable, Iterator, Sequence

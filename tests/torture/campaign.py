@@ -1,8 +1,8 @@
 """A campaign: every attack, all its rounds, and its negative control.
 
-The idea: a round is known by attack, index and seed alone, so rounds may run in any order, in any process, today or
-tomorrow. What each one came to is appended to a file at once; a campaign that is run again with the same seed does only
-what is missing there.
+A round is known by attack, index and seed alone, so rounds may run in any order, in any process, today or tomorrow.
+What each one came to is appended to a file at once; a campaign that is run again with the same seed does only what is
+missing there.
 """
 
 import json

@@ -1,7 +1,7 @@
 """A memory cgroup to run the service in.
 
-The idea: a process counts against the group from its first page on only if it is in it before it becomes the service.
-So a shell puts itself into the group and then turns into the command.
+A process counts against the group from its first page on only if it is in it before it becomes the service. So a shell
+puts itself into the group and then turns into the command.
 """
 
 import os

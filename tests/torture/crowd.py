@@ -1,7 +1,7 @@
 """Many clients at once.
 
-The idea: a client that waits needs no thread and no task. The kernel holds what it sent and what it was sent, so ten
-thousand clients are a list of sockets, and to ask from all of them is one pass of sending and one of reading.
+A client that waits needs no thread and no task. The kernel holds what it sent and what it was sent, so ten thousand
+clients are a list of sockets, and to ask from all of them is one pass of sending and one of reading.
 """
 
 import resource

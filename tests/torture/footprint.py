@@ -1,7 +1,7 @@
 """`python -m torture.footprint`: how much memory the service takes, as a table in Markdown.
 
-The idea: the situations are those of the attack on scarce memory, each with a service of its own. The resident set is
-read while the situation lasts; its peak tells of the way there.
+The situations are those of the attack on scarce memory, each with a service of its own. The resident set is read while
+the situation lasts; its peak tells of the way there.
 """
 
 import tempfile

@@ -1,9 +1,9 @@
 """Mixed load from many clients, each request recorded with its outcome.
 
-The idea: three kinds of clients behave as real ones do: one keeps its connection and waits for each answer, one sends
-several requests in one go, one makes a connection for each request. Whatever happens to the service, a request that
-was begun stays in the history, as answered or as unknown. While nothing is broken none may be unknown: which an attack
-tells by `require_answered`.
+Three kinds of clients behave as real ones do: one keeps its connection and waits for each answer, one sends several
+requests in one go, one makes a connection for each request. Whatever happens to the service, a request that was begun
+stays in the history, as answered or as unknown. While nothing is broken none may be unknown: which an attack tells by
+`require_answered`.
 """
 
 import threading

@@ -1,8 +1,8 @@
 """Bytes that are almost right: the food of a fuzzer.
 
-The idea: random bytes are refused at their first character. What reaches further is a good example with a few changes,
-above all whole lines moved, repeated or taken from elsewhere, which stay well-formed and only mean something else. An
-input that had an effect never seen before becomes an example itself.
+Random bytes are refused at their first character. What reaches further is a good example with a few changes, above all
+whole lines moved, repeated or taken from elsewhere, which stay well-formed and only mean something else. An input that
+had an effect never seen before becomes an example itself.
 """
 
 from collections.abc import Hashable, Sequence

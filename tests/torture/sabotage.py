@@ -1,8 +1,8 @@
 """Safeguards, each taken out on purpose. Only tests and attacks use this; the product has no such option.
 
-The idea: an attack that finds nothing may be a weak attack. So each is also run against a service that lacks the very
-safeguard that it probes, and must then find a violation. Where it can, a sabotage wraps the original and undoes one
-thing, so that it lacks that one thing alone whatever becomes of the original.
+An attack that finds nothing may be a weak attack. So each is also run against a service that lacks the very safeguard
+that it probes, and must then find a violation. Where it can, a sabotage wraps the original and undoes one thing, so
+that it lacks that one thing alone whatever becomes of the original.
 """
 
 import asyncio

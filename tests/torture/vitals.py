@@ -1,6 +1,6 @@
 """What a running service shows of itself: its gauges, its log, and what the kernel keeps of its process.
 
-The idea: whatever clients did, once they are gone the service must look as it did before they came.
+Whatever clients did, once they are gone the service must look as it did before they came.
 """
 
 import json

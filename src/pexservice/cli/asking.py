@@ -1,8 +1,8 @@
 """Asking a service over HTTP, whatever it is that listens there.
 
-The idea: who answers may be anything, a hung service, an SSH port or a page without end. So one deadline holds for all
-of it, the name's look-up included, which nothing else can bound: it is done in a thread that is left behind when the
-time is over. And nothing of the environment stands between us and our own service: no proxy, no .netrc.
+Who answers may be anything, a hung service, an SSH port or a page without end. So one deadline holds for all of it, the
+name's look-up included, which nothing else can bound: it is done in a thread that is left behind when the time is over.
+And nothing of the environment stands between us and our own service: no proxy, no .netrc.
 """
 
 import socket

@@ -1,7 +1,7 @@
 """Variables of the environment that are meant for us.
 
-The idea: a variable that nothing reads is a setting that somebody believes in. So every `PEXSERVICE_…` that no command
-knows ends the command, naming the nearest that there is.
+A variable that nothing reads is a setting that somebody believes in. So every `PEXSERVICE_…` that no command knows ends
+the command, naming the nearest that there is.
 """
 
 import os

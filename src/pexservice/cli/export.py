@@ -48,14 +48,14 @@ def export(data_dir: Path, last: int | None, begin: int | None, *, values: bool,
             sys.stdout.write(header)
             header = ""
             before = segment.opening.place
-            for group in history.rows(segment):
-                if group.place.sequence >= (begin or 0):
-                    steps = bytes(WALK.read_commands(group.commands))
+            for written in history.rows(segment):
+                if written.place.sequence >= (begin or 0):
+                    steps = bytes(WALK.read_commands(written.commands))
                     places = enumerate(positions(before.state, steps), before.sequence + 1)
                     sys.stdout.writelines(
                         row(*place, step) for place, step in zip(places, steps, strict=True) if place[0] >= (begin or 0)
                     )
-                before = group.place
+                before = written.place
 
 
 def _plain_row(sequence: int, position: int, step: int) -> str:

@@ -1,7 +1,7 @@
 """The frame of a command line: what it has for every application, and how every command ends.
 
-This is the only place that reads arguments and the environment, and the only one that ends the process: an error of the
-catalogue becomes one line on standard error and its exit status.
+Nothing else reads arguments or the environment, and nothing else ends the process: an error of the catalogue becomes
+one line on standard error and its exit status.
 """
 
 import signal

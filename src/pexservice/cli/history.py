@@ -57,7 +57,7 @@ class History(Generic[S]):
             raise NoJournal(f"the segments in {self.disk.path} went while they were read. Try again.")
 
     def rows(self, segment: Segment[S]) -> Iterator[Row[S]]:
-        """Yield the groups of a segment, each proved, and tell of the progress."""
+        """Yield the rows of a segment, each proved, and tell of the progress."""
         size = segment.valid_bytes + segment.torn_bytes
         batches = len(segment.lines) // _BATCH_ROWS + 1
         for number, row in enumerate(segment.rows(self.codec), 1):

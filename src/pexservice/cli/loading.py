@@ -12,6 +12,6 @@ Load = Callable[[], "Application[Any, Any]"]
 
 def load_walk() -> "Application[Any, Any]":
     """Return the walk."""
-    from pexservice.app import APPLICATION  # noqa: PLC0415 - as it says above.
+    from pexservice.app import APPLICATION  # noqa: PLC0415 - only those commands pay for it.
 
     return APPLICATION

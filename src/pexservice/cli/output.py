@@ -1,8 +1,8 @@
-"""Standard output as a place that may fail.
+"""Standard output, which may fail.
 
-The idea: a failed write is known where it happens, and becomes an error of the catalogue there. Nothing further up has
-to tell an OSError of the output from one of something else, and nothing is left in a buffer to fail again at the exit
-of the interpreter, where Python would answer with a traceback and a status of its own (120).
+A failed write is known where it happens, and becomes an error of the catalogue there. Nothing further up has to tell an
+OSError of the output from one of something else, and nothing is left in a buffer to fail again at the exit of the
+interpreter, where Python would answer with a traceback and a status of its own (120).
 """
 
 import io
@@ -49,7 +49,7 @@ class _Descriptor(io.RawIOBase):
 
 
 def install() -> None:
-    """Put this in the place of Python's own standard output. Standard error is `process.beginning`'s."""
+    """Put this instead of Python's own standard output. Standard error is `process.beginning`'s."""
     raw = _Descriptor(sys.stdout.fileno())
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(raw), encoding=sys.stdout.encoding, errors=ESCAPES, line_buffering=raw.isatty()

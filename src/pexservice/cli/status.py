@@ -91,7 +91,7 @@ def status(ctx: click.Context, url: Address, uds: Path | None, *, as_json: bool,
     """
     url_from, uds_from = given(ctx, "url"), given(ctx, "uds")
     if url_from and uds_from == "--uds":
-        message = f"{url_from} and {uds_from} contradict each other: the service is asked at one place."
+        message = f"{url_from} and {uds_from} contradict each other: the service is asked at one address."
         raise click.UsageError(message, ctx)
     address = Address.of_uds(uds) if uds and not url_from else url
     found = _look(address)
@@ -103,7 +103,7 @@ def status(ctx: click.Context, url: Address, uds: Path | None, *, as_json: bool,
 
 
 def _watch(address: Address, first: Status, *, as_json: bool) -> None:
-    """Show it again and again, each time in the place of the last, where that can be."""
+    """Show it again and again, each time over the last, where that can be."""
     redraws = output.is_screen(sys.stdout)
     found: Status | None = first
     above = 0
@@ -196,7 +196,7 @@ def _stranger(address: Address, found: str, hint: str = "") -> AddressUnavailabl
 
 
 def _reason(problem: str) -> str:
-    """Return what the service says is the matter, shown as one line."""
+    """Return what the service says is wrong, as one line."""
     try:
         detail: Any = json.loads(problem)["detail"]
     except (ValueError, TypeError, KeyError, RecursionError):

@@ -1,7 +1,7 @@
-"""The memory set aside for answers that clients have yet to take.
+"""The memory set aside for answers that clients have yet to read.
 
 Whoever holds such bytes takes them from the budget and gives them back; whoever is about to render more asks first
-whether there is room. It decides who is admitted; metrics only show it.
+whether there is room. The budget decides who is admitted; metrics only show it.
 """
 
 

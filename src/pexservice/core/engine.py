@@ -47,7 +47,7 @@ class Engine(Generic[S, C]):
         self._durable: list[Group[S, C]] = []
         """Groups whose answers have yet to leave."""
         self._value_bytes = 0
-        """The most that an answer with a value takes, as of the last durable place."""
+        """The most bytes that an answer with a value takes, as of the last durable place."""
         self._is_open = False
         """Whether the next command that arrives is to have a group handed over."""
         self._arrival: asyncio.Future[None] | None = None
@@ -76,12 +76,12 @@ class Engine(Generic[S, C]):
         return bool(self._queue) and not self._in_flight
 
     def check_room(self) -> None:
-        """Raise AnswersUnsent unless one more answer with a value fits into the memory set aside for answers."""
+        """Raise AnswersUnsent unless the budget has room for one more answer with a value."""
         if not self._budget.has_room_for((self._queue.valued + 1) * self._value_bytes):
             raise AnswersUnsent
 
     def submit(self, asked: A, caller: Caller[A]) -> None:
-        """Queue one command. Its caller hears of it later, never from within this call.
+        """Queue one command. Its caller is told later, never from within this call.
 
         Raises QueueFull, AnswersUnsent, or what keeps the store from taking any: then the command was not taken.
         """
@@ -114,7 +114,7 @@ class Engine(Generic[S, C]):
                 self._deliver()
                 if self._in_flight:
                     await self._complete(self._in_flight[0])
-                else:
+                elif not self._queue:  # Else it was asked for from within an answer.
                     if self._idle is not None and not self._idle.done():  # Who waited may have given up.
                         self._idle.set_result(None)
                     self._idle = None
@@ -129,6 +129,11 @@ class Engine(Generic[S, C]):
             self._idle = asyncio.get_running_loop().create_future()
             await self._idle
 
+    @property
+    def _has_failed(self) -> bool:
+        """Whether the end has come, or comes once the groups in flight are done: the store gets no more."""
+        return self._store is None or (bool(self._in_flight) and self._in_flight[-1].is_the_end)
+
     def _wake(self) -> bool:
         """Let `run` go on if it waits for an arrival; return whether it did."""
         arrival, self._arrival = self._arrival, None
@@ -139,10 +144,8 @@ class Engine(Generic[S, C]):
 
     def _hand_over(self, store: Store[S, C]) -> None:
         """Let groups leave for the store, as many as it takes at once."""
-        if self._store is None:
-            return
         try:
-            while self._queue and len(self._in_flight) < store.in_flight_max:
+            while self._queue and len(self._in_flight) < store.in_flight_max and not self._has_failed:
                 valued_max = self._limits.group_answer_bytes_max // self._value_bytes
                 group = self._queue.cut(self._limits.group_commands_max, valued_max)
                 group.reserve(self._budget, self._value_bytes)
@@ -150,7 +153,7 @@ class Engine(Generic[S, C]):
                 self._in_flight.append(group)
                 self._deliver()  # What became durable before, now that the disk has work again (decision 5).
                 group.render_ahead()
-        except Exception as error:  # noqa: BLE001 - a defect of ours, and the end, when its turn comes.
+        except Exception as error:  # noqa: BLE001 - a defect of ours: it ends the engine when its turn comes.
             self._in_flight.append(Group.failed(error))
         self._is_open = len(self._in_flight) < store.in_flight_max
         if self._in_flight:

@@ -105,6 +105,11 @@ class Group(Generic[S, C]):
         """Return a group that ends the engine when its turn comes."""
         return cls([], 0, Life.AT_STORE, error=error)
 
+    @property
+    def is_the_end(self) -> bool:
+        """Whether something went wrong behind which no group may be answered."""
+        return self.error is not None and not isinstance(self.error, NotApplied)
+
     def reserve(self, budget: Budget, value_bytes: int) -> None:
         """Set memory aside for the answers: so many bytes for each that carries a value."""
         self.reserved_bytes = self.valued * value_bytes
@@ -122,7 +127,7 @@ class Group(Generic[S, C]):
         self.seconds = -perf_counter()
         try:
             self._commit = store.commit([asked.command for asked, _ in self.elements])
-        except Exception as error:  # noqa: BLE001 - as it says above.
+        except Exception as error:  # noqa: BLE001 - told when its turn comes.
             self.error = error
 
     def render_ahead(self) -> None:

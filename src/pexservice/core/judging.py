@@ -1,8 +1,8 @@
 """What a group of commands comes to, from where it begins.
 
-Whoever orders groups judges them: whether a machine takes a command depends on the state at its turn, and only the
-place where groups are put in order knows that state. So this is one pure function, and each store says where it runs:
-in the process that has the journal, or in whatever it shares with other processes.
+Whoever orders groups judges them: whether a machine takes a command depends on the state at its turn, and only whoever
+puts groups in order knows that state. So this is one pure function, and each store says where it runs: in the process
+that has the journal, or in whatever it shares with other processes.
 """
 
 from collections.abc import Mapping, Sequence

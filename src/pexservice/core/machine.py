@@ -10,6 +10,7 @@ applies them again, and what comes out must be what was answered. So no clock, n
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Generic, NamedTuple, TypeVar
@@ -83,10 +84,7 @@ class Machine(ABC, Generic[S, C]):
 
     def tally(self, commands: Sequence[C]) -> Mapping[str, int]:
         """Count commands by kind."""
-        counts = dict.fromkeys(self.kinds, 0)
-        for command in commands:
-            counts[self.kind(command)] += 1
-        return counts
+        return Counter(map(self.kind, commands))
 
     @abstractmethod
     def encode_state(self, state: S) -> str:

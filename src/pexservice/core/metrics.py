@@ -1,4 +1,4 @@
-"""What the service counts: plain integers, updated in place by the part of the service that each belongs to."""
+"""What the service counts: plain integers, each updated by the part of the service that it belongs to."""
 
 import time
 from collections import defaultdict
@@ -15,7 +15,7 @@ _STATUSES_MAX = 600
 class Metrics:
     """Every count of one service."""
 
-    taken: dict[str, int] = field(default_factory=dict)
+    taken: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Commands that were taken, by kind."""
     declined: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Commands that the machine refused, by the code of the refusal."""

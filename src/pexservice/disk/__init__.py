@@ -1,8 +1,8 @@
-"""The seam to the operating system: the few things that the journal asks of a disk.
+"""The seam to the operating system: the few things that a journal asks of a disk.
 
-The idea: everything that can fail, tear or be lost at a power cut goes through these two small interfaces. `linux.py`
-implements them with system calls; the tests implement them with a disk that can be cut off at any instant.
-All methods raise OSError. None of them gives meaning to the bytes.
+Everything that can fail, tear or be lost at a power cut goes through these two small interfaces. `linux.py` implements
+them with system calls; the tests implement them with a disk that can be cut off at any instant. All methods raise
+OSError. None of them gives meaning to the bytes.
 """
 
 from collections.abc import Awaitable
@@ -53,7 +53,7 @@ class Disk(Protocol):
         ...
 
     def rename(self, old: str, new: str) -> None:
-        """Give a file another name, in one step taking the place of any file that has it."""
+        """Give a file another name, at once replacing any file that has it."""
         ...
 
     def link(self, name: str, second: str) -> None:

@@ -1,8 +1,7 @@
 """Asynchronous fsync by Linux AIO: io_setup(2), io_submit(2), io_getevents(2) and an eventfd(2).
 
-The idea: the C library has no wrappers for these calls, but the interface of the kernel is small and for ever. One
-operation at a time is described in a structure of 64 bytes (linux/aio_abi.h); the kernel makes a descriptor readable
-when it is done.
+The C library has no wrappers for these calls, but the kernel's interface is small and never changes. One operation at a
+time is described in a structure of 64 bytes (linux/aio_abi.h); the kernel makes a descriptor readable when it is done.
 
 PERF: `caio`, a package that wraps the same calls, adds 50 ms to the start: it probes the kernel with a context that it
 destroys again, which waits for the kernel's RCU, and imports much that is not needed here. It is 3 us a sync faster.

@@ -1,4 +1,4 @@
-"""What may hang, in threads of its own, so that the event loop hears signals and knows when to give up."""
+"""Calls that may hang, in threads of their own, so that the event loop hears signals and knows when to give up."""
 
 import asyncio
 import threading

@@ -37,7 +37,7 @@ _HINTS: Final[dict[int | None, str]] = {
 
 
 class LinuxFile:
-    """A file opened for appending. See `storage.File`."""
+    """A file opened for appending, as `disk.File`."""
 
     def __init__(self, fd: int, syncer: Syncer) -> None:
         self._fd = fd
@@ -67,7 +67,7 @@ class LinuxFile:
 
 
 class LinuxDisk:
-    """A directory on this machine. See `storage.Disk`. Its `path` is for messages."""
+    """A directory on this machine. As `disk.Disk`. Its `path` is for messages."""
 
     def __init__(self, path: Path, fd: int, syncer: Syncer | None) -> None:
         self.path = path
@@ -183,7 +183,7 @@ class LinuxDisk:
             )
             raise DirectoryOwned(message) from None
         self._lock = lock
-        with suppress(OSError):  # The number is a courtesy to whoever is turned away; a full disk must not stop us.
+        with suppress(OSError):  # The number is only for the message to a second process; a full disk must not stop us.
             os.ftruncate(lock, 0)
             os.write(lock, b"%d\n" % os.getpid())
 

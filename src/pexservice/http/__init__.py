@@ -1,1 +1,1 @@
-"""HTTP/1.1 (RFC 9110, RFC 9112) for the walk: bytes to requests, requests to actions, actions to answers."""
+"""HTTP/1.1 (RFC 9110, RFC 9112) for any machine: bytes to requests, requests to actions, actions to answers."""

@@ -1,13 +1,13 @@
 """Who may step: anyone, or whoever shows one of the tokens of the operator (RFC 6750). No sockets, no files.
 
-The idea: a token is looked at once for each distinct request, when the request is turned into an action, and the
-action is remembered by all bytes of the request's head, the token among them (`memo.py`). So checking a token costs
-a request nothing, and the tokens must stay the same for as long as the process runs: new ones come with a restart.
+A token is looked at once for each distinct request, when the request is turned into an action, and the action is
+remembered by all bytes of the request's head, the token among them (`memo.py`). So checking a token costs a request
+nothing, and the tokens must stay the same for as long as the process runs: new ones come with a restart.
 
-The look-up gives no token away, although it takes no constant time. A dictionary compares bytes only after their
-64-bit hashes were found equal, and the hash (SipHash under a key that each process draws anew) is of the whole head:
-nobody can steer how far a comparison gets. Its time tells at most whether these very bytes were sent before, which is
-no news to whoever can send them. A head that was not seen before is compared here, in constant time.
+The look-up gives no token away, although it takes no constant time. A dictionary compares bytes only after their 64-bit
+hashes were found equal, and the hash (SipHash under a key that each process draws anew) is of the whole head: nobody
+can steer how far a comparison gets. Its time tells at most whether these very bytes were sent before, which is known to
+whoever can send them. A head that was not seen before is compared here, in constant time.
 """
 
 import hmac

@@ -1,6 +1,6 @@
 """Answers as bytes.
 
-The idea: all of an answer's head but the date and a few numbers is known before the step is. `Head` keeps that part
+All of an answer's head but the date and a few numbers is known before the command is taken. `Head` keeps that part
 ready, so rendering is one format of a few fields. It holds two starts: an answer begins with the one that its request
 wished for, and gets the other if it turns out to be the connection's last when it is about to be written.
 """

@@ -1,9 +1,9 @@
 """One connection: requests in, answers out, in order.
 
-Requests wait in one queue, and its head is carried out as soon as it may be. A step may at once, behind other steps:
-the engine answers in order. Anything else waits until the steps before it are answered, so that a client that sends
-`/next` and `/current` in one go sees its own step. While a client does not take its answers, or has more requests under
-way than it may have, nothing more is read from it.
+Requests wait in one queue, and its head is carried out as soon as it may be. A command may at once, behind other
+commands: the engine answers in order. Anything else waits until the commands before it are answered, so a client that
+sends `/next` and `/current` in one go sees its own step. While a client does not take its answers, or has more requests
+under way than it may have, nothing more is read from it.
 
 `phases.py` is the table of its life: here an event is told by what happened, and what belongs to a phase is done.
 """
@@ -30,7 +30,7 @@ from pexservice.http.request import Request
 from pexservice.http.transport import Transport
 from pexservice.limits import Limits
 
-# PERF: names of the module. A member of an enum, asked of its class, takes 45 ns, and each step would ask for six.
+# PERF: names of the module. A member of an enum, asked of its class, takes 45 ns, and each command would ask for six.
 _IDLE: Final = Phase.IDLE
 _WAITING: Final = Phase.WAITING
 _CLOSED: Final = Phase.CLOSED
@@ -54,7 +54,7 @@ class Shared:
 
 
 class Connection:
-    """A client's connection: the handler of its transport, and the caller of its steps."""
+    """A client's connection: the handler of its transport, and the caller of its commands."""
 
     __slots__ = (
         "_on_lost",
@@ -116,7 +116,7 @@ class Connection:
         self._pump()
 
     def on_lost(self) -> None:
-        """End. Steps under way are taken or not; nobody is left to hear of it."""
+        """End. Commands under way are taken or not; nobody is left to be told."""
         self._meet(Event.LOST)
         self._queue.clear()
         self._on_lost(self)
@@ -151,7 +151,7 @@ class Connection:
 
     @property
     def active_s(self) -> float:
-        """When there last was traffic, to the sweep after it; infinite until there is one."""
+        """The time of the sweep after the last traffic; infinite until that sweep."""
         return self._since_s
 
     def stop(self) -> None:

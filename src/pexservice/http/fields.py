@@ -1,8 +1,8 @@
 """Values of fields that are lists: members, parameters, quality values, entity tags (RFC 9110, 5.6 and 8.8.3).
 
-The idea: one reader for every such field, so that a comma in a quoted string splits none of them, and an empty member,
-or one that breaks the grammar, says the same in all of them: nothing. What frames a message is the exception. Its raw
-members are taken from here, the empty ones among them, and `request.py` refuses all that is not exactly right.
+One reader serves every such field, so a comma in a quoted string splits none of them, and an empty member, or one that
+breaks the grammar, counts for nothing in all of them. What frames a message is the exception: `request.py` takes its
+raw members from here, the empty ones too, and rejects all that is not exactly right.
 """
 
 import re

@@ -9,7 +9,7 @@ _AT_ONCE: Final = struct.pack("ii", 1, 0)
 
 
 class Listener:
-    """Gives out connections.
+    """Accepts connections.
 
     PERF: `accept` takes 2.7 us, that of the socket 4.1 us: it looks up two enums, and makes a socket for any use.
     """
@@ -29,5 +29,5 @@ class Listener:
 
 
 def reset_when_closed(connected: socket.SocketType) -> None:
-    """Have a socket, once it is closed, reset: its client hears at once, and the kernel lets go of what is unsent."""
+    """Have a socket, once it is closed, reset: its client learns at once, and the kernel lets go of what is unsent."""
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)

@@ -1,8 +1,8 @@
 """Who made a browser send a request: its user, our own page, or somebody else's. Pure functions.
 
-The idea: browsers tell, in fields that no page can set or leave out. Whatever of them is there must speak for the user
-or for a page of our own, or the request takes no step. A client that sends none of them is no browser, or one that does
-not tell; what that leaves open is in docs/security.md.
+Browsers tell, in fields that no page can set or leave out. Whatever of them is there must speak for the user or for a
+page of our own, or no command is taken. A client that sends none of them is no browser, or one that does not tell; what
+that leaves open is in docs/security.md.
 """
 
 import re
@@ -17,14 +17,14 @@ _SPECULATIVE: Final = {
     b"x-moz": {"prefetch"},  # Firefox, before Sec-Purpose.
 }
 _OWN_SITES: Final = (["same-origin"], ["none"])
-"""`none` is the user's own doing: an address typed, a bookmark. `same-site` is another host, or port, of the domain."""
+"""`none` is the user: an address typed, a bookmark. `same-site` is another host, or port, of the domain."""
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _ORIGIN = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[^\[\]/?#@:]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
 _HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([0-9]{0,5}))?")
 
 
 def refusal(request: Request) -> str | None:
-    """Return why a request may not step, if a browser sent it without its user's, or our own page's, doing."""
+    """Return why no command is taken, if a browser sent it and neither its user nor our own page asked for it."""
     if _is_speculative(request):
         return "A browser fetched this ahead of its user. A step is taken only when it is asked for. None was taken."
     sites, origins = request.values(b"sec-fetch-site"), request.values(b"origin")

@@ -16,7 +16,7 @@ from typing import Final
 class Phase(Enum):
     """Where a connection is in its life, in the order in which phases follow each other."""
 
-    __hash__ = object.__hash__  # PERF: 17 ns; Enum's own is interpreted, 70 ns, and each step takes four.
+    __hash__ = object.__hash__  # PERF: 17 ns; Enum's own is interpreted, 70 ns, and each command takes four.
 
     NEW = "new"
     """Nothing has come yet, or nothing but empty lines."""

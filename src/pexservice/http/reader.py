@@ -1,9 +1,8 @@
 """Cuts the bytes of one connection into requests. No sockets.
 
-The idea: bytes go in as they come, whole requests come out one by one, however the bytes were cut. A head is handed on
-only when its empty line is there, and a body is read and discarded within its limit, so whoever gets a request from
-here holds one that arrived complete. The first error ends the reading: after it nobody knows where the next request
-begins.
+Bytes go in as they come, whole requests come out one by one, however the bytes were cut. A head is handed on only when
+its empty line is there, and a body is read and discarded within its limit, so whoever gets a request from here holds
+one that arrived complete. The first error ends the reading: after it nobody knows where the next request begins.
 """
 
 import re

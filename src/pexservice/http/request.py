@@ -1,8 +1,8 @@
 """The head of one request, judged as a whole. No sockets, no state.
 
-The idea: llhttp is the strict judge of header fields and framing; this module adds what it leaves to its user (Host,
-versions, targets, codings) and the limits. A head is judged only when it is there in full, so its outcome does not
-depend on how it was cut into packets, and the same bytes always mean the same request.
+llhttp is the strict judge of header fields and framing; this module adds what it leaves to its user (Host, versions,
+targets, codings) and the limits. A head is judged only when it is there in full, so its outcome does not depend on how
+it was cut into packets, and the same bytes always mean the same request.
 """
 
 import re

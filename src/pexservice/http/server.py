@@ -1,7 +1,7 @@
 """The listeners and their connections.
 
-Deadlines are looked at once a second in one pass over all connections (10,000 of them: some milliseconds),
-so a request costs no timer. When all places are taken, the connection that has been idle longest makes room.
+Deadlines are looked at once a second in one pass over all connections (10,000 of them: some milliseconds), so a request
+costs no timer. When there are as many connections as may be, the one that has been idle longest makes room.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 _ACCEPTS = 16
 """How many newcomers are accepted in one go, before those who are there get their turn again."""
 _VICTIMS = 64
-"""How many idle connections are looked up in one go when places run out."""
+"""How many idle connections are looked up in one go when no more connections may be open."""
 
 
 class Server:
@@ -90,7 +90,7 @@ class Server:
         if not self._victims and self._exhausted_at_s != now_s:
             idle = [each for each in self._connections if each.is_idle]
             self._victims.extend(sorted(idle, key=lambda each: each.active_s)[:_VICTIMS])
-            if len(idle) <= _VICTIMS:  # Those were all: it is no use to look again before the next sweep.
+            if len(idle) <= _VICTIMS:  # Those were all: there is no use in looking again before the next sweep.
                 self._exhausted_at_s = now_s
         while self._victims:
             victim = self._victims.popleft()

@@ -26,7 +26,7 @@ class Text:
     media_type: str = PLAIN
     fields: Mapping[str, str] | None = None
     is_judged: bool = False
-    """Whether preconditions are judged. Who watches a service is answered, whatever is sent along."""
+    """Whether preconditions are judged. Probes and scrapers are answered whatever they send."""
 
     def endpoint(self, clock: Clock, path: str, does: str, *, is_listed: bool = True) -> Endpoint:
         """Return the endpoint that answers with it."""

@@ -1,4 +1,4 @@
-"""What makes a service of a machine: the four things in which one service differs from another.
+"""What makes a service of a machine: name and version, machine, endpoints, and store.
 
 `app.py` puts the walk together; whoever builds a service of their own writes a module like it.
 """

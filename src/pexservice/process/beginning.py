@@ -1,6 +1,6 @@
 """What comes before everything else, for every command: standard descriptors, and names that are no text.
 
-The idea: the world is made as the rest takes it to be, so that nothing else has to think of it.
+After this the rest of the program may rely on both: three open descriptors, and text that can always be shown.
 """
 
 import codecs
@@ -64,7 +64,7 @@ def write(fd: int, data: bytes | memoryview, patience_s: float) -> bool:
 
 
 class _StandardError(io.RawIOBase):
-    """Standard error as a place where nobody waits for long, and that may fail: there is nobody to tell."""
+    """Standard error, on which nobody waits for long, and which may fail: there is nobody to tell."""
 
     def writable(self) -> bool:
         return True

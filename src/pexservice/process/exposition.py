@@ -1,7 +1,7 @@
 """The counts and the state as Prometheus text, made when somebody asks.
 
-The idea: a scrape must work when nothing else does, since that is when it matters, and cost the same however much there
-is. It tells what is known: before the journal is read, nothing about it; without a descriptor to spare, not the memory.
+A scrape must work when nothing else does, since that is when it matters, and cost the same however much there is. It
+tells what is known: before the journal is read, nothing about it; without a descriptor to spare, not the memory.
 `docs/watching.md` explains every name.
 """
 
@@ -92,22 +92,26 @@ class Exposition(Collector):
         metrics = self._metrics
         yield from map(_measure, state.machine)
         if state.place is not None:
-            yield CounterMetricFamily("pex_sequence", "Steps ever committed.", state.place.sequence)
+            yield CounterMetricFamily("pex_sequence", "Commands ever taken.", state.place.sequence)
             text = "How long this start took to find where it stands."
             yield GaugeMetricFamily("pex_recovery_seconds", text, metrics.recovery_seconds)
-        yield GaugeMetricFamily("pex_ready", "1 if steps are taken, else 0.", state.unready is None)
-        unready = GaugeMetricFamily("pex_unready", "1 if steps are not taken for this reason.", labels=["reason"])
+        yield GaugeMetricFamily("pex_ready", "1 if commands are taken, else 0.", state.unready is None)
+        unready = GaugeMetricFamily("pex_unready", "1 if commands are turned away for this reason.", labels=["reason"])
         for each in self._reasons:
             unready.add_metric([each.code], isinstance(state.unready, each))
         yield unready
-        yield _counter("pex_steps", "Steps committed since the start, by kind.", "step", metrics.taken)
+        yield _counter("pex_steps", "Commands taken since the start, by kind.", "step", metrics.taken)
         if metrics.declined:  # The walk never does.
-            text = "Steps that the machine refused, by reason."
+            text = "Commands that the machine refused, by reason."
             yield _counter("pex_steps_declined", text, "reason", metrics.declined)
-        yield GaugeMetricFamily("pex_steps_waiting", "Steps submitted and not yet durable.", state.waiting)
-        yield GaugeMetricFamily("pex_steps_waiting_max", "Beyond it steps are refused.", state.limits.pending_max)
-        yield _histogram("pex_group_steps", "Steps in a group.", metrics.group_commands)
-        yield _histogram("pex_commit_seconds", "From cutting a group until it was committed.", metrics.commit_seconds)
+        yield GaugeMetricFamily("pex_steps_waiting", "Commands submitted and not yet durable.", state.waiting)
+        yield GaugeMetricFamily(
+            "pex_steps_waiting_max", "Beyond it commands are turned away.", state.limits.pending_max
+        )
+        yield _histogram("pex_group_steps", "Commands in a group.", metrics.group_commands)
+        yield _histogram(
+            "pex_commit_seconds", "From handing a group to the store until it was durable.", metrics.commit_seconds
+        )
 
     def _clients(self, state: State) -> Iterator[Metric]:
         metrics = self._metrics
@@ -117,15 +121,15 @@ class Exposition(Collector):
         for name, text, count in (
             ("accepted", "Connections accepted.", metrics.connections_accepted),
             ("evicted", "Idle connections closed to make room for another.", metrics.connections_evicted),
-            ("turned_away", "Connections closed at once, as none was idle.", metrics.connections_turned_away),
+            ("turned_away", "Connections closed at once, since none was idle.", metrics.connections_turned_away),
         ):
             yield CounterMetricFamily(f"pex_connections_{name}", text, count)
         yield GaugeMetricFamily("pex_connections_open", "Open connections.", state.connections)
         yield GaugeMetricFamily("pex_connections_max", "How many may be open.", state.limits.connections_max)
-        unsent = "Bytes of answers that clients have yet to take."
+        unsent = "Bytes of answers that clients have yet to read."
         yield GaugeMetricFamily("pex_unsent_bytes", unsent, state.unsent_bytes)
         yield GaugeMetricFamily(
-            "pex_unsent_bytes_max", "Beyond it requests are refused.", state.limits.unsent_bytes_max
+            "pex_unsent_bytes_max", "Beyond it requests are turned away.", state.limits.unsent_bytes_max
         )
 
     def _process(self, state: State) -> Iterator[Metric]:

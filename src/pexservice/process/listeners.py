@@ -1,7 +1,7 @@
 """Where the service listens.
 
-The idea: a socket that the service manager passed comes first. It outlives the service, so a restart refuses nobody.
-A name may stand for several addresses, as localhost does; then all of them are listened on, with one port.
+A socket that the service manager passed comes first. It outlives the service, so a restart refuses nobody. A name may
+stand for several addresses, as localhost does; then all of them are listened on, with one port.
 """
 
 import errno
@@ -31,7 +31,7 @@ _PORT_TRIES: Final = 16
 """Free ports of one address that are tried on the others."""
 _PRIVILEGED_PORTS: Final = 1024
 _NOT_HERE: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
-"""An address that the machine has not: of another machine, or of a family that is switched off."""
+"""What it says of an address that this machine does not have, or whose family is switched off."""
 _HINTS: Final[dict[int | None, str]] = {
     errno.EADDRINUSE: "Another process listens there. Stop it, or choose another address.",
     errno.EADDRNOTAVAIL: "This machine has no such address. Choose another.",
@@ -50,7 +50,7 @@ class Listeners:
     """The file of a Unix socket that this process made, with its device and inode."""
 
     def remove_file(self) -> None:
-        """Remove the file of the Unix socket, unless it is somebody else's: passed to us, or made in its place."""
+        """Remove the file of the Unix socket, unless it is somebody else's: passed to us, or made since."""
         if self.made is None:
             return
         path, *identity = self.made
@@ -108,7 +108,7 @@ async def bind(host: str, port: int, limits: Limits) -> list[socket.socket]:
 
 
 async def _addresses(host: str, port: int, where: str, timeout_s: float) -> list[_Address]:
-    """Look a host up, without end if the resolver hangs, but not for us."""
+    """Look a host up; a resolver that hangs is left behind when the time is over."""
     look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     slow = f"cannot listen on {where}: the name was not resolved within {timeout_s:g} s. Give an address."
     try:
@@ -121,7 +121,7 @@ async def _addresses(host: str, port: int, where: str, timeout_s: float) -> list
 
 
 def _bind_all(addresses: Sequence[_Address], port: int, backlog: int) -> list[socket.socket]:
-    """Bind all addresses to one port, those left out that the machine has not, if it has one. Raises OSError."""
+    """Bind all addresses to one port, but those that this machine does not have, if it has any. Raises OSError."""
     bound: list[socket.socket] = []
     absent: OSError | None = None
     try:
@@ -177,7 +177,7 @@ def _cannot_listen(where: str, port: int, error: OSError) -> Fatal:
 
 
 def bind_unix(path: Path, limits: Limits) -> socket.socket:
-    """Return a Unix socket that listens, in place of one that a killed process left behind.
+    """Return a Unix socket that listens, instead of one that a killed process left behind.
 
     Raises AddressUnavailable, NotPermitted, Scarce.
     """

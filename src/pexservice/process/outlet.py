@@ -1,9 +1,9 @@
 """Standard error as the outlet of log lines: nobody ever waits for it.
 
-The idea: a line is put into a queue, and a thread takes it to whoever reads. When nobody does, a line waits for a
-second, the others for none, and what finds no room is dropped and counted; the first line that does find room is
-followed by one that says how many did not. A thread, and no O_NONBLOCK: that would be set for everyone who shares the
-terminal or the pipe, also for the shell that started us.
+A line is put into a queue, and a thread takes it to whoever reads. When nobody does, a line waits for a second, the
+others for none, and what finds no room is dropped and counted; the first line that does find room is followed by one
+that says how many did not. A thread, and no O_NONBLOCK: that would be set for everyone who shares the terminal or the
+pipe, also for the shell that started us.
 """
 
 import threading

@@ -1,9 +1,9 @@
 """How the service is, in the words of sd_notify(3).
 
-The idea: progress counts, not speed. That reports come at all shows that the event loop turns. A group that is at the
-disk is the disk's business, however long it takes: a restart makes no disk faster, and would only lose the queue. But
-steps that wait while no group is at the disk, from one report to the next, are nobody's business, and only a restart
-helps. So in that case alone the watchdog is not fed. Every report is complete: the next makes up for one that is lost.
+A report at all shows that the event loop turns. While a group is at the store, the service is healthy however long the
+disk takes: a restart makes no disk faster, and would only lose the queue. But when commands wait from one report to the
+next and no group is at the store, nothing will ever take them, and only a restart helps. In that case alone the
+watchdog is not fed. Every report is complete, so the next makes up for one that is lost.
 """
 
 import time
@@ -40,11 +40,11 @@ class Reports:
     def _status(self) -> str:
         place, refusal = self._engine.place, self._engine.refusal
         now_s = time.monotonic()
-        sequence, told_s = self._told or (place.sequence, -inf)  # The first report has no steps behind it.
+        sequence, told_s = self._told or (place.sequence, -inf)  # The first report has none before it.
         self._told = place.sequence, now_s
         rate = (place.sequence - sequence) / (now_s - told_s)
         text = f"Sequence {place.sequence}, {self._engine.machine.describe(place.state)}, {rate:.0f} steps/s"
-        return f"{text}; steps are refused: {refusal.code}." if refusal else f"{text}."
+        return f"{text}; commands are turned away: {refusal.code}." if refusal else f"{text}."
 
     def _is_going_on(self) -> bool:
         was_stalled_at, self._stalled_at = self._stalled_at, None
@@ -52,7 +52,7 @@ class Reports:
             self._stalled_at = self._engine.place.sequence
             if self._stalled_at == was_stalled_at:
                 log.critical(
-                    "steps wait and none is at the disk; a watchdog would restart", waiting=self._engine.waiting
+                    "commands wait and no group is at the store; a watchdog would restart", waiting=self._engine.waiting
                 )
                 return False
         return True

@@ -186,7 +186,10 @@ class Service(Generic[S, C]):
         try:
             await asyncio.wait_for(self._engine.drained(), left_s)
         except TimeoutError as error:
-            message = f"the disk did not answer within {timeout_s:g} s: {self._engine.waiting} steps are unanswered."
+            message = (
+                f"{self._engine.waiting} steps were unanswered {timeout_s:g} s after the stop was asked for. What "
+                "became of them will show at the next start."
+            )
             raise Unanswered(message) from error
         if self._opened.done():
             await self._opened.result().close()

@@ -1,9 +1,9 @@
 """The signals that stop: SIGTERM, SIGINT, and SIGHUP as SIGTERM.
 
-The idea: there are three times. Before the service has begun there is nothing to end in order, so a signal ends the
-process at once, and for `serve` that is a stop in order. From then on the first signal asks for one. Whatever becomes
-of that, the second is the kernel's business: its default action needs no event loop, no log and no Python. Only the
-first process of a namespace has no default action, and ends itself.
+Before the service has begun there is nothing to end in order, so a signal ends the process at once, and for `serve`
+that is a stop in order. From then on the first signal asks for one, and the second is left to the kernel: its default
+action needs no event loop, no log and no Python. Only the first process of a namespace has no default action, and ends
+itself.
 
 All handlers are those of `signal.signal`, which run between two bytecodes of the main thread and interrupt its system
 calls, whether or not its event loop turns.

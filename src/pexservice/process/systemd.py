@@ -1,7 +1,7 @@
 """The service manager: the sockets that it passes, what it is told, and its journal.
 
-The idea: it is a protocol of environment variables and of lines in a datagram, and needs no library. Where the
-variables are absent, as in a terminal or a container, all of this does nothing.
+The protocol is a few environment variables and lines in a datagram, so it needs no library. Where the variables are
+absent, as in a terminal or a container, all of this does nothing.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ class Manager:
     """The service manager as one that is told things: sd_notify(3). Without one, nothing is told."""
 
     def __init__(self, report_period_s: float) -> None:
-        """Learn from the environment how to reach it and how often it wants to hear, and forget the variables."""
+        """Learn from the environment how to reach it and how often it wants a report, and forget the variables."""
         address, pid, timeout_us = (
             os.environ.pop(name, "") for name in ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
         )

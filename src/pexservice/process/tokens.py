@@ -1,9 +1,9 @@
 """The file that holds the tokens.
 
-The idea: a secret comes in a file and in nothing else. Arguments are shown to every user by ps(1), and the environment
-is handed on to every child; a file has an owner and a mode, and is what systemd's credentials, Kubernetes' and Docker's
-secrets all come down to. Each line is a token, and each is as good as the others, so that one can be replaced without
-a moment at which some client has none that is valid. What a file holds is never shown, not even in an error about it.
+A secret comes in a file and in nothing else. Arguments are shown to every user by ps(1), and the environment is handed
+on to every child; a file has an owner and a mode, and is what systemd's credentials, Kubernetes' and Docker's secrets
+all come down to. Each line is a token, and each is as good as the others, so that one can be replaced without a moment
+at which some client has none that is valid. What a file holds is never shown, not even in an error about it.
 """
 
 import re

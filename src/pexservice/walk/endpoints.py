@@ -13,7 +13,7 @@ from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step
 def endpoints(site: Site[int, Step], probes: Sequence[Endpoint]) -> list[Endpoint]:
     """Return the endpoints of the walk, and with them those of `probes` that share its listener."""
     ahead = Walker()
-    """Where the steps are that are on their way to the disk; a read is of where it stood before them."""
+    """Follows the steps that are on their way to the disk; a read is about the place before them."""
     steps = Resource(site, forms(ahead))
     reads = Resource(site, forms(Walker(beside=ahead)))
     table = [

@@ -63,16 +63,16 @@ class Walk(Machine[int, Step]):
 
     def decode(self, text: str) -> Sequence[Step]:
         """As `Machine.decode`."""
-        group = decode(text)
-        if sum(run.count for run in group) > ROW_COMMANDS_MAX:
+        notation = decode(text)
+        if sum(run.count for run in notation) > ROW_COMMANDS_MAX:
             message = f"more than {ROW_COMMANDS_MAX} steps: {text!r:.80}"
             raise ValueError(message)
-        return [Step(step) for step in expand(group)]
+        return [Step(step) for step in expand(notation)]
 
     def replay(self, state: int, text: str) -> tuple[int, int]:
         """As `Machine.replay`, in time and memory that do not grow with the counts."""
-        group = decode(text)
-        return sum(run.count for run in group), fold(group)(state)
+        notation = decode(text)
+        return sum(run.count for run in notation), fold(notation)(state)
 
     def measures(self, state: int) -> Sequence[Measure]:
         """As `Machine.measures`."""

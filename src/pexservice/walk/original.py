@@ -1,7 +1,7 @@
 """The data file of the original Go service: one line `hits,position,previous,current,next`.
 
-The idea: its values wrapped at 2^64, but its position did not, and the position is all there is to know. The current
-value is only used to make sure that the file means what it says.
+The original's values wrapped at 2^64, but its position did not, and the position is all that is needed. The current
+value only serves to check that the file is not damaged.
 """
 
 import re

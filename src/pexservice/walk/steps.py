@@ -6,8 +6,8 @@ The idea: each step maps a position to a position by a *clamp*, n -> max(n + shi
     previous  n -> max(n - 1, 0)
     reset     n -> max(n - infinity, 0)
 
-Clamps are closed under composition: max(max(n + a, b) + c, d) = max(n + a + c, max(b + c, d)). So a group of any
-length folds to one clamp and a count, and a store can commit a thousand steps as one constant-size statement.
+Clamps are closed under composition: max(max(n + a, b) + c, d) = max(n + a + c, max(b + c, d)). So a group of any length
+folds to one clamp and a count, and a store can commit a thousand steps as one constant-size statement.
 
 On disk a group is written run-length encoded, `3n1p1r`: three next, one previous, one reset.
 """
@@ -76,31 +76,31 @@ def runs(steps: bytes) -> list[Run]:
     return [Run(sum(1 for _ in same), Step(step)) for step, same in groupby(steps)]
 
 
-def expand(group: list[Run]) -> bytes:
+def expand(notation: list[Run]) -> bytes:
     """Undo `runs`."""
-    return b"".join(bytes([run.step]) * run.count for run in group)
+    return b"".join(bytes([run.step]) * run.count for run in notation)
 
 
-def fold(group: list[Run]) -> Clamp:
+def fold(notation: list[Run]) -> Clamp:
     """Return the one clamp that a whole group amounts to."""
     clamp = IDENTITY
-    for run in group:
+    for run in notation:
         clamp = clamp.then(run.clamp)
     return clamp
 
 
-def encode(group: list[Run]) -> str:
+def encode(notation: list[Run]) -> str:
     """Write the runs as text: `3n1p1r`."""
-    return "".join(f"{run.count}{run.step:c}" for run in group)
+    return "".join(f"{run.count}{run.step:c}" for run in notation)
 
 
 def decode(text: str) -> list[Run]:
     """Read what `encode` wrote. Raises ValueError for anything that it would not have written."""
-    group = [Run(int(count), Step(ord(step))) for count, step in _RUN.findall(text)]
-    if not _RUNS.fullmatch(text) or any(a.step == b.step for a, b in pairwise(group)):
+    notation = [Run(int(count), Step(ord(step))) for count, step in _RUN.findall(text)]
+    if not _RUNS.fullmatch(text) or any(a.step == b.step for a, b in pairwise(notation)):
         message = f"not a run-length notation of steps: {text!r:.80}"
         raise ValueError(message)
-    return group
+    return notation
 
 
 def positions(start: int, steps: bytes) -> Sequence[int]:

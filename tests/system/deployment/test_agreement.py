@@ -1,7 +1,7 @@
 """What is said of the service where it is deployed, against what the service is.
 
-The idea: a port, a path, a variable or a bound that is written in the Dockerfile, compose.yaml or a manifest is written
-in the code too, and the one that is forgotten is noticed in production. So each is compared here.
+A port, a path, a variable or a bound that is written in the Dockerfile, compose.yaml or a manifest is written in the
+code too, and the one that is forgotten is noticed in production. So each is compared here.
 """
 
 import re

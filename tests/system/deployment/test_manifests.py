@@ -1,8 +1,8 @@
 """The Kubernetes manifests: valid, restricted, and pointing at each other.
 
-The idea: a manifest goes wrong in silence, by a field that is misspelt or a selector that selects nothing. So the
-schemas of Kubernetes are applied strictly, and every selector is followed. ServiceMonitor is none of Kubernetes's own
-kinds, so there is no schema of it here; what it says is held against what it refers to.
+A manifest goes wrong in silence, by a field that is misspelt or a selector that selects nothing. So the schemas of
+Kubernetes are applied strictly, and every selector is followed. ServiceMonitor is none of Kubernetes's own kinds, so
+there is no schema of it here; what it says is held against what it refers to.
 """
 
 import copy

@@ -1,7 +1,7 @@
 """The commands of docs/operations.md, run as they stand there.
 
-The idea: what a block of the page says is read from the page, and only paths and the service's name for itself are made
-those of the test. Lines for systemd are left out: the test stops and starts the service where they stand.
+What a block of the page says is read from the page, and only paths and the service's name for itself are made those of
+the test. Lines for systemd are left out: the test stops and starts the service where they stand.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Images and containers, by podman, in a store apart from the machine's own.
 
-The idea: a machine without a registry can still have a base image, for Debian makes one of its packages (debootstrap).
-From it come two: one with what a build needs, and one without any shell, in which the service must do. Everything is
-kept in `.image` of the checkout, so that a second run does not fetch it again; `make clean` removes it.
+A machine without a registry can still have a base image, for Debian makes one of its packages (debootstrap). From it
+come two: one with what a build needs, and one without any shell, in which the service must do. Everything is kept in
+`.image` of the checkout, so that a second run does not fetch it again; `make clean` removes it.
 """
 
 import os

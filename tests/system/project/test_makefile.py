@@ -20,8 +20,8 @@ def test_make_alone_lists_every_target_that_is_for_people() -> None:
 
 
 def test_pages_name_no_target_that_is_not_there() -> None:
-    """Nor does the README."""
-    pages = [_CHECKOUT / "README.md", *(_CHECKOUT / "docs").rglob("*.md")]
+    """Nor do README and HACKING."""
+    pages = [_CHECKOUT / "README.md", _CHECKOUT / "HACKING.md", *(_CHECKOUT / "docs").rglob("*.md")]
     named = {
         name
         for page in pages

@@ -1,8 +1,8 @@
 """Jumps of the wall clock.
 
-The idea: order, deadlines and recovery go by sequence and monotonic time, so whatever the time of day does, clients
-stay connected and the walk goes on. libfaketime fakes the one clock for the service and leaves the other alone; the
-offset comes from a file, which the attack rewrites while the service runs.
+Order, deadlines and recovery go by sequence and monotonic time, so whatever the time of day does, clients stay
+connected and the walk goes on. libfaketime fakes the one clock for the service and leaves the other alone; the offset
+comes from a file, which the attack rewrites while the service runs.
 """
 
 import signal

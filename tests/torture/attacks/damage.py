@@ -1,8 +1,8 @@
 """Damage to the journal: every kind of it, and what the service may make of each.
 
-The idea: the judgement is a table. In every case a start ends with an error that names what is wrong, and changes
-nothing; or it begins at a place that is right. `journal verify` finds every damage that is not a torn tail. Damages of
-bytes are thousands, so they are judged by calling the code; of each kind one is also put before the real commands.
+The judgement is a table. In every case a start ends with an error that names what is wrong, and changes nothing; or it
+begins at a place that is right. `journal verify` finds every damage that is not a torn tail. Damages of bytes are
+thousands, so they are judged by calling the code; of each kind one is also put before the real commands.
 """
 
 import os

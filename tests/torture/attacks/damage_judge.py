@@ -1,7 +1,7 @@
 """The judge of damages: what a start, and `pexservice journal`, made of one, and whether they may.
 
-The idea: there are two courts with one law. The code is called in this process for thousands of damages to bytes, and
-the real commands are run for some of each kind, which also shows what they change on the disk.
+There are two courts with one law. The code is called in this process for thousands of damages to bytes, and the real
+commands are run for some of each kind, which also shows what they change on the disk.
 """
 
 import os

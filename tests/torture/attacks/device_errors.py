@@ -1,6 +1,6 @@
 """A disk that fails under the service: it must not answer what it cannot know to be durable, and must end with 74.
 
-The idea: the errors are the kernel's own. A block device gives EIO and ext4 makes of it what it does. write(2) has long
+The errors are the kernel's own. A block device gives EIO and ext4 makes of it what it does. write(2) has long
 succeeded, into the page cache, when the device refuses the bytes, so both kinds of error come to light with the sync.
 ext4 may then give up its journal and become read-only; or the next sync succeeds, though the bytes are in the cache
 only, which is why the service must never ask again. Then the device is healed, and the next start, on the cache as it

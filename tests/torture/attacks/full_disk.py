@@ -1,8 +1,8 @@
 """A disk that fills up: short writes, ENOSPC and EFBIG.
 
-The idea: a full disk says so with a short write first and an error next. What is half written must be cut away, steps
-refused as not applied, reads answered; and when there is space again, all goes on by itself. Two ways to fill it: a
-file size limit cuts a row at any byte, a small file system refuses blocks, new files and names as well.
+A full disk says so with a short write first and an error next. What is half written must be cut away, steps refused as
+not applied, reads answered; and when there is space again, all goes on by itself. Two ways to fill it: a file size
+limit cuts a row at any byte, a small file system refuses blocks, new files and names as well.
 """
 
 import os

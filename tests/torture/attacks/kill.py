@@ -1,7 +1,7 @@
 """SIGKILL at a random instant.
 
-The idea: what the kernel was given survives the process, so an answered step must be there again after a kill in the
-middle of anything: of the load, or of the start after the kill before. Both durabilities promise that.
+What the kernel was given survives the process, so an answered step must be there again after a kill in the middle of
+anything: of the load, or of the start after the kill before. Both durabilities promise that.
 """
 
 import signal

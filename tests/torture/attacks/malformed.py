@@ -1,8 +1,8 @@
 """Malformed HTTP: a corpus of requests drawn from the MUSTs of RFC 9110 and 9112, valid and not, however they arrive.
 
-The idea: every message goes to the real service with steps pipelined before and behind it, byte by byte, and cut in
-two at every byte; so do messages at every limit, and almost-valid ones that a mutator makes of all these. What must
-come of each stream is known (`http/judge.py`), above all how far the walk may have moved.
+Every message goes to the real service with steps pipelined before and behind it, byte by byte, and cut in two at every
+byte; so do messages at every limit, and almost-valid ones that a mutator makes of all these. What must come of each
+stream is known (`http/judge.py`), above all how far the walk may have moved.
 """
 
 from collections.abc import Iterator

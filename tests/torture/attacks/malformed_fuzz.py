@@ -1,8 +1,8 @@
 """Fuzzed requests: whatever bytes come, the reader takes exactly the requests that RFC 9112 finds in them.
 
-The idea: almost-valid streams are given to the reader whole and in pieces, and what it makes of them is compared with
-what an independent grammar says (`grammar.py`). Each is also carried out by connections in memory, some of which
-have seen other requests before: the same bytes must mean the same.
+Almost-valid streams are given to the reader whole and in pieces, and what it makes of them is compared with what an
+independent grammar says (`grammar.py`). Each is also carried out by connections in memory, some of which have seen
+other requests before: the same bytes must mean the same.
 """
 
 from collections.abc import Hashable, Iterable

@@ -1,8 +1,8 @@
 """Fuzzed journal: whatever the bytes of a segment, nothing is ever read from it that was not written to it.
 
-The idea: a segment is built, and changed. What comes of it may be its first rows, as they were written, with a torn
-tail behind them that one write cut short can explain; or an error that names file, line and offset. Anything else would
-be a walk that went wrong without a word.
+A segment is built, and changed. What comes of it may be its first rows, as they were written, with a torn tail behind
+them that one write cut short can explain; or an error that names file, line and offset. Anything else would be a walk
+that went wrong without a word.
 """
 
 import re

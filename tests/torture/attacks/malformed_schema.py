@@ -1,9 +1,9 @@
 """Schemathesis: the service answers everything as its own description in /openapi.json says.
 
-The idea: what a client may send according to the description, and near misses of it, is generated from the description
-itself, once as it stands and with header fields that it leaves to HTTP; in half of the rounds a step needs a token,
-which the first of the three has not. Every answer must have a status, type, header and body that are described there.
-The record of it all tells how many steps were answered; the walk moved by as many.
+What a client may send according to the description, and near misses of it, is generated from the description itself,
+once as it stands and with header fields that it leaves to HTTP; in half of the rounds a step needs a token, which the
+first of the three has not. Every answer must have a status, type, header and body that are described there. The record
+of it all tells how many steps were answered; the walk moved by as many.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Smuggled requests: messages that hold a request in a place where some server has found one, and executed it.
 
-The idea: each message must be refused as a whole, and the connection must end, so that nothing in it or behind it can
-be taken for a request. A valid message that holds a request in its body must be taken once, and what it holds never.
-The sequence of the walk tells whether a hidden step was taken.
+Each message must be refused as a whole, and the connection must end, so that nothing in it or behind it can be taken
+for a request. A valid message that holds a request in its body must be taken once, and what it holds never. The
+sequence of the walk tells whether a hidden step was taken.
 """
 
 from typing import Final

@@ -1,9 +1,9 @@
 """Power loss, block by block: the disk below an ext4 as a power cut would have left it at any instant of a load.
 
-The idea: one load, many deaths. The service runs on a disk that records every write and flush; from the record the disk
-is made again as it was at some point, but for what the last flush did not cover, each write of which is kept, lost or
-torn. Record and history tell the time by the same clock, so it is known what had been answered before each cut: at
-least that must be there, at most what had been asked, and it must be a place that the walk went through.
+One load, many deaths. The service runs on a disk that records every write and flush; from the record the disk is made
+again as it was at some point, but for what the last flush did not cover, each write of which is kept, lost or torn.
+Record and history tell the time by the same clock, so it is known what had been answered before each cut: at least that
+must be there, at most what had been asked, and it must be a place that the walk went through.
 
 Each of these disks is mounted, so that ext4 replays its own journal first. Some are recovered by a start of the
 service, the others by the same code in this process, which takes a twentieth of the time.

@@ -1,9 +1,9 @@
 """Power loss, file by file: every write and every name that was not synced is lost, kept or torn.
 
-The idea: what POSIX does not promise must not be needed (`disks/lossy_tree.py`). A round is a chain of power cuts on
-one directory, so that each start works on what the cuts before it left behind: torn tails, segments half begun. A third
-of the cuts fall within the first dozen operations, which are those of a start, the others under load. Sometimes the
-disk fails first and recovers, with its power on: the next start then reads what was written and never synced.
+What POSIX does not promise must not be needed (`disks/lossy_tree.py`). A round is a chain of power cuts on one
+directory, so that each start works on what the cuts before it left behind: torn tails, segments half begun. A third of
+the cuts fall within the first dozen operations, which are those of a start, the others under load. Sometimes the disk
+fails first and recovers, with its power on: the next start then reads what was written and never synced.
 """
 
 import errno

@@ -1,8 +1,8 @@
 """Too few descriptors: a limit of 64 from the start on, and a limit that comes down while the service runs.
 
-The idea: what a service cannot accept may wait, or be turned away, but must cost nothing: no processor time, no step,
-no connection that is open, and no descriptor that the journal will need to begin its next segment. So segments are
-small here, and the walk goes on.
+What a service cannot accept may wait, or be turned away, but must cost nothing: no processor time, no step, no
+connection that is open, and no descriptor that the journal will need to begin its next segment. So segments are small
+here, and the walk goes on.
 """
 
 import resource

@@ -1,8 +1,8 @@
 """A service on 512 MiB, among clients that want more.
 
-The idea: the kernel is the judge. The service runs in a memory cgroup, and whatever clients do, the OOM killer must
-find no reason to strike, and a good client must be served. Each situation is one way to want more memory, and lasts
-until the end of its block, so that others can look at it too.
+The kernel is the judge. The service runs in a memory cgroup, and whatever clients do, the OOM killer must find no
+reason to strike, and a good client must be served. Each situation is one way to want more memory, and lasts until the
+end of its block, so that others can look at it too.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """A thousand slow clients at a time, each of which must be gone at its deadline.
 
-The idea: slowness is a client's right until a deadline, and costs the service a place and nothing else. Each kind of
-it is timed from both sides: not cut off before, gone after; and one that is slow, but goes on, is not cut off at all.
+Slowness is a client's right until a deadline, and costs the service a place and nothing else. Each kind of it is timed
+from both sides: not cut off before, gone after; and one that is slow, but goes on, is not cut off at all.
 """
 
 import asyncio

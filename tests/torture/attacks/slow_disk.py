@@ -1,7 +1,7 @@
 """A disk that takes its time: 0.1 to 30 s for a sync.
 
-The idea: a slow disk is not a broken one. Steps wait, up to the bound, and the rest are refused as not applied; reads
-go on at once, since nothing else waits for the disk; no answer comes before its sync; and nobody gives up.
+A slow disk is not a broken one. Steps wait, up to the bound, and the rest are refused as not applied; reads go on at
+once, since nothing else waits for the disk; no answer comes before its sync; and nobody gives up.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Good clients among a thousand slow ones, who must not notice them.
 
-The idea: good clients ask at a steady rate, and are timed alone, among slow ones, and alone again, on processors that
-nothing else disturbs. What a slow client may cost the others is a small share of a processor, not their time.
+Good clients ask at a steady rate, and are timed alone, among slow ones, and alone again, on processors that nothing
+else disturbs. What a slow client may cost the others is a small share of a processor, not their time.
 """
 
 import os

@@ -1,7 +1,7 @@
 """A journal that the real service wrote, taken apart, and what a damage to it is.
 
-The idea: a damage carries what its judge has to know, from the specimen's bytes and the clients' answers alone: the
-last place before it, and what an honest message must name. Nothing here trusts the code that is judged.
+A damage carries what its judge has to know, from the specimen's bytes and the clients' answers alone: the last place
+before it, and what an honest message must name. Nothing here trusts the code that is judged.
 """
 
 from collections.abc import Callable

@@ -1,9 +1,9 @@
 """SIGTERM under load.
 
-The idea: an orderly stop owes an answer to every request that it accepted, so afterwards nothing is left to doubt: the
-walk has taken exactly the steps that were answered. A client may find the door closed, before its first answer on a
-connection; after one it is answered until an answer says `Connection: close`. That must come even to a client that
-never pauses, on whose connection something is always under way.
+An orderly stop owes an answer to every request that it accepted, so afterwards nothing is left to doubt: the walk has
+taken exactly the steps that were answered. A client may find the door closed, before its first answer on a connection;
+after one it is answered until an answer says `Connection: close`. That must come even to a client that never pauses, on
+whose connection something is always under way.
 """
 
 import signal

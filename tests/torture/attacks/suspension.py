@@ -1,8 +1,8 @@
 """SIGSTOP and SIGCONT: the process is not run for a while, as on a suspended or starved machine.
 
-The idea: while nobody listens, no client is late. Whatever was sent in the meantime, on connections old, new and half
-used, is answered when the process goes on; nobody is cut off at a deadline that passed in its sleep, not even one who
-takes some more time then.
+While nobody listens, no client is late. Whatever was sent in the meantime, on connections old, new and half used, is
+answered when the process goes on; nobody is cut off at a deadline that passed in its sleep, not even one who takes some
+more time then.
 """
 
 import signal

@@ -1,8 +1,8 @@
 """SIGKILL at every system call of start, commit, rotation and stop.
 
-The idea: a process can only leave traces by system calls, so the instants before each of them are all the instants that
-matter. A first run under strace counts the calls of a short life; then that life is lived again once for each call, and
-ended on entering it. The calls before the data directory is opened are the interpreter's own, and are left out.
+A process can only leave traces by system calls, so the instants before each of them are all the instants that matter. A
+first run under strace counts the calls of a short life; then that life is lived again once for each call, and ended on
+entering it. The calls before the data directory is opened are the interpreter's own, and are left out.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Several services on one data directory.
 
-The idea: whoever comes second learns so before it has written anything. Two or four start at the same instant, on what
-a kill under load left behind; one of them serves. While it serves, or while it is stopped with SIGSTOP and only seems
-to be dead, one more comes. Every service that is turned away ends with 75, and no byte but the owner's changes.
+Whoever comes second learns so before it has written anything. Two or four start at the same instant, on what a kill
+under load left behind; one of them serves. While it serves, or while it is stopped with SIGSTOP and only seems to be
+dead, one more comes. Every service that is turned away ends with 75, and no byte but the owner's changes.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Clients that vanish, at any point of a request or an answer, while good clients go on.
 
-The idea: a client that is gone may leave behind a step that it asked for in full, and nothing else: no step of a part
-of a request, no place in a queue, no bytes, no descriptor. The walk stands high up, so that an answer is more than the
+A client that is gone may leave behind a step that it asked for in full, and nothing else: no step of a part of a
+request, no place in a queue, no bytes, no descriptor. The walk stands high up, so that an answer is more than the
 kernel takes at once, and a client can vanish in the middle of it.
 """
 

@@ -1,8 +1,8 @@
 """A file that stands for a disk: it remembers every write and flush, and fails or dawdles when told to.
 
-The idea: below the file system there are only blocks, written in some order, and flushes. Attached as a block device
-with an ext4 on it, this shows what the kernel really does for a sync, and how it passes on the errors of a real disk.
-From the record, `write_log.py` makes the disk as any power cut would have left it.
+Below the file system there are only blocks, written in some order, and flushes. Attached as a block device with an ext4
+on it, this shows what the kernel really does for a sync, and how it passes on the errors of a real disk. From the
+record, `write_log.py` makes the disk as any power cut would have left it.
 """
 
 import errno

@@ -1,7 +1,7 @@
 """What a power cut makes of a write that was not synced.
 
-The idea: a disk writes whole sectors of 512 bytes, in any order, and until a sync it owes nobody any of them. So each
-such write is kept, lost, or torn: some of its sectors are there and the others are not.
+A disk writes whole sectors of 512 bytes, in any order, and until a sync it owes nobody any of them. So each such write
+is kept, lost, or torn: some of its sectors are there and the others are not.
 """
 
 from collections.abc import Iterator

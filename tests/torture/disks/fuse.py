@@ -1,7 +1,7 @@
 """A file system of our own (FUSE), in a process of its own that is told what to do over a pipe.
 
-The idea: the disk must outlive the service that is killed, and must not outlive the attack. So it is a process apart,
-which takes one command a line, answers each with a line, and unmounts itself when the pipe is closed.
+The disk must outlive the service that is killed, and must not outlive the attack. So it is a process apart, which takes
+one command a line, answers each with a line, and unmounts itself when the pipe is closed.
 """
 
 import subprocess

@@ -1,9 +1,9 @@
 """A directory that loses what was not synced when its power is cut (`lossy_tree.py` says what that is).
 
-The idea: a cut that can be aimed. It is told to come after a number of operations that change or sync something; from
-then on all of them fail, so nothing that the cut came before can happen any more, or be told to anyone. The contents
-live in the memory of a process of their own, read from a *backing* directory, an ordinary one. After the cut, `drop`
-leaves there what survived, for the next such disk to begin with. Where `mend` comes first, it was a passing failure.
+The cut can be aimed. It is told to come after a number of operations that change or sync something; from then on all of
+them fail, so nothing that the cut came before can happen any more, or be told to anyone. The contents live in the
+memory of a process of their own, read from a *backing* directory, an ordinary one. After the cut, `drop` leaves there
+what survived, for the next such disk to begin with. Where `mend` comes first, it was a passing failure.
 """
 
 import errno

@@ -1,10 +1,10 @@
 """Files and directories that keep apart what is written and what is durable. No file system here, only its contents.
 
-The idea: what POSIX promises, and not a bit more. Bytes become durable with a sync of their file, names (create,
-rename, link, unlink, mkdir) with a sync of the directory that they are in, and neither vouches for the other. After a
-power cut each change since then is there or not, on its own: a write kept, lost or torn, its missing sectors reading as
-NULs or not being there; a name operation done or not, a rename always whole. Journaling file systems keep more than
-that; a service that needs more needs luck.
+It keeps what POSIX promises, and not a bit more. Bytes become durable with a sync of their file, names (create, rename,
+link, unlink, mkdir) with a sync of the directory that they are in, and neither vouches for the other. After a power cut
+each change since then is there or not, on its own: a write kept, lost or torn, its missing sectors reading as NULs or
+not being there; a name operation done or not, a rename always whole. Journaling file systems keep more than that; a
+service that needs more needs luck.
 """
 
 from dataclasses import dataclass, field

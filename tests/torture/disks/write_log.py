@@ -1,7 +1,7 @@
 """What a block device was written, in order, and the disk that a power cut would have left at any point of it.
 
-The idea: a flush makes durable what came before it, and nothing else does. So the disk at a cut is all writes up to
-the last flush before the cut, and of those after it each one kept, lost or torn.
+A flush makes durable what came before it, and nothing else does. So the disk at a cut is all writes up to the last
+flush before the cut, and of those after it each one kept, lost or torn.
 
 A record is 20 bytes, little-endian, and the data; one without data is a flush:
 

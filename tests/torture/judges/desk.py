@@ -1,8 +1,8 @@
 """Connections of the service without sockets, disk or time.
 
-The idea: what a connection does with bytes is decided by its own code, the routes and the memory of requests seen
-before. Here the engine takes every step and answers it at once, always from the same place, so that the same requests
-must give the same bytes, whichever way the service came to understand them.
+What a connection does with bytes is decided by its own code, the routes and the memory of requests seen before. Here
+the engine takes every step and answers it at once, always from the same place, so that the same requests must give the
+same bytes, whichever way the service came to understand them.
 """
 
 from typing import Final

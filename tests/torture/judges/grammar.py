@@ -1,9 +1,9 @@
 """RFC 9112 once more: what a stream of bytes holds, by a grammar written out as regular expressions.
 
-The idea: the service cuts and judges with llhttp, call-backs and states. This does it in another way, from the ABNF of
-the RFCs, on a stream that is there in full, and shares no code with the service but its limits. Where the two agree on
-millions of streams, neither is likely to be wrong. It says three things of a message: it must be taken, it must be
-refused, or a strict service may refuse it.
+The service cuts and judges with llhttp, call-backs and states. This does it in another way, from the ABNF of the RFCs,
+on a stream that is there in full, and shares no code with the service but its limits. Where the two agree on millions
+of streams, neither is likely to be wrong. It says three things of a message: it must be taken, it must be refused, or a
+strict service may refuse it.
 """
 
 import re

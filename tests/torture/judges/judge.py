@@ -1,8 +1,8 @@
 """Sends streams of bytes to a real service, each on a connection of its own, and judges all that comes of them.
 
-The idea: the grammar says which requests a stream holds, so it also says how many answers there must be, whether the
-connection must end, and which of them step. The service's own sequence is the witness: behind every stream another
-client takes a step, and the sequence of that one tells exactly how many steps the stream took.
+The grammar says which requests a stream holds, so it also says how many answers there must be, whether the connection
+must end, and which of them step. The service's own sequence is the witness: behind every stream another client takes a
+step, and the sequence of that one tells exactly how many steps the stream took.
 """
 
 from collections.abc import Sequence

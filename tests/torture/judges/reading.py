@@ -1,7 +1,7 @@
 """What a service sent on one connection, read strictly.
 
-The idea: a client that forgives hides what a server does wrong. Here every byte must be accounted for: whole answers
-by the grammar of RFC 9112, each with the fields that the contract demands, and nothing between or behind them.
+A client that forgives hides what a server does wrong. Here every byte must be accounted for: whole answers by the
+grammar of RFC 9112, each with the fields that the contract demands, and nothing between or behind them.
 """
 
 import json

@@ -270,6 +270,60 @@ def test_a_caller_that_is_told_may_ask_again_at_once() -> None:
     play(scenario, MemoryStore(WALK))
 
 
+def test_it_is_not_drained_while_an_answer_asks_again() -> None:
+    """Who waits until no command waits is not told so between an answer and what was asked for on it."""
+    store = MemoryStore(WALK, is_held=True)
+
+    class Again(Caller):
+        def deliver(self, asked: Asked, answer: bytes) -> None:
+            super().deliver(asked, answer)
+            if len(self.told) == 1:
+                engines[0].submit(Asked(), self)
+
+    engines: list[Engine[Any, Any]] = []
+
+    async def scenario(engine: Engine[Any, Any], _: Caller) -> None:
+        engines.append(engine)
+        engine.submit(Asked(), Again())
+        await settled()
+        draining = asyncio.ensure_future(engine.drained())
+        store.release(0)
+        await settled()
+        assert (draining.done(), engine.waiting) == (False, 1)
+        store.release(1)
+        await draining
+
+    play(scenario, store)
+
+
+def test_nothing_follows_a_group_that_the_store_could_not_take() -> None:
+    """Once handing over failed for good, no later group gets to the store, though it takes several."""
+
+    class Broken(MemoryStore[Any, Any]):
+        def commit(self, commands: Any) -> Any:
+            commit = super().commit(commands)
+            if len(self.commits) == 2:
+                raise Fatal("broken")
+            return commit
+
+    async def scenario() -> None:
+        store = Broken(WALK, is_held=True, in_flight_max=4)
+        engine: Engine[Any, Any] = Engine(WALK, Metrics(), Budget(1 << 30), DEFAULT)
+        running = asyncio.create_task(engine.run(store))
+        caller = Caller()
+        await settled()
+        for _ in range(4):
+            engine.submit(Asked(), caller)
+            await settled()
+        assert len(store.commits) == 2
+        store.release(0)
+        with pytest.raises(Fatal):
+            await running
+        assert caller.told == [b"1 1"]
+
+    asyncio.run(scenario())
+
+
 def test_who_waits_for_quiet_may_give_up() -> None:
     """Waiting until no command waits may be cut short, and be asked for again."""
     store = MemoryStore(WALK, is_held=True)

@@ -55,7 +55,7 @@ def test_what_was_taken_is_read_again_and_leads_there_again(name: str, data: st.
     assert machine.read_state(machine.encode_state(judgement.end.state)) == judgement.end.state
     assert len(machine.encode_state(judgement.end.state).split(",")) == len(machine.columns)
     assert sum(machine.tally(judgement.taken).values()) == len(judgement.taken) == judgement.end.sequence - 7
-    assert set(machine.tally(judgement.taken)) == set(machine.kinds)
+    assert set(machine.tally(judgement.taken)) <= set(machine.kinds)
     if judgement.taken:
         text = machine.encode(judgement.taken)
         assert list(machine.read_commands(text)) == list(judgement.taken)

@@ -1,7 +1,7 @@
-"""Finding where the walk stopped.
+"""Finding where the machine stopped.
 
-The idea: every segment begins by saying where the walk stands, so the newest one tells all, and the time to read it is
-bounded by the size of a segment, not by the length of the history.
+Every segment begins by saying where the machine stands, so a start reads the newest one alone. Its time is bounded by
+the size of a segment, not by the length of the history.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Recovered(Generic[S]):
-    """Where the walk stopped, and the name of the newest segment if it was found with a torn tail."""
+    """Where the machine stopped, and the name of the newest segment if it was found with a torn tail."""
 
     place: Place[S]
     has_history: bool

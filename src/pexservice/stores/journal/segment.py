@@ -1,9 +1,9 @@
 """One segment file: its name, and what its bytes are worth. No files here, only their bytes.
 
-Our assumptions about disks. Between two syncs there is at most one write to a segment, the row of one group, at the
-end of the file. A power cut leaves of that write any of its 512-byte sectors, the others reading as NUL or not being
-there. What was synced stays, and header and opening row were synced before the file got its name. So after a crash the
-file is its durable rows, then possibly one *torn tail*. Without a valid opening row it is damaged, even if it is empty.
+Our assumptions about disks. Between two syncs there is at most one write to a segment, the row of one group, at the end
+of the file. A power cut leaves of that write any of its 512-byte sectors, the others reading as NUL or not being there.
+What was synced stays, and header and opening row were synced before the file got its name. So after a crash the file is
+its durable rows, then possibly one *torn tail*. Without a valid opening row it is damaged, even if it is empty.
 
     what follows the last valid row                         it is
     nothing                                                 clean
@@ -13,8 +13,8 @@ file is its durable rows, then possibly one *torn tail*. Without a valid opening
     a complete line with a wrong checksum                   damage
     anything else, above all anything after such a line     damage
 
-In a segment written under `--durability interval` many rows may lie between two syncs. There everything from the
-first line with NULs on was promised to nobody, and is a torn tail.
+In a segment written under `--durability interval` many rows may lie between two syncs. There everything from the first
+line with NULs on was promised to nobody, and is a torn tail.
 """
 
 import re
@@ -135,7 +135,7 @@ def _is_torn(rest: bytes, checksum: int, *, interval: bool) -> bool:
     if newline and interval:
         return b"\0" in line
     if newline:
-        # A whole row, a NUL in the place of its newline, and more behind it: two writes, so the first was synced.
+        # A whole row, a NUL instead of its newline, and more behind it: two writes, so the first was synced.
         is_one_write = not _is_row(line.partition(b"\0")[0], checksum)
         return b"\0" in line and is_one_write and not after.strip(b"\0")
     return not rest or rest.endswith(b"\0") or not _is_row(rest[:-1], checksum)

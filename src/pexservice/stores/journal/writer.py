@@ -1,8 +1,8 @@
 """The journal as a store: one row and one sync per group.
 
-The idea: a file whose last write is in doubt is never appended to. Whatever ends the writing of a segment, a stop, a
-crash, a full disk or its size, the next row goes into a new one, and a segment appears under its name only when it is
-whole and durable: it is written under another name, synced, renamed, and the directory synced.
+A file whose last write is in doubt is never appended to. Whatever ends the writing of a segment (a stop, a crash, a
+full disk, its size), the next row goes into a new one. And a segment gets its name only when its beginning is durable:
+it is written under another name, synced, renamed, and the directory synced.
 """
 
 import asyncio
@@ -91,7 +91,7 @@ class Journal(Generic[S, C]):
             await journal._begin_segment()
         except JournalFull as error:
             journal.refusal = error
-            log.error("no room for a new segment: steps are refused until there is", error=str(error))
+            log.error("no room for a new segment: commands are turned away until there is", error=str(error))
         return journal
 
     def commit(self, commands: Sequence[C]) -> Commit[S, C]:
@@ -141,7 +141,7 @@ class Journal(Generic[S, C]):
     def _append_and_sync(self, judgement: Judgement[S, C]) -> Awaitable[Judgement[S, C]]:
         file = self._file
         if self.refusal is not None or file is None:
-            message = f"no row is written after step {self._place.sequence} before there is room for a new segment"
+            message = f"no row is written after sequence {self._place.sequence} before there is room for a new segment"
             raise JournalFull(message)
         commands = self._codec.machine.encode(judgement.taken)
         row, checksum = self._codec.encode_row(judgement.end, commands, time.time(), self._checksum)
@@ -152,7 +152,7 @@ class Journal(Generic[S, C]):
     async def _rotate_and_commit(self, judgement: Judgement[S, C]) -> Judgement[S, C]:
         try:
             await self._rotate()
-        except JournalFull:  # Put off: the segment may grow until there is room. An attempt costs as much as a group.
+        except JournalFull:  # Put off: the segment may grow until there is room. An attempt costs as much as a row.
             self._rotate_at_bytes = self.segment_bytes + self._limits.segment_bytes_max // 64
         return await self._append_and_sync(judgement)
 
@@ -184,7 +184,7 @@ class Journal(Generic[S, C]):
         except JournalFull as error:
             self.refusal = error
             return
-        log.info("steps are taken again", after=refusal.code)
+        log.info("commands are taken again", after=refusal.code)
         self.refusal = None
 
     async def flush(self) -> bool:
@@ -236,7 +236,7 @@ class Journal(Generic[S, C]):
                     self._disk.remove(temporary)
                 raise
         except OSError as error:
-            # Without its name, a segment may fail to sync for want of space without harm: it is thrown away.
+            # Without its name, a segment may fail to sync for lack of space without harm: it is thrown away.
             raise failure("begin the segment", name, error) from error
         self._name, self._file, self._checksum, self.segment_bytes = name, file, checksum, len(opening)
         self._torn, self._rotate_at_bytes = None, self._limits.segment_bytes_max
@@ -247,7 +247,7 @@ class Journal(Generic[S, C]):
             with suppress(FileNotFoundError):
                 self._disk.remove(torn_name(name))
             self._disk.link(name, torn_name(name))
-        except OSError as error:  # Nothing in it was ever answered; it would only have been of interest.
+        except OSError as error:  # Nothing in it was ever answered; it was only to be looked at.
             log.warning("could not keep a torn segment", segment=name, error=str(error))
 
     def _append(self, file: File, row: bytes) -> None:

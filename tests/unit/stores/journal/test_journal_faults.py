@@ -50,7 +50,7 @@ def test_a_full_disk_takes_no_step_and_is_left_by_a_new_segment(room: int) -> No
             await journal.commit(b"nnn")
         assert disk.read(segment_name(0)) == before
         assert isinstance(await healed(journal), JournalFull)
-        with pytest.raises(JournalFull, match="after step 3"):
+        with pytest.raises(JournalFull, match="after sequence 3"):
             await journal.commit(b"n")
         disk.faults.free_bytes = 30
         assert isinstance(await healed(journal), JournalFull)
