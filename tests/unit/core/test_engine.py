@@ -12,7 +12,7 @@ from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
 from pexservice.core.judging import Place
 from pexservice.core.metrics import Metrics
-from pexservice.errors import Fatal, QueueFull, Recovering
+from pexservice.errors import QueueFull, Recovering
 from pexservice.limits import DEFAULT
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET
@@ -149,75 +149,6 @@ def test_a_store_without_room_turns_all_away_who_wait(is_noticed_late: bool) -> 
     play(scenario, store)
 
 
-@pytest.mark.parametrize("error", [Fatal("the disk is broken"), KeyError("a defect")])
-def test_a_failed_store_leaves_its_group_unanswered(error: Exception) -> None:
-    """When it cannot be known whether a group is durable, nobody hears of it or a later one, and the engine stops."""
-    caller = Caller()
-
-    async def scenario() -> None:
-        store = MemoryStore(WALK, is_held=True, in_flight_max=2)
-        engine: Engine[Any, Any] = Engine(WALK, Metrics(), Budget(1 << 30), DEFAULT)
-        running = asyncio.create_task(engine.run(store))
-        await settled()
-        for _ in range(2):
-            engine.submit(Asked(), caller)
-            await settled()
-        store.release(1)
-        store.fail(error, 0)
-        with pytest.raises(type(error), match=r"broken|defect"):
-            await running
-        assert store.place == Place(0, 0)
-        with pytest.raises(Recovering):
-            engine.submit(Asked(), caller)
-        assert len(store.commits) == 2
-
-    asyncio.run(scenario())
-    assert caller.told == []
-
-
-def test_what_was_about_to_be_handed_over_when_the_store_failed_is_not() -> None:
-    """A command that came in the same turn of the event loop does not reach a store that has failed."""
-
-    async def scenario() -> None:
-        store = MemoryStore(WALK, is_held=True, in_flight_max=2)
-        engine: Engine[Any, Any] = Engine(WALK, Metrics(), Budget(1 << 30), DEFAULT)
-        running = asyncio.create_task(engine.run(store))
-        await settled()
-        engine.submit(Asked(), Caller())
-        await settled()
-        store.fail(Fatal("broken"), 0)
-        engine.submit(Asked(), Caller())
-        with pytest.raises(Fatal):
-            await running
-        await settled()
-        assert len(store.commits) == 1
-
-    asyncio.run(scenario())
-
-
-def test_a_defect_while_handing_over_or_rendering_ends_the_engine() -> None:
-    """What a store or a form raises that nobody foresaw is not taken for an answer."""
-
-    class Broken(Asked):
-        def render(self, sequence: int, state: object) -> bytes:
-            raise KeyError(sequence)
-
-    class BrokenStore(MemoryStore[Any, Any]):
-        def commit(self, commands: Any) -> Any:
-            raise KeyError(0)
-
-    async def scenario(store: MemoryStore[Any, Any], asked: Asked) -> None:
-        engine: Engine[Any, Any] = Engine(WALK, Metrics(), Budget(1 << 30), DEFAULT)
-        running = asyncio.create_task(engine.run(store))
-        await settled()
-        engine.submit(asked, Caller())
-        with pytest.raises(KeyError):
-            await running
-
-    asyncio.run(scenario(MemoryStore(WALK), Broken()))
-    asyncio.run(scenario(BrokenStore(WALK), Asked()))
-
-
 def test_before_there_is_a_store_commands_are_turned_away() -> None:
     """Until it is known where the machine stands nothing is taken, and nothing shown."""
     engine: Engine[Any, Any] = Engine(WALK, Metrics(), Budget(1), DEFAULT)
@@ -294,34 +225,6 @@ def test_it_is_not_drained_while_an_answer_asks_again() -> None:
         await draining
 
     play(scenario, store)
-
-
-def test_nothing_follows_a_group_that_the_store_could_not_take() -> None:
-    """Once handing over failed for good, no later group gets to the store, though it takes several."""
-
-    class Broken(MemoryStore[Any, Any]):
-        def commit(self, commands: Any) -> Any:
-            commit = super().commit(commands)
-            if len(self.commits) == 2:
-                raise Fatal("broken")
-            return commit
-
-    async def scenario() -> None:
-        store = Broken(WALK, is_held=True, in_flight_max=4)
-        engine: Engine[Any, Any] = Engine(WALK, Metrics(), Budget(1 << 30), DEFAULT)
-        running = asyncio.create_task(engine.run(store))
-        caller = Caller()
-        await settled()
-        for _ in range(4):
-            engine.submit(Asked(), caller)
-            await settled()
-        assert len(store.commits) == 2
-        store.release(0)
-        with pytest.raises(Fatal):
-            await running
-        assert caller.told == [b"1 1"]
-
-    asyncio.run(scenario())
 
 
 def test_who_waits_for_quiet_may_give_up() -> None:

@@ -45,7 +45,7 @@ def test_it_tells_where_it_stands_and_what_keeps_it() -> None:
         ready, status, fed = reports.report()
         assert (ready, fed) == ("READY=1", FED)
         assert status.startswith("STATUS=Sequence 1, position 1, ")
-        assert status.endswith(" steps/s; steps are refused: full.")
+        assert status.endswith(" steps/s; commands are turned away: full.")
 
     play(scenario, store)
 
