@@ -7,12 +7,14 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from pexservice.errors import BadRequest
+from pexservice.http.description import described
 from pexservice.http.endpoint import Endpoint
 from pexservice.http.forms import Forms
 from pexservice.http.request import Request
 from pexservice.http.resource import Resource, Site
 from tickets.machine import NAME, SEATS, Buy, Command, Hall, Return, left
 
+_INFO: Final = {"title": "tickets", "version": "1.0", "summary": "Sells each of 20 seats once."}
 _NUMBER: Final = re.compile(r"[1-9][0-9]?", re.ASCII)
 _PARAMETERS: Final = (
     {"name": "holder", "in": "query", "required": True, "schema": {"type": "string", "pattern": f"^{NAME.pattern}$"}},
@@ -50,9 +52,10 @@ def _reader(make: type[Buy] | type[Return]) -> Callable[[Request], Command]:
 def endpoints(site: Site[Hall, Command], probes: Sequence[Endpoint]) -> list[Endpoint]:
     """Return the table of endpoints, with `probes` where they share the listener."""
     box_office = Resource(site, _FORMS)
-    return [
+    table = [
         box_office.state("/hall", "how many seats are left, and who holds the others"),
         box_office.command("/buy", "takes seats", _reader(Buy), parameters=_PARAMETERS, problems=_PROBLEMS),
         box_office.command("/return", "gives seats back", _reader(Return), parameters=_PARAMETERS, problems=_PROBLEMS),
         *probes,
     ]
+    return described(box_office, _INFO, table)

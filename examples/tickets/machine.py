@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pexservice.core.machine import Machine, Refusal
+from pexservice.core.measures import Measure
 
 SEATS: Final = 20
 NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,19}")
@@ -93,6 +94,10 @@ class Tickets(Machine[Hall, Command]):
             Buy(holder, int(seats)) if kind == "buy" else Return(holder, int(seats))
             for kind, holder, seats in _WRITTEN.findall(text)
         ]
+
+    def measures(self, state: Hall) -> Sequence[Measure]:
+        """Tell metrics and `status` how many seats are free."""
+        return [Measure("pex_seats_left", "Seats that nobody holds.", left(state))]
 
     def answer_bytes_max(self, state: Hall) -> int:
         """Each seat could be held by someone else, with the longest of names."""

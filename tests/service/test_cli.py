@@ -84,6 +84,21 @@ def test_import_begins_a_walk_once(tmp_path: Path) -> None:
         (["serve", "--history-max-bytes", "1 parsec"], 2, "is not a size; write"),
         (["serve", "--admin-bind", "9100"], 2, "is not an address; write"),
         (["serve", "--admin-bind", "192.0.2.1:9100"], 69, "cannot listen on 192.0.2.1:9100"),
+        (["serve", "--host", "[::1]"], 2, "write it without brackets"),
+        *(
+            (
+                ["serve", "--host", host, "--port", "18400", "--admin-bind", f"{admin}:18400"],
+                2,
+                "cannot have one address",
+            )
+            for host, admin in [
+                ("127.0.0.1", "localhost"),
+                ("localhost", "127.0.0.1"),
+                ("127.0.0.1", "0.0.0.0"),
+                ("0.0.0.0", "localhost"),
+                ("::", "[::1]"),
+            ]
+        ),
         (["serve", "--durability", "interval", "--sync-interval", "0s"], 2, "must be 1ms or more"),
         (["serve", "--data-dir", "/dev/null/data"], 73, "Choose another directory with --data-dir"),
         (["serve", "--host", "192.0.2.1"], 69, "cannot listen on 192.0.2.1"),
@@ -101,6 +116,23 @@ def test_errors_have_a_status_and_say_what_to_do(
     assert ended.returncode == status
     assert message in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("arguments", [["serve", "--port", "0"], ["import", "fibo.csv"]])
+def test_nothing_is_written_without_assertions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """Some guard the journal: what would write it is wrong usage then, with one sentence."""
+    monkeypatch.chdir(tmp_path)
+    ended = run(*arguments, PYTHONOPTIMIZE="1")
+    assert (ended.returncode, "unset PYTHONOPTIMIZE" in ended.stderr, list(tmp_path.iterdir())) == (2, True, [])
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["version"], 0), (["status", "--url", "x"], 2)])
+def test_a_status_holds_where_python_would_ask(arguments: list[str], status: int) -> None:
+    """PYTHONINSPECT, left in an environment, changes neither how a command ends nor what it prints."""
+    ended, plain = run(*arguments, PYTHONINSPECT="1"), run(*arguments)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (status, plain.stdout, plain.stderr)
 
 
 def test_an_address_in_use_ends_with_69(tmp_path: Path) -> None:

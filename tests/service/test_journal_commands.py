@@ -6,7 +6,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from pexservice.cli import commands
+from pexservice.cli.loading import load_walk
+from pexservice.disk.linux import LinuxDisk
+from pexservice.errors import NoJournal
+from pexservice.stores.journal.history import SegmentFile, segment_files
 from pexservice.stores.journal.segment import segment_name
 from support.process import HANG_S, command, environment, run, serving
 
@@ -134,6 +140,48 @@ def test_groups_are_shown_below_the_segments(history: Path, arguments: list[str]
     assert header.split() == ["segment", "bytes", "groups", "sequence", "state"]
     assert [line.split()[3] for line in lines[:3]] == ["0..5", "5..10", "10..15"]
     assert [int(line.split()[2]) for line in lines[3:]] == list(sequences)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "groups"),
+    [
+        (["verify"], None),
+        (["show", "--last", "7"], range(9, 16)),
+        (["show", "--last", "99"], range(6, 16)),
+        (["show", "--from", "4"], range(6, 16)),
+        (["show", "--from", "12"], range(12, 16)),
+    ],
+)
+def test_what_goes_while_it_is_read_is_not_counted(
+    tmp_path: Path, history: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], groups: range | None
+) -> None:
+    """The service lets go of its oldest segment after it was listed: what is told is of those that were read."""
+    _goes_once_listed(tmp_path, history, monkeypatch, slice(0, 1))
+    ended = CliRunner().invoke(commands, ["journal", *arguments, "--data-dir", str(tmp_path)], obj=load_walk)
+    if groups is None:
+        assert ended.stdout == "2 segments, 10 groups: whole. Sequence 15, position 15.\n"
+    else:
+        assert [int(line.split()[2]) for line in ended.stdout.splitlines()[3:]] == list(groups)
+
+
+def test_an_export_of_what_went_says_so(tmp_path: Path, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if the newest went, by which the last ones are found."""
+    _goes_once_listed(tmp_path, history, monkeypatch, slice(None))
+    arguments = ["journal", "export", "--last", "3", "--data-dir", str(tmp_path)]
+    assert isinstance(CliRunner().invoke(commands, arguments, obj=load_walk).exception, NoJournal)
+
+
+def _goes_once_listed(data: Path, history: Path, monkeypatch: pytest.MonkeyPatch, which: slice) -> None:
+    for file in history.glob("journal-*"):
+        (data / file.name).write_bytes(file.read_bytes())
+
+    def listed(disk: LinuxDisk) -> list[SegmentFile]:
+        files = segment_files(disk)
+        for file in files[which]:
+            (data / file.name).unlink()
+        return files
+
+    monkeypatch.setattr("pexservice.cli.history.segment_files", listed)
 
 
 @pytest.mark.parametrize(("terminal", "shows"), [("xterm", True), ("dumb", False), ("", False)])

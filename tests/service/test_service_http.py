@@ -193,11 +193,21 @@ def test_a_read_may_depend_on_the_tag(client: Client, method: str) -> None:
 
 @pytest.mark.parametrize("path", STEPS)
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_no_step_is_taken_if_there_may_be_no_walk(client: Client, method: str, path: str) -> None:
-    """If-None-Match: * holds only where there is nothing (RFC 9110, 13.1.2), and there always is a walk."""
-    before = client.ask("GET", "/current").sequence
-    assert_problem(client.ask(method, path, "If-None-Match: *"), 412)
-    assert client.ask(method, path, 'If-None-Match: "*"').sequence == before + 1
+def test_no_step_is_taken_on_a_condition(client: Client, method: str, path: str) -> None:
+    """A condition is judged or refused, never ignored (RFC 9110, 13.1); If-Match: * always holds."""
+    now = client.ask("GET", "/current")
+    for condition in (
+        "If-None-Match: *",
+        'If-None-Match: "*"',
+        f"If-None-Match: {now['etag']}",
+        f"If-Match: {now['etag']}",
+        'If-Match: "nope"',
+        'If-Match: "a", *',
+        "If-Match:",
+    ):
+        assert_problem(client.ask(method, path, condition), 412)
+    assert_problem(client.ask(method, path, "If-Match: *", 'If-None-Match: "a"'), 412)
+    assert client.ask(method, path, "If-Match: *").sequence == now.sequence + 1
 
 
 @pytest.mark.parametrize("path", ["/", "/current", "/livez", "/readyz", "/openapi.json", "/nothing"])

@@ -70,7 +70,7 @@ def test_a_newcomer_is_refused_when_nobody_is_idle(tmp_path: Path) -> None:
             assert client.read().status == 200
         with pytest.raises(ConnectionError):
             stack.enter_context(service.connect()).ask("POST", "/next")
-        service.logged("connection refused, none is idle")
+        service.logged("connection turned away, none is idle")
         for client in busy:
             client.send(NEXT[len(HALF_HEADER) :])
         assert sorted(client.read().sequence for client in busy) == [3, 4]

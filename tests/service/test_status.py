@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pexservice.cli.status import PATIENCE_S
+from pexservice.cli.status import PATIENCE_S, Status
 from support.process import Service, command, environment, run, serving
 from support.stranger import answering
 
@@ -34,7 +34,7 @@ STRANGERS = {
     "half": page(b'pex_info{version="1"} 1\n'),
     "nan": page(METRICS.replace("pex_position 1", "pex_position NaN").encode()),
     "inf": page(METRICS.replace("pex_digits 1", "pex_digits 1e999").encode()),
-    "negative": page(METRICS.replace("pex_digits 1", "pex_digits -1").encode()),
+    "negative": page(METRICS.replace("pex_connections_open 1", "pex_connections_open -1").encode()),
     "huge": page(METRICS.replace("pex_position 1", "pex_position " + "9" * 400).encode()),
     "no-number": page(METRICS.replace("pex_position 1", "pex_position 1-e").encode()),
     "redirect": b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
@@ -131,6 +131,18 @@ def test_a_unix_socket_is_asked(tmp_path: Path) -> None:
         assert url in run("status", "--url", url, PEXSERVICE_UDS=str(where)).stdout
     assert is_one_line_of_69(run("status", "--uds", str(tmp_path / "gone")))
     assert is_one_line_of_69(run("status", "--uds", "x" * 200))
+
+
+def test_nothing_of_a_stranger_controls_the_terminal() -> None:
+    """Neither a label of its metrics nor what it says is wrong; a program gets it as JSON has it."""
+    odd = "\x1b]0;owned\x07\u202e"
+    with answering(page(METRICS.replace('"3"', f'"{odd}"').encode())) as port:
+        shown = run("status", "--url", f"http://127.0.0.1:{port}")
+        as_json = run("status", "--json", "--url", f"http://127.0.0.1:{port}")
+    assert r"python \x1b]0;owned\x07\u202e" in shown.stdout
+    assert json.loads(as_json.stdout)["running"]["python"] == odd
+    found = Status(odd, False, odd, {}, 1, 1.0, 0, 0, 0, 0, {})
+    assert all(line.isprintable() for line in found.lines())
 
 
 def test_json_is_one_object(service: Service) -> None:

@@ -47,6 +47,12 @@ def test_a_person_reads_one_line_when_it_serves_and_one_when_it_stops(tmp_path: 
     assert len(at_terminal(tmp_path, until="Ctrl-C stops.")[1]) == 2
 
 
+def test_a_person_reads_where_probes_and_metrics_are(tmp_path: Path) -> None:
+    """If they are not where the steps are."""
+    _, lines = at_terminal(tmp_path, "--admin-bind", "127.0.0.1:0", until="Ctrl-C stops.")
+    assert re.search(r":\d+, probes and metrics at http://127\.0\.0\.1:\d+, data in ", lines[1])
+
+
 def test_an_error_is_one_plain_sentence(tmp_path: Path) -> None:
     """Without time, level, or fields."""
     status, lines = at_terminal(tmp_path, "--host", "192.0.2.1")

@@ -57,6 +57,8 @@ def test_each_seat_is_sold_once(tmp_path: Path) -> None:
         assert json.loads(refused.body)["title"] == "Sold out"
         assert buy(service, "bob", 5).sequence == 2
         assert buy(service, "bob", 6, "/return").status == 409
+        shown = ticket_command("status", "--url", f"http://127.0.0.1:{service.port}")[1]
+        assert re.search(r"seats_left: +0\n.*sequence: +2\n.*steps/s: +0\n", shown), shown
         service.send_signal(signal.SIGKILL)
         service.wait()
     with box_office(tmp_path) as service:
@@ -109,13 +111,44 @@ def test_what_is_no_command_is_told_so(tmp_path: Path, holder: str, seats: objec
 
 
 def test_the_frame_is_the_walk_s(tmp_path: Path) -> None:
-    """Probes, metrics, OpenAPI and the home of none: what was not written for it is there, and no word of the walk."""
+    """Probes, metrics, OpenAPI, and no home: what was not written for it is there, and no word of the walk."""
     with box_office(tmp_path) as service, service.connect() as client:
         assert client.ask("GET", "/readyz").status == 200
         assert client.ask("GET", "/").status == 404
+        description = json.loads(client.ask("GET", "/openapi.json").body)
+        assert set(description["paths"]) == {
+            "/hall",
+            "/buy",
+            "/return",
+            "/livez",
+            "/readyz",
+            "/metrics",
+            "/openapi.json",
+        }
+        assert (description["info"]["title"], "walk" in str(description)) == ("tickets", False)
+        assert {"400", "409"} < set(description["paths"]["/buy"]["post"]["responses"])
         metrics = client.ask("GET", "/metrics").body
         assert b'pex_steps_total{step="buy"} 0.0' in metrics
         assert b"position" not in metrics
+
+
+def test_the_help_is_its_own() -> None:
+    """A list of exit statuses, one a line; the walk's file is spoken of by the walk alone; completion by its name."""
+    _, shown = ticket_command("--help")
+    assert "\n  Exit statuses:\n     0  done" in shown
+    assert "_TICKETS_COMPLETE=bash_source tickets" in shown
+    assert "fibo" not in ticket_command("serve", "--help")[1]
+    assert "fibo.csv" in run("serve", "--help").stdout
+
+
+def test_its_completion_asks_what_a_shell_asks() -> None:
+    """A variable that was left behind is wrong usage, by the name of this program; a shell gets its script."""
+    left = run("version", program=command("tickets"), PYTHONPATH=_path(), _TICKETS_COMPLETE="bash_complete")
+    assert (left.returncode, "_TICKETS_COMPLETE is set, but not by a shell" in left.stderr) == (2, True), left.stderr
+    asked = run(program=command("tickets"), PYTHONPATH=_path(), _TICKETS_COMPLETE="zsh_source")
+    assert (asked.returncode, "_TICKETS_COMPLETE=zsh_complete" in asked.stdout) == (0, True)
+    wrong = run("serve", program=command("tickets"), PYTHONPATH=_path(), PEXSERVICE_XYZZY="1")
+    assert "'tickets serve --help' names" in wrong.stderr
 
 
 @pytest.mark.parametrize("ours", ["tickets", "pexservice"])

@@ -45,7 +45,7 @@ class Caller:
         """As `group.Caller`."""
         self.told.append(answer)
 
-    def refuse(self, asked: Asked, error: NotApplied) -> None:
+    def turn_away(self, asked: Asked, error: NotApplied) -> None:
         """As `group.Caller`."""
         self.told.append(error)
 

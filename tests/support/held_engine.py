@@ -39,10 +39,10 @@ class HeldEngine:
         asked, caller = self.asked.pop(0)
         caller.deliver(asked, asked.render(self.place.sequence, self.place.state))
 
-    def refuse(self, error: NotApplied) -> None:
+    def turn_away(self, error: NotApplied) -> None:
         """Turn the oldest away."""
         asked, caller = self.asked.pop(0)
-        caller.refuse(asked, error)
+        caller.turn_away(asked, error)
 
     def table(self, clock: Clock) -> list[Endpoint]:
         """Return the endpoints of the walk and the probes."""

@@ -46,11 +46,11 @@ def rows(disk: Disk, machine: Machine[Any, Any] = WALK) -> list[Row[Any]]:
 
 async def healed(journal: Journal[Any, Any]) -> NotApplied | None:
     """Let a journal look for room, once; return why it takes nothing still. Raises Fatal."""
-    before = journal.refusal
+    before = journal.unready
     working = asyncio.create_task(journal.run())
-    while journal.refusal is before and not working.done():  # noqa: ASYNC110 - a journal tells nobody of it.
+    while journal.unready is before and not working.done():  # noqa: ASYNC110 - a journal tells nobody of it.
         await asyncio.sleep(0)
     working.cancel()
     with suppress(asyncio.CancelledError):
         await working
-    return journal.refusal
+    return journal.unready

@@ -35,7 +35,7 @@ class MemoryCommit(Generic[S, C]):
 class MemoryStore(Generic[S, C]):
     """See `store.Store`. With `is_held`, a commit waits to be released; shared, others may commit in between."""
 
-    refusals: ClassVar[tuple[type[NotApplied], ...]] = (Full,)
+    unready_reasons: ClassVar[tuple[type[NotApplied], ...]] = (Full,)
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class MemoryStore(Generic[S, C]):
         self.place = self.ahead = place or Place(0, machine.initial)
         self.is_shared = is_shared
         self.in_flight_max = in_flight_max
-        self.refusal: NotApplied | None = None
+        self.unready: NotApplied | None = None
         self.commits: list[MemoryCommit[S, C]] = []
         self._is_held = is_held
 
@@ -61,8 +61,8 @@ class MemoryStore(Generic[S, C]):
 
     def commit(self, commands: Sequence[C]) -> MemoryCommit[S, C]:
         """As `Store.commit`."""
-        if self.refusal is not None:
-            raise self.refusal
+        if self.unready is not None:
+            raise self.unready
         commit = MemoryCommit(self, commands)
         if commit.expected is not None:
             self.ahead = commit.expected.end

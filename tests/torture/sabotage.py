@@ -144,7 +144,7 @@ def lenient_framing() -> Patches:
         lines = [line.partition(b":") for line in head.split(b"\r\n")[1:-2]]
         return [(name.strip().lower(), value.strip()) for name, _, value in lines]
 
-    def body_bytes(codings: list[str], lengths: list[str], *, is_http_10: bool) -> int | None:
+    def body_bytes(codings: list[str], lengths: list[str], _bytes_max: int, *, is_http_10: bool) -> int | None:
         if any("chunked" in coding for coding in codings):
             return None
         return int(lengths[-1]) if lengths and lengths[-1].isdigit() else 0

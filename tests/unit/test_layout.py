@@ -28,13 +28,15 @@ _ELSEWHERE: Final = {
     "process/start.py": "service/test_start_refused.py",
     "process/systemd.py": "service/test_systemd.py",
     "process/exposition.py": "system/watching/test_exposition.py",
+    # What a disk can do to a writer.
+    "stores/journal/errors.py": "unit/stores/journal/test_writer.py",
     # Each machine is held to what the core relies on.
     "walk/machine.py": "unit/core/test_machine.py",
     # Parts of one thing.
     "disk/aio.py": "unit/disk/test_syncer.py",
     "http/action.py": "unit/http/test_resource.py",
     "http/endpoint.py": "unit/http/test_router.py",
-    "stores/journal/errors.py": "unit/stores/journal/test_journal_faults.py",
+    "stores/journal/tail.py": "unit/stores/journal/test_journal_faults.py",
     "walk/forms.py": "unit/walk/test_endpoints.py",
 }
 

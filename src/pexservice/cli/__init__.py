@@ -17,8 +17,13 @@ Every step is on disk before it is answered; killed at any instant, the service 
 
 'pexservice serve' starts it on http://127.0.0.1:8081; Ctrl-C stops it.
 """
+_SERVING: Final = """If the data directory holds a fibo.csv of the original service and no journal, the walk goes on
+from there.
+"""
 
-commands: Final = command_line("pexservice", __version__, _TEXT, more=[import_original], journal=[export])
+commands: Final = command_line(
+    "pexservice", __version__, _TEXT, serving=_SERVING, more=[import_original], journal=[export]
+)
 
 
 def main() -> NoReturn:

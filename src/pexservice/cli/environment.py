@@ -5,20 +5,20 @@ the command, naming the nearest that there is.
 """
 
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 import click
 
 _PREFIX: Final = "PEXSERVICE_"
-_COMPLETION: Final = "_PEXSERVICE_COMPLETE"
 _SHELLS: Final = tuple(f"{shell}_{what}" for shell in ("bash", "zsh", "fish") for what in ("source", "complete"))
 _QUOTES: Final = "\"'"
 _LINKED: Final = ("tcp://", "udp://", "sctp://")
 _LINKED_SUFFIXES: Final = ("_SERVICE_HOST", "_SERVICE_PORT", "_TCP", "_TCP_ADDR", "_TCP_PORT", "_TCP_PROTO")
 
 
-def check(known: Iterable[str], variables: Mapping[str, str] = os.environ) -> None:
+def check(known: Iterable[str], program: str, variables: Mapping[str, str] = os.environ) -> None:
     """Raise click.UsageError unless each variable of ours is `known` and has a value that somebody may have meant.
 
     An empty one counts as not set, whatever its name.
@@ -39,7 +39,7 @@ def check(known: Iterable[str], variables: Mapping[str, str] = os.environ) -> No
             rests = [each.removeprefix(_PREFIX) for each in names]
             near = difflib.get_close_matches(name.removeprefix(_PREFIX).upper(), rests, 1)
             hint = (
-                f"Did you mean {_PREFIX}{near[0]}?" if near else "'pexservice serve --help' names those that there are."
+                f"Did you mean {_PREFIX}{near[0]}?" if near else f"'{program} serve --help' names those that there are."
             )
             message = f"no option is set by the variable {name}. {hint}"
             raise click.UsageError(message)
@@ -48,18 +48,31 @@ def check(known: Iterable[str], variables: Mapping[str, str] = os.environ) -> No
             raise click.UsageError(message)
 
 
-def check_completion(variables: Mapping[str, str] = os.environ) -> None:
+def check_assertions() -> None:
+    """Raise click.UsageError if Python leaves assertions out: some of them guard what is written to the journal."""
+    if sys.flags.optimize:
+        message = "Python was told to leave checks out, some of which guard the journal: unset PYTHONOPTIMIZE, no -O."
+        raise click.UsageError(message)
+
+
+def completion_variable(program: str) -> str:
+    """Return the variable by which a shell asks a program for completion, as click names it."""
+    return f"_{program.replace('-', '_').replace('.', '_')}_COMPLETE".upper()
+
+
+def check_completion(program: str, variables: Mapping[str, str] = os.environ) -> None:
     """Raise click.UsageError if the variable by which a shell asks for completion holds what no shell asks."""
-    what = variables.get(_COMPLETION, "")
+    variable = completion_variable(program)
+    what = variables.get(variable, "")
     if not what:
         return
     if what not in _SHELLS:
-        message = f"{_COMPLETION}={what!r} is none of {', '.join(_SHELLS)}. It is for shells; unset it."
+        message = f"{variable}={what!r} is none of {', '.join(_SHELLS)}. It is for shells; unset it."
         raise click.UsageError(message)
     if what.endswith("_complete") and not (
         "COMP_WORDS" in variables and (what.startswith("fish") or variables.get("COMP_CWORD", "").isdecimal())
     ):
-        message = f"{_COMPLETION} is set, but not by a shell that completes a word. Unset it."
+        message = f"{variable} is set, but not by a shell that completes a word. Unset it."
         raise click.UsageError(message)
 
 

@@ -4,9 +4,11 @@ Nothing else reads arguments or the environment, and nothing else ends the proce
 one line on standard error and its exit status.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
+from copy import copy
 from typing import Final, NoReturn
 
 import click
@@ -38,24 +40,32 @@ Exit statuses:
 """
 _COMPLETION: Final = """\b
 Shell completion, for bash (zsh and fish alike):
-  eval "$(_{variable}_COMPLETE=bash_source {program})"
+  eval "$({variable}=bash_source {program})"
 """
 
 
-def command_line(
-    program: str, version: str, text: str, more: Sequence[click.Command] = (), journal: Sequence[click.Command] = ()
+def command_line(  # noqa: PLR0913 - what an application may say, and each by name.
+    program: str,
+    version: str,
+    text: str,
+    *,
+    serving: str = "",
+    more: Sequence[click.Command] = (),
+    journal: Sequence[click.Command] = (),
 ) -> Group:
     """Return the command line of an application: what every one has, and `more`; and `journal` in the group of it.
 
-    `text` describes it.
+    `text` describes it, and `serving` what is special about its `serve`.
     """
     group = journal_commands(journal)
-    commands = {str(each.name): each for each in (serve, *more, group, status, _version(program, version))}
-    completion = _COMPLETION.format(variable=program.upper().replace("-", "_"), program=program)
+    its_serve = copy(serve)
+    its_serve.help = f"{serve.help or ''}\n\n{serving}"  # Under -OO there is none.
+    commands = {str(each.name): each for each in (its_serve, *more, group, status, _version(program, version))}
+    completion = _COMPLETION.format(variable=environment.completion_variable(program), program=program)
     frame = Group(
         program,
         commands,
-        help=f"{text}\n{_EXIT_STATUSES}",
+        help=f"{text}\n\n{_EXIT_STATUSES}",
         epilog=completion,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     )
@@ -71,6 +81,9 @@ def run(commands: Group, load: Load) -> NoReturn:
         signals.end_by(signal.SIGPIPE)
     except click.Abort:
         signals.end_by(signal.SIGINT)
+    if sys.flags.inspect:  # Under PYTHONINSPECT, Python would show a traceback and ask for input instead.
+        sys.stdout.flush()
+        os._exit(exit_status)
     sys.exit(exit_status)
 
 
@@ -78,7 +91,7 @@ def _run(commands: Group, load: Load) -> int:
     """Run a command and return the exit status."""
     program = commands.name or ""
     try:
-        environment.check_completion()
+        environment.check_completion(program)
         exit_status = commands(prog_name=program, obj=load, standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:

@@ -43,9 +43,10 @@ class History(Generic[S]):
         self._advance(sum(file.size_bytes for file in self.files[: self._first]))
 
     def end(self) -> Place[S]:
-        """Return where the walk stands, by the newest segment."""
-        (newest,) = segments(self.codec, self.disk, self.files[-1:])
-        return newest.place
+        """Return where the walk stands, by the newest segment. Raises NoJournal if that went in the meantime."""
+        for newest in segments(self.codec, self.disk, self.files[-1:]):
+            return newest.place
+        raise self._gone()
 
     def segments(self) -> Iterator[Segment[S]]:
         """Yield the segments, proved by their checksums. Raises NoJournal if all of them went in the meantime."""
@@ -54,7 +55,10 @@ class History(Generic[S]):
             found = True
             yield segment
         if not found:
-            raise NoJournal(f"the segments in {self.disk.path} went while they were read. Try again.")
+            raise self._gone()
+
+    def _gone(self) -> NoJournal:
+        return NoJournal(f"the segments in {self.disk.path} went while they were read. Try again.")
 
     def rows(self, segment: Segment[S]) -> Iterator[Row[S]]:
         """Yield the rows of a segment, each proved, and tell of the progress."""

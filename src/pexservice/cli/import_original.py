@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pexservice.cli import options
+from pexservice.cli import environment, options
 from pexservice.core.judging import Place
 from pexservice.errors import CannotCreate
 from pexservice.limits import DEFAULT
@@ -21,6 +21,7 @@ def import_original(file: Path, data_dir: Path) -> None:
 
     FILE is its data file, fibo.csv. It is only read. Refused if the data directory has a walk already.
     """
+    environment.check_assertions()
     from pexservice.walk import original  # noqa: PLC0415 - imports are start-up time.
 
     place = original.read(file)
@@ -44,7 +45,7 @@ async def _begin(data_dir: Path, place: Place[int]) -> None:
         )
         raise CannotCreate(message)
     journal = await Journal.open(codec, disk, Recovered(place, has_history=False), Options(), DEFAULT)
-    if journal.refusal is not None:
-        message = f"{data_dir} has no room for a journal: {journal.refusal}. Nothing was imported."
+    if journal.unready is not None:
+        message = f"{data_dir} has no room for a journal: {journal.unready}. Nothing was imported."
         raise CannotCreate(message)
     await journal.close()

@@ -10,7 +10,7 @@ from pexservice.cli import options
 from pexservice.cli.history import index_of, read_history
 from pexservice.cli.loading import Load
 from pexservice.cli.options import Command, Group
-from pexservice.stores.journal.history import segments
+from pexservice.stores.journal.history import SegmentFile, segments
 
 _COUNT_MAX: Final = 2**63
 _SHOWN_ROWS: Final = 10
@@ -43,9 +43,10 @@ def verify(load: Load, /, data_dir: Path) -> None:
 
     That is its checksum and its arithmetic, and that each segment begins where the one before it ended.
     """
-    rows = 0
+    count = rows = 0
     with read_history(load().machine, data_dir) as history:
         for segment in history.segments():
+            count += 1
             for _ in history.rows(segment):
                 rows += 1
             if segment.torn_bytes:
@@ -55,7 +56,6 @@ def verify(load: Load, /, data_dir: Path) -> None:
                     err=True,
                 )
             end = segment.place
-    count = len(history.files)
     click.echo(
         f"{count} segment{'s' * (count != 1)}, {rows} group{'s' * (rows != 1)}: whole. Sequence {end.sequence}, "
         f"{history.codec.machine.describe(end.state)}."
@@ -74,30 +74,35 @@ def show(load: Load, /, data_dir: Path, last: int | None, begin: int | None) -> 
     """
     options.contradict(click.get_current_context(), "last", "begin", "say how many, or from where.")
     last = _SHOWN_ROWS if last is None and begin is None else last
-    counts: list[int] = []
+    read: list[tuple[SegmentFile, int]] = []  # With the groups of each. A file may go before it is read.
     with read_history(load().machine, data_dir) as history:
+        by_name = {file.name: file for file in history.files}
         for segment in history.segments():
-            if not counts:
+            if not read:
                 click.echo(f"{'segment':36}{'bytes':>12}{'groups':>10}  {'sequence':>24}    state")
-            counts.append(len(segment.lines))
+            read.append((by_name[segment.name], len(segment.lines)))
             start, end = segment.opening.place, segment.place
             click.echo(
                 f"{segment.name:36}{segment.valid_bytes + segment.torn_bytes:>12}{len(segment.lines):>10}  "
                 f"{f'{start.sequence}..{end.sequence}':>24}  {history.codec.machine.describe(end.state)}"
             )
         # Counted from the end, so that no more is read than is shown.
-        missing = sum(counts) if last is None else min(last, sum(counts))
-        first = len(counts)
-        while missing > 0:
-            first -= 1
-            missing -= counts[first]
-        files = history.files[first : len(counts)] if begin is None else history.files[index_of(history.files, begin) :]
-        skipped = -missing
-        for segment in segments(history.codec, history.disk, files):
-            for row in segment.rows(history.codec):
-                if skipped:
-                    skipped -= 1
-                elif row.place.sequence >= (begin or 0):
+        files = [file for file, _ in read]
+        first = len(read)
+        skips: dict[str, int] = {}
+        if last is None:
+            first = index_of(files, begin or 0)
+        else:
+            missing = min(last, sum(groups for _, groups in read))
+            while missing > 0:
+                first -= 1
+                missing -= read[first][1]
+            if missing:
+                skips[files[first].name] = -missing
+        for segment in segments(history.codec, history.disk, files[first:]):
+            skipped = skips.get(segment.name, 0)
+            for number, row in enumerate(segment.rows(history.codec)):
+                if number >= skipped and row.place.sequence >= (begin or 0):
                     place = row.place
                     steps = f"{row.commands:.60}"
                     click.echo(

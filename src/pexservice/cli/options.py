@@ -24,7 +24,8 @@ class Command(click.Command):
         """As click does it, unless a variable of ours is wrong. Who asks for help gets it."""
         if not ctx.resilient_parsing and not set(args) & set(self.get_help_option_names(ctx)):
             try:
-                environment.check(known_variables(ctx.find_root().command))
+                root = ctx.find_root()
+                environment.check(known_variables(root.command), str(root.info_name))
             except click.UsageError as error:
                 error.ctx = ctx  # For the name of the command.
                 raise
@@ -125,6 +126,14 @@ def text(value: str) -> str:
         message = "it is empty"
         raise ValueError(message)
     return value
+
+
+def host(value: str) -> str:
+    """Return a host to listen on. Raises ValueError."""
+    if value.startswith("["):
+        message = f"{value!r} is in brackets; write it without brackets, as ::1"
+        raise ValueError(message)
+    return text(value)
 
 
 def path(value: str) -> Path:

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import click
 
-from pexservice.cli import options
+from pexservice.cli import environment, options
 from pexservice.cli.loading import Load
-from pexservice.cli.options import Command, contradict, given, option, path, read, text, whole
+from pexservice.cli.options import Command, contradict, given, host, option, path, read, whole
 from pexservice.config import Settings, parse_address, parse_duration_s, parse_size_bytes
 from pexservice.errors import Fatal, defect, scarcity
 from pexservice.limits import CONNECTIONS_LIMIT, DEFAULT, PENDING_LIMIT, SYNC_INTERVAL_S_MIN
@@ -17,7 +17,7 @@ _PORT_MAX: Final = 65_535
 
 
 @click.command(cls=Command)
-@option("--host", metavar="HOST", default="127.0.0.1", callback=read(text), help="Address to listen on.")
+@option("--host", metavar="HOST", default="127.0.0.1", callback=read(host), help="Address to listen on.")
 @option(
     "--port",
     metavar="PORT",
@@ -104,11 +104,11 @@ _PORT_MAX: Final = 65_535
 def serve(load: Load, /, log_format: Any, log_level: str, **values: Any) -> None:
     """Serve over HTTP until SIGTERM, SIGINT or SIGHUP.
 
-    A second signal ends it at once. If the data directory holds a fibo.csv of the original service and no journal, the
-    walk goes on from there.
+    A second signal ends it at once.
 
     A DURATION is 500ms, 75s, 10m or 1h; a SIZE 64KiB, 512MiB, 1GiB, or 1GB of powers of 1000.
     """
+    environment.check_assertions()
     _check(click.get_current_context(), values)
     from pexservice.process import logs  # noqa: PLC0415 - imports are start-up time.
 
@@ -169,10 +169,22 @@ def _check(ctx: click.Context, values: dict[str, Any]) -> None:
     if interval and values["sync_interval"] < SYNC_INTERVAL_S_MIN:
         message = f"{interval}: it must be {SYNC_INTERVAL_S_MIN * 1000:g}ms or more."
         raise click.UsageError(message, ctx)
-    is_port_shared = not values["uds"] and values["port"] and values["admin_bind"] == (values["host"], values["port"])
-    if is_port_shared:
+    admin_host, admin_port = values["admin_bind"] or ("", 0)
+    is_port_shared = not values["uds"] and values["port"] and values["port"] == admin_port
+    if is_port_shared and _is_one(values["host"], admin_host):
         message = (
             f"{given(ctx, 'admin_bind')} and {given(ctx, 'port') or given(ctx, 'host') or '--port'} contradict each "
             "other: two listeners cannot have one address."
         )
         raise click.UsageError(message, ctx)
+
+
+def _is_one(one: str, other: str) -> bool:
+    """Tell whether two hosts cannot have listeners of one port, as far as that is known without looking names up."""
+    from ipaddress import ip_address  # noqa: PLC0415 - imports are start-up time.
+
+    try:
+        first, second = (ip_address("127.0.0.1" if host == "localhost" else host) for host in (one, other))
+    except ValueError:
+        return one == other
+    return first == second or (first.version == second.version and (first.is_unspecified or second.is_unspecified))

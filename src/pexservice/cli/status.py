@@ -5,6 +5,7 @@ import math
 import re
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +15,10 @@ import click
 from pexservice.cli import output
 from pexservice.cli.asking import Address, Deadline, get
 from pexservice.cli.ending import tell
+from pexservice.cli.loading import Load
 from pexservice.cli.options import Command, given, path, read
 from pexservice.errors import AddressUnavailable
+from pexservice.process.beginning import shown
 
 PATIENCE_S: Final = 5.0
 """For everything that is asked at a time; less than the 10 s of the container's health check."""
@@ -24,7 +27,7 @@ _OK, _NOT_FOUND = 200, 404
 _SAMPLE = re.compile(r"([a-z_]+)(?:\{([^}]*)\})? (\S+)", re.ASCII)
 _LABEL = re.compile(r'([a-z_]+)="([^"\\]*)"', re.ASCII)
 _TOTAL_MAX: Final = 2.0**64
-"""No position, sequence or count of ours comes so far."""
+"""No sequence, count or measure of ours comes so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,8 @@ class Status:
     service: str
     ready: bool
     health: str
-    position: int | None
-    digits: int | None
+    measures: dict[str, float | None]
+    """What the machine tells of itself; of the walk its position and digits."""
     sequence: int | None
     steps_per_second: float | None
     steps_waiting: int
@@ -45,12 +48,11 @@ class Status:
     running: dict[str, str]
 
     def lines(self) -> list[str]:
-        """Return it for people."""
+        """Return it for people, whose terminal nothing of it controls."""
         known = {
             "service": self.service,
             "health": self.health,
-            "position": self.position,
-            "digits": self.digits,
+            **self.measures,
             "sequence": self.sequence,
             "steps/s": None if self.steps_per_second is None else f"{self.steps_per_second:.0f}",
             "steps waiting": self.steps_waiting,
@@ -59,7 +61,13 @@ class Status:
             "uptime": _duration(self.uptime_s),
             "running": ", ".join(f"{name} {value}" for name, value in self.running.items()),
         }
-        return [f"{name + ':':15}{value}" for name, value in known.items() if value is not None]
+        return [shown(f"{name + ':':15}{value}") for name, value in known.items() if value is not None]
+
+    def document(self) -> dict[str, Any]:
+        """Return it for programs."""
+        named = asdict(self)
+        measures: dict[str, Any] = named.pop("measures")
+        return measures | named
 
 
 @click.command(cls=Command)
@@ -84,7 +92,7 @@ class Status:
 @click.option("--watch", is_flag=True, help="Go on, each second, until Ctrl-C.")
 @click.pass_context
 def status(ctx: click.Context, url: Address, uds: Path | None, *, as_json: bool, watch: bool) -> None:
-    """Show position, sequence, rate and health of a running service.
+    """Show where a running service stands, its rate and its health.
 
     Ends with status 69 if no pexservice answers there, and 1 if it takes no steps. It is asked directly: no proxy that
     the environment names is used, and no redirect followed.
@@ -94,15 +102,18 @@ def status(ctx: click.Context, url: Address, uds: Path | None, *, as_json: bool,
         message = f"{url_from} and {uds_from} contradict each other: the service is asked at one address."
         raise click.UsageError(message, ctx)
     address = Address.of_uds(uds) if uds and not url_from else url
-    found = _look(address)
+    load: Load = ctx.obj
+    machine = load().machine
+    names = [measure.name for measure in machine.measures(machine.initial)]
+    found = _look(address, names)
     if watch:
-        _watch(address, found, as_json=as_json)  # Until Ctrl-C.
+        _watch(address, names, found, as_json=as_json)  # Until Ctrl-C.
     _print(found, as_json=as_json)
     if not found.ready:
         raise click.exceptions.Exit(1)
 
 
-def _watch(address: Address, first: Status, *, as_json: bool) -> None:
+def _watch(address: Address, names: Collection[str], first: Status, *, as_json: bool) -> None:
     """Show it again and again, each time over the last, where that can be."""
     redraws = output.is_screen(sys.stdout)
     found: Status | None = first
@@ -113,7 +124,7 @@ def _watch(address: Address, first: Status, *, as_json: bool) -> None:
                 click.echo(f"\x1b[{above}A\x1b[J" if redraws else "\n", nl=False)
             above = _print(found, as_json=as_json)
         try:
-            found = _look(address)
+            found = _look(address, names)
         except AddressUnavailable as error:  # It may be on its way back.
             tell(str(error), error.exit_status, click.get_current_context().command_path)
             found, above = None, 0
@@ -121,34 +132,33 @@ def _watch(address: Address, first: Status, *, as_json: bool) -> None:
 
 
 def _print(found: Status, *, as_json: bool) -> int:
-    lines = [json.dumps(asdict(found))] if as_json else found.lines()
+    lines = [json.dumps(found.document())] if as_json else found.lines()
     click.echo("\n".join(lines))
     return len(lines)
 
 
-def _look(address: Address) -> Status:
-    """Ask twice, a second apart. Raises AddressUnavailable unless it is a pexservice that answers."""
+def _look(address: Address, names: Collection[str]) -> Status:
+    """Ask twice, a second apart; `names` are the metrics of the machine.
+
+    Raises AddressUnavailable unless it is a pexservice that answers.
+    """
     deadline = Deadline(PATIENCE_S)
-    before = _metrics(address, deadline)
+    before, _ = _metrics(address, deadline, names)
     began_s = time.monotonic()
     ready = get(address, "/readyz", deadline)
     time.sleep(_SAMPLE_S)
-    after = _metrics(address, deadline)
+    counts, labels = _metrics(address, deadline, names)
     seconds = time.monotonic() - began_s
-    counts, labels = after
     try:
-        position = counts.get("pex_position")  # None while it reads its journal.
-        sequence = counts.get("pex_sequence_total")
-        is_known = position is not None and sequence is not None
-        steps = counts["pex_sequence_total"] - before[0].get("pex_sequence_total", math.inf) if is_known else 0
+        sequence = counts.get("pex_sequence_total")  # None while it reads its journal.
+        steps = None if sequence is None else max(sequence - before.get("pex_sequence_total", math.inf), 0)
         return Status(
             service=address.shown,
             ready=ready.status == _OK,
             health="ok" if ready.status == _OK else f"takes no steps: {_reason(ready.text)}",
-            position=_whole(position),
-            digits=_whole(counts.get("pex_digits")) if is_known else None,
-            sequence=_whole(sequence),
-            steps_per_second=round(max(steps, 0) / seconds, 1) if is_known else None,
+            measures={name.removeprefix("pex_"): _whole(counts.get(name)) for name in names},
+            sequence=None if sequence is None else int(sequence),
+            steps_per_second=None if steps is None else round(steps / seconds, 1),
             steps_waiting=int(counts["pex_steps_waiting"]),
             connections=int(counts["pex_connections_open"]),
             memory_bytes=int(counts.get("process_resident_memory_bytes", 0)),
@@ -159,7 +169,7 @@ def _look(address: Address) -> Status:
         raise _stranger(address, f"/metrics has no {error.args[0]}") from error
 
 
-def _metrics(address: Address, deadline: Deadline) -> tuple[dict[str, float], dict[str, str]]:
+def _metrics(address: Address, deadline: Deadline, names: Collection[str]) -> tuple[dict[str, float], dict[str, str]]:
     """Return the counts that have no labels, and the labels of `pex_info`."""
     answer = get(address, "/metrics", deadline)
     if answer.status != _OK:
@@ -175,18 +185,18 @@ def _metrics(address: Address, deadline: Deadline) -> tuple[dict[str, float], di
         if name == "pex_info" and inside is not None:
             labels = dict(_LABEL.findall(inside))
         elif inside is None:
-            counts[name] = _count(address, name, number)
+            counts[name] = _count(address, name, number, -_TOTAL_MAX if name in names else 0)
     if labels is None:
         raise _stranger(address, "/metrics has no pex_info")
     return counts, labels
 
 
-def _count(address: Address, name: str, number: str) -> float:
+def _count(address: Address, name: str, number: str, least: float) -> float:
     try:
         value = float(number)
     except ValueError:
         value = math.nan
-    if not 0 <= value < _TOTAL_MAX:
+    if not least <= value < _TOTAL_MAX:
         raise _stranger(address, f"/metrics says {name} is {number[:40]}")
     return value
 
@@ -204,8 +214,9 @@ def _reason(problem: str) -> str:
     return " ".join(str(detail).split())[:200] or "it does not say why"
 
 
-def _whole(count: float | None) -> int | None:
-    return None if count is None else int(count)
+def _whole(value: float | None) -> float | None:
+    """Return a number as people write it: a whole one without a fraction."""
+    return int(value) if value is not None and value.is_integer() else value
 
 
 def _duration(seconds: int) -> str:

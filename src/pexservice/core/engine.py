@@ -54,9 +54,9 @@ class Engine(Generic[S, C]):
         self._idle: asyncio.Future[None] | None = None
 
     @property
-    def refusal(self) -> NotApplied | None:
+    def unready(self) -> NotApplied | None:
         """Why commands are turned away just now, if they are."""
-        return Recovering() if self._store is None else self._store.refusal
+        return Recovering() if self._store is None else self._store.unready
 
     @property
     def place(self) -> Place[S]:
@@ -86,13 +86,14 @@ class Engine(Generic[S, C]):
         Raises QueueFull, AnswersUnsent, or what keeps the store from taking any: then the command was not taken.
         """
         store = self._store
-        if store is None or store.refusal is not None:
-            raise (self.refusal or Recovering()).with_traceback(None)  # Else it would grow with every use.
+        if store is None or store.unready is not None:
+            raise (self.unready or Recovering()).with_traceback(None)  # Else it would grow with every use.
         queue = self._queue
         if len(queue) >= self._limits.pending_max:
             raise QueueFull
         if asked.carries_value:
-            if not self._budget.has_room_for((queue.valued + 1) * self._value_bytes):
+            budget = self._budget  # PERF: as `check_room`, without two calls.
+            if budget.taken_bytes + (queue.valued + 1) * self._value_bytes > budget.bytes_max:
                 raise AnswersUnsent
             queue.valued += 1
         queue.append((asked, caller))

@@ -63,7 +63,7 @@ class Caller(Protocol[A_contra]):
         """Take what `asked` rendered: what it tells is durable."""
         ...
 
-    def refuse(self, asked: A_contra, error: NotApplied, /) -> None:
+    def turn_away(self, asked: A_contra, error: NotApplied, /) -> None:
         """Take note that the command was not taken."""
         ...
 
@@ -171,7 +171,7 @@ class Group(Generic[S, C]):
         if isinstance(self.error, NotApplied):
             for asked, caller in self.elements:
                 try:
-                    caller.refuse(asked, self.error)
+                    caller.turn_away(asked, self.error)
                 except Exception as defective:  # noqa: BLE001 - a defect that one caller meets is not all callers' end.
                     _abort(caller, defective)
             return
@@ -184,15 +184,14 @@ class Group(Generic[S, C]):
     def _render(self, judgement: Judgement[S, C]) -> None:
         self.judgement = judgement
         sequence, refusals = judgement.start.sequence, judgement.refusals
-        judged = zip(self.elements, judgement.states, strict=True)
-        if not refusals:  # PERF: the common case of the below, 0.05 us less for each.
-            self.answers = [
-                asked.render(next_, state) for next_, ((asked, _), state) in enumerate(judged, sequence + 1)
-            ]
+        if not refusals:  # PERF: the common case of the below, 0.1 us less for each.
+            numbers = range(sequence + 1, sequence + 1 + len(self.elements))
+            judged = zip(self.elements, numbers, judgement.states, strict=True)
+            self.answers = [asked.render(number, state) for (asked, _), number, state in judged]
             sequence += len(self.answers)
         else:
             self.answers = []
-            for index, ((asked, _), state) in enumerate(judged):
+            for index, ((asked, _), state) in enumerate(zip(self.elements, judgement.states, strict=True)):
                 if index in refusals:
                     self.answers.append(asked.render_refusal(sequence, state, refusals[index]))
                 else:

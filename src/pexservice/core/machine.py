@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from pexservice.core.measures import Measure
@@ -21,20 +22,26 @@ S = TypeVar("S")
 C = TypeVar("C")
 T = TypeVar("T")
 
-_CONFLICT: Final = 409
+_STATUSES: Final = frozenset(
+    each for each in HTTPStatus if HTTPStatus.BAD_REQUEST <= each < HTTPStatus.INTERNAL_SERVER_ERROR
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A machine's no to a command. The command is not taken: the state stays, and nothing is written.
 
-    `status` is the one of the HTTP answer, a 4xx; `code` names the reason in it and `detail` says what to do.
+    `status` is the one of the HTTP answer, a 4xx of `http.HTTPStatus`; `code` names the reason in it and `detail` says
+    what to do.
     """
 
     code: str
     title: str
     detail: str
-    status: int = _CONFLICT
+    status: int = HTTPStatus.CONFLICT
+
+    def __post_init__(self) -> None:
+        assert self.status in _STATUSES, f"a refusal is answered with a 4xx that HTTP has, not {self.status}"
 
 
 class Outcomes(NamedTuple, Generic[S]):

@@ -19,7 +19,7 @@ class Metrics:
     """Commands that were taken, by kind."""
     declined: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Commands that the machine refused, by the code of the refusal."""
-    refused: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    turned_away: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Requests turned away with 503, by reason."""
     commit_seconds: Histogram = field(default_factory=lambda: Histogram(SECONDS_BOUNDS))
     """From handing a group to the store until the event loop learned that it was durable."""
@@ -33,10 +33,10 @@ class Metrics:
     started_s: float = field(default_factory=time.time)
     """When the process started, to a fraction of a second, since 1970."""
 
-    def show_from_the_start(self, kinds: Iterable[str], refusals: Iterable[type[NotApplied]]) -> None:
+    def show_from_the_start(self, kinds: Iterable[str], reasons: Iterable[type[NotApplied]]) -> None:
         """Begin these counts at 0: Prometheus cannot tell the increase of one that appears with its first event."""
         self.taken |= dict.fromkeys(kinds, 0)
-        self.refused |= {error.code: 0 for error in refusals}
+        self.turned_away |= {error.code: 0 for error in reasons}
 
     def count_group(self, tally: Mapping[str, int], size: int, seconds: float) -> None:
         """Count a group that became durable."""

@@ -48,11 +48,11 @@ class Commit(Protocol[S, C]):
 class Store(Protocol[S, C]):
     """Keeps the state of one machine."""
 
-    refusals: ClassVar[tuple[type[NotApplied], ...]]
-    """Every reason that `refusal` may have, for metrics."""
+    unready_reasons: ClassVar[tuple[type[NotApplied], ...]]
+    """Every reason that `unready` may have, for metrics."""
 
     @property
-    def refusal(self) -> NotApplied | None:
+    def unready(self) -> NotApplied | None:
         """Why no group is taken just now, if so."""
         ...
 

@@ -4,12 +4,14 @@ A request is turned into an action once, and the action can be carried out any n
 mean the same action, so a client that repeats itself pays for parsing, routing and negotiation once (see `memo.py`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic
 
 from pexservice.core.machine import C, Refusal, S
-from pexservice.http.answer import Answer, Head, refused
+from pexservice.http.answer import Answer, Head, problem, refused
+from pexservice.http.clock import Clock
 from pexservice.http.forms import Body, Fields
 from pexservice.http.request import Request
 
@@ -40,7 +42,10 @@ class CommandAction(Generic[S, C]):
         # PERF: as `Head.with_body`, without a call: 0.1 us less.
         date = head.clock.date
         text = f"{head.start}{date}\r\n{fields}Content-Length: {len(body)}\r\n\r\n{body}"
-        return head, text.encode("ascii")
+        try:
+            return head, text.encode("ascii")
+        except UnicodeEncodeError:  # PERF: asking beforehand costs each command; this, only who writes more than ASCII.
+            return head.with_body(body, fields)
 
     def render_refusal(self, sequence: int, state: S, refusal: Refusal) -> Answer:
         """As `group.Asked`."""
@@ -54,6 +59,13 @@ class ReplyAction:
     request: Request | None
     reply: Callable[[], Answer]
     closes: bool
+
+
+def turned_away(
+    clock: Clock, request: Request, status: int, detail: str, more: Mapping[str, str] | None = None
+) -> ReplyAction:
+    """Return the action that answers with an error, with `more` header fields."""
+    return ReplyAction(request, partial(problem, clock, request, status, detail, more=more), not request.keep_alive)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,11 +43,10 @@ class Head:
         return self, f"{self.start}{self.clock.date}\r\n{fields}\r\n".encode("ascii")
 
     def with_body(self, body: str, fields: str = "", *, omit_body: bool = False) -> "Answer":
-        """Return an answer with an ASCII body, or with `omit_body` the same without it, as HEAD wants it."""
-        start, length = f"{self.start}{self.clock.date}", len(body)
-        if omit_body:
-            return self, f"{start}\r\n{fields}Content-Length: {length}\r\n\r\n".encode("ascii")
-        return self, f"{start}\r\n{fields}Content-Length: {length}\r\n\r\n{body}".encode("ascii")
+        """Return an answer with a body, in UTF-8, or with `omit_body` the same without it, as HEAD wants it."""
+        data = body.encode("utf-8")
+        head = f"{self.start}{self.clock.date}\r\n{fields}Content-Length: {len(data)}\r\n\r\n".encode("ascii")
+        return self, head if omit_body else head + data
 
     def as_last(self, data: bytes) -> bytes:
         """Return the bytes of an answer with this head for a connection that closes after it."""

@@ -9,26 +9,20 @@ under way than it may have, nothing more is read from it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from math import inf
 from typing import Any, Final
 
-from pexservice.core.budget import Budget
-from pexservice.core.engine import Engine
-from pexservice.core.metrics import Metrics
 from pexservice.errors import NotApplied
 from pexservice.http.action import Action, CommandAction, ContinueAction, ReplyAction
 from pexservice.http.answer import Answer, Head, bad_request, not_applied, too_late
-from pexservice.http.clock import Clock
-from pexservice.http.memo import Memo
 from pexservice.http.phases import AT_REST, DISCARDING, ON, UNDER_WAY, UNREAD, Event, Phase
 from pexservice.http.reader import Event as Read
 from pexservice.http.reader import Reader, WantsContinue
 from pexservice.http.request import Request
+from pexservice.http.shared import Shared
 from pexservice.http.transport import Transport
-from pexservice.limits import Limits
 
 # PERF: names of the module. A member of an enum, asked of its class, takes 45 ns, and each command would ask for six.
 _IDLE: Final = Phase.IDLE
@@ -37,20 +31,6 @@ _CLOSED: Final = Phase.CLOSED
 _ON_ASKED: Final = ON[Event.ASKED]
 _ON_ASKED_LAST: Final = ON[Event.ASKED_LAST]
 _ON_ANSWERED: Final = ON[Event.ANSWERED]
-
-
-@dataclass(slots=True)
-class Shared:
-    """What all connections of a server have in common."""
-
-    engine: Engine[Any, Any]
-    memo: Memo
-    clock: Clock
-    metrics: Metrics
-    limits: Limits
-    budget: Budget
-    draining: bool = False
-    """The server is about to stop: the next answer that a client waits for is its last."""
 
 
 class Connection:
@@ -95,7 +75,9 @@ class Connection:
         else:
             self._since_s = inf
             self.phase = _ON_ASKED_LAST[phase] if action.closes else _ON_ASKED[phase]
-            if not self._queue and self._may_carry_out(action):  # PERF: past the queue, 85 ns less: 1 % of a request.
+            # PERF: past the queue, and without a call for most: 0.13 us less, 1 % of a request.
+            is_free = not (self._unanswered or self._transport.is_clogged)
+            if not self._queue and (is_free or self._may_carry_out(action)):
                 self._carry_out(action)
                 return
             self._queue.append(action)
@@ -126,14 +108,21 @@ class Connection:
     def deliver(self, _asked: CommandAction[Any, Any], answer: Answer) -> None:
         """As `group.Caller`."""
         self._unanswered -= 1
+        shared = self._shared
+        # PERF: the common case of `_write`, 6 % fewer instructions of all that a step takes in Python.
+        if self.phase is _WAITING and not (self._unanswered or self._queue or self._reader or shared.draining):
+            shared.metrics.answers[answer[0].status] += 1
+            self.phase = _ON_ANSWERED[_WAITING]
+            self._transport.send(answer[1])
+            return
         self._write(*answer)
         if self._queue:
             self._pump()
 
-    def refuse(self, asked: CommandAction[Any, Any], error: NotApplied) -> None:
+    def turn_away(self, asked: CommandAction[Any, Any], error: NotApplied) -> None:
         """As `group.Caller`."""
         self._unanswered -= 1
-        self._shared.metrics.refused[error.code] += 1
+        self._shared.metrics.turned_away[error.code] += 1
         self._write(*not_applied(self._shared.clock, asked.request, error))
         if self._queue:
             self._pump()
@@ -268,7 +257,7 @@ class Connection:
             self._turn_away(action, error)
 
     def _turn_away(self, action: Action, error: NotApplied) -> None:
-        self._shared.metrics.refused[error.code] += 1
+        self._shared.metrics.turned_away[error.code] += 1
         assert action.request is not None, "what is turned away was asked for"
         answer = not_applied(self._shared.clock, action.request, error)
         if self._unanswered:

@@ -11,9 +11,9 @@ from typing import Any, Final, Generic
 from pexservice.core.machine import S
 
 Fields = Callable[[int, S], str]
-"""Makes the header lines, each with its CR LF, from the sequence and the state."""
+"""Makes the header lines, each with its CR LF, from the sequence and the state. ASCII: a line of more is a defect."""
 Body = Callable[[int, S], str]
-"""Makes an ASCII body from the sequence and the state."""
+"""Makes a body, which is sent as UTF-8, from the sequence and the state."""
 
 SEQUENCE: Final = "Pex-Sequence"
 """The header field that tells where in the order of all commands an answer stands."""

@@ -76,7 +76,8 @@ def text_operations(
 
     `is_judged` is for one whose preconditions are judged.
     """
-    content = {media_type: {"schema": {"type": "string"}} for media_type in media_types}
+    kinds = {media_type: "object" if media_type.endswith("json") else "string" for media_type in media_types}
+    content = {media_type: {"schema": {"type": kind}} for media_type, kind in kinds.items()}
     answers: dict[str, Any] = {"200": {"description": does, "content": content}}
     if is_judged:
         answers |= {"304": {"description": "As If-None-Match: * says"}} | _responses({"412": "PreconditionFailed"})

@@ -23,20 +23,20 @@ _ORIGIN = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[^\[\]/?#@:]+)(?::([0-9]{1
 _HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([0-9]{0,5}))?")
 
 
-def refusal(request: Request) -> str | None:
+def rejection(request: Request) -> str | None:
     """Return why no command is taken, if a browser sent it and neither its user nor our own page asked for it."""
     if _is_speculative(request):
         return "A browser fetched this ahead of its user. A step is taken only when it is asked for. None was taken."
     sites, origins = request.values(b"sec-fetch-site"), request.values(b"origin")
     if sites and sites not in _OWN_SITES:
         return (
-            "A page of another origin made the browser send this. Step from the page at /, or with a client that is "
-            "no browser. No step was taken."
+            "A page of another origin made the browser send this. Ask from a page of this origin, or with a client "
+            "that is no browser. No step was taken."
         )
     # A browser that is told to hide where it comes from says null, also on our own page; Sec-Fetch-Site still tells.
     if origins and not (sites and origins == ["null"]) and not _is_own(origins, request.values(b"host")):
         return (
-            "The Origin is not that of this Host, so a page of another origin sent this. If it was the page at / "
+            "The Origin is not that of this Host, so a page of another origin sent this. If it was a page of ours "
             "behind a proxy, have the proxy hand on the Host that it got. No step was taken."
         )
     return None

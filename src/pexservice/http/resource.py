@@ -12,14 +12,13 @@ from typing import Any, Final, Generic
 from pexservice.core.engine import Engine
 from pexservice.core.judging import Place
 from pexservice.core.machine import C, S
-from pexservice.http import negotiation, origin
+from pexservice.http import conditions, negotiation, origin
 from pexservice.http.access import Access
-from pexservice.http.action import Action, CommandAction, ReplyAction
+from pexservice.http.action import Action, CommandAction, ReplyAction, turned_away
 from pexservice.http.answer import Answer, Head, problem
 from pexservice.http.clock import Clock
 from pexservice.http.conditions import NO_MATCH, Verdict, judge
 from pexservice.http.endpoint import COMMAND, READ, Endpoint
-from pexservice.http.fields import entity_tags
 from pexservice.http.forms import Forms
 from pexservice.http.openapi import command_operations, state_operations
 from pexservice.http.request import Request
@@ -72,12 +71,13 @@ class Resource(Generic[S, C]):
         challenge = self.site.access.challenge(request)
         if challenge is not None:
             more = {"WWW-Authenticate": challenge.field}
-            return self._problem(request, challenge.status, challenge.detail, more)
-        refusal = origin.refusal(request)
-        if refusal is not None:
-            return self._problem(request, 403, refusal)
-        if "*" in entity_tags(request.values(b"if-none-match")):
-            return self._problem(request, 412, "If-None-Match: * holds only if there is nothing. No step was taken.")
+            return turned_away(self.site.clock, request, challenge.status, challenge.detail, more)
+        rejection = origin.rejection(request)
+        if rejection is not None:
+            return turned_away(self.site.clock, request, 403, rejection)
+        rejection = conditions.rejection(request)
+        if rejection is not None:
+            return turned_away(self.site.clock, request, 412, rejection)
         if negotiation.wants_minimal(request):
             body = None
             fields = _MINIMAL | {"Cache-Control": "no-store"}
@@ -107,6 +107,7 @@ class Resource(Generic[S, C]):
         def render(place: Place[S]) -> Answer:
             etag = f'"{place.sequence}-{self.forms.tag(place.state)}-{variant}"'
             lines = f"{self.forms.fields(place.sequence, place.state)}ETag: {etag}\r\n"
+            assert lines.isascii(), f"header fields and tags are ASCII (Forms.fields, Forms.tag): {lines!r}"
             verdict = judge(request, etag)
             if verdict is Verdict.FAILS:
                 return problem(self.site.clock, request, 412, NO_MATCH, more={"ETag": etag})
@@ -129,10 +130,4 @@ class Resource(Generic[S, C]):
             kept = (place, date, answer) if len(answer[1]) <= self.site.limits.memo_answer_bytes_max else None
             return answer
 
-        return ReplyAction(request, reply, not request.keep_alive)
-
-    def _problem(
-        self, request: Request, status: int, detail: str, more: Mapping[str, str] | None = None
-    ) -> ReplyAction:
-        reply = partial(problem, self.site.clock, request, status, detail, more=more)
         return ReplyAction(request, reply, not request.keep_alive)

@@ -4,15 +4,18 @@ What depends on the request alone is decided here and in the endpoints, once for
 time at which it is carried out is left to the action.
 """
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
+from typing import Final
 
 from pexservice.errors import BadRequest
-from pexservice.http.action import Action, ReplyAction
-from pexservice.http.answer import Head, problem
+from pexservice.http.action import Action, ReplyAction, turned_away
+from pexservice.http.answer import Head
 from pexservice.http.clock import Clock
 from pexservice.http.endpoint import Endpoint
 from pexservice.http.request import Request
+
+_FIRST: Final = ("GET", "HEAD", "POST")
+"""In `Allow`; other methods follow as the table has them."""
 
 
 class Router:
@@ -23,7 +26,8 @@ class Router:
         self._endpoints = {endpoint.path: endpoint for endpoint in endpoints}
         assert len(self._endpoints) == len(endpoints), "a path has one row"
         methods = dict.fromkeys(method for endpoint in endpoints for method in endpoint.methods)
-        self._allow_any = ", ".join(sorted({*methods, "OPTIONS"}, key=["GET", "HEAD", "POST", "OPTIONS"].index))
+        first = [method for method in _FIRST if method in methods]
+        self._allow_any = ", ".join(dict.fromkeys([*first, *methods, "OPTIONS"]))
 
     def action(self, request: Request) -> Action:
         """Return what a request amounts to; a request that is turned away amounts to the answer that says so."""
@@ -32,22 +36,16 @@ class Router:
         endpoint = self._endpoints.get(request.path)
         if endpoint is None:
             known = ", ".join(sorted(self._endpoints))
-            return self._problem(request, 404, f"There is nothing here. What there is: {known}.")
+            return turned_away(self._clock, request, 404, f"There is nothing here. What there is: {known}.")
         if request.method in endpoint.methods:
             try:
                 return endpoint.action(request)
             except BadRequest as error:
-                return self._problem(request, error.status, error.detail)
+                return turned_away(self._clock, request, error.status, error.detail)
         if request.method == "OPTIONS":
             return self._options(request, endpoint.allow)
         detail = f"{request.path} takes {endpoint.allow}. Ask with one of these."
-        return self._problem(request, 405, detail, {"Allow": endpoint.allow})
+        return turned_away(self._clock, request, 405, detail, {"Allow": endpoint.allow})
 
     def _options(self, request: Request, allow: str) -> ReplyAction:
         return ReplyAction(request, Head(self._clock, 204, {"Allow": allow}, request).bare, not request.keep_alive)
-
-    def _problem(
-        self, request: Request, status: int, detail: str, more: Mapping[str, str] | None = None
-    ) -> ReplyAction:
-        reply = partial(problem, self._clock, request, status, detail, more=more)
-        return ReplyAction(request, reply, not request.keep_alive)

@@ -10,8 +10,9 @@ from collections import deque
 
 import structlog
 
-from pexservice.http.connection import Connection, Shared
+from pexservice.http.connection import Connection
 from pexservice.http.listener import Listener, reset_when_closed
+from pexservice.http.shared import Shared
 from pexservice.http.sockets import Poller
 from pexservice.http.transport import Transport
 
@@ -101,7 +102,7 @@ class Server:
         self._shared.metrics.connections_turned_away += 1
         if now_s != self._refusal_logged_at_s:
             self._refusal_logged_at_s = now_s
-            log.warning("connection refused, none is idle", connections=self._connections_max)
+            log.warning("connection turned away, none is idle", connections=self._connections_max)
         return False
 
     def _sweep(self) -> None:

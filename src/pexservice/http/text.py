@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from pexservice.errors import NotApplied
-from pexservice.http.action import Action, ReplyAction
-from pexservice.http.answer import Answer, Head, not_applied, problem
+from pexservice.http.action import Action, ReplyAction, turned_away
+from pexservice.http.answer import Answer, Head, not_applied
 from pexservice.http.clock import Clock
 from pexservice.http.conditions import NO_MATCH, Verdict, judge
 from pexservice.http.endpoint import READ, Endpoint
@@ -36,9 +35,9 @@ class Text:
     def action(self, clock: Clock, request: Request) -> Action:
         """Return the action that answers with it."""
         if self.is_judged:
-            turned_away = unless_held(clock, request)
-            if turned_away is not None:
-                return turned_away
+            unheld = unless_held(clock, request)
+            if unheld is not None:
+                return unheld
         fields = {"Content-Type": self.media_type, "Cache-Control": "no-cache"} | dict(self.fields or {})
         head = Head(clock, 200, fields, request)
         return ReplyAction(
@@ -49,13 +48,11 @@ class Text:
 def unless_held(clock: Clock, request: Request) -> ReplyAction | None:
     """Return the answer to a request whose preconditions do not hold for something without a tag."""
     verdict = judge(request, None)
-    reply: Callable[[], Answer]
     if verdict is Verdict.HOLDS:
         return None
     if verdict is Verdict.FAILS:
-        reply = partial(problem, clock, request, 412, NO_MATCH)
-    else:
-        reply = Head(clock, 304, {"Cache-Control": "no-cache", "Vary": "Accept"}, request).bare
+        return turned_away(clock, request, 412, NO_MATCH)
+    reply = Head(clock, 304, {"Cache-Control": "no-cache", "Vary": "Accept"}, request).bare
     return ReplyAction(request, reply, not request.keep_alive)
 
 

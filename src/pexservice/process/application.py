@@ -19,8 +19,8 @@ class HeldStore(Protocol[S, C]):
     """A store that is this process's own, and not read yet: nothing was written."""
 
     @property
-    def refusals(self) -> tuple[type[NotApplied], ...]:
-        """As `Store.refusals`."""
+    def unready_reasons(self) -> tuple[type[NotApplied], ...]:
+        """As `Store.unready_reasons`."""
         ...
 
     @property

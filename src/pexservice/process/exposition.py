@@ -27,7 +27,7 @@ from pexservice.errors import NotApplied
 from pexservice.limits import Limits
 from pexservice.process import logs
 
-_STATUSES: Final = frozenset({200, 204, 304, 400, 401, 403, 404, 405, 408, 413, 414, 417, 431, 501, 503, 505})
+_STATUSES: Final = frozenset({200, 204, 304, 400, 401, 403, 404, 405, 408, 412, 413, 414, 417, 431, 501, 503, 505})
 """Shown from the start: Prometheus cannot tell the increase of a count that appears with its first event."""
 _STATM: Final = Path("/proc/self/statm")
 _DESCRIPTORS: Final = Path("/proc/self/fd")
@@ -101,7 +101,7 @@ class Exposition(Collector):
             unready.add_metric([each.code], isinstance(state.unready, each))
         yield unready
         yield _counter("pex_steps", "Commands taken since the start, by kind.", "step", metrics.taken)
-        if metrics.declined:  # The walk never does.
+        if metrics.declined:  # Many machines never do.
             text = "Commands that the machine refused, by reason."
             yield _counter("pex_steps_declined", text, "reason", metrics.declined)
         yield GaugeMetricFamily("pex_steps_waiting", "Commands submitted and not yet durable.", state.waiting)
@@ -115,7 +115,7 @@ class Exposition(Collector):
 
     def _clients(self, state: State) -> Iterator[Metric]:
         metrics = self._metrics
-        yield _counter("pex_refused", "Requests turned away with 503, by reason.", "reason", metrics.refused)
+        yield _counter("pex_refused", "Requests turned away with 503, by reason.", "reason", metrics.turned_away)
         answers = {str(status): count for status, count in enumerate(metrics.answers) if count or status in _STATUSES}
         yield _counter("pex_answers", "Answers, by status.", "status", answers)
         for name, text, count in (

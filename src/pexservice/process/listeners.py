@@ -33,7 +33,8 @@ _PRIVILEGED_PORTS: Final = 1024
 _NOT_HERE: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 """What it says of an address that this machine does not have, or whose family is switched off."""
 _HINTS: Final[dict[int | None, str]] = {
-    errno.EADDRINUSE: "Another process listens there. Stop it, or choose another address.",
+    errno.EADDRINUSE: "Another process listens there, or with --admin-bind this service itself. Stop it, or choose "
+    "another address.",
     errno.EADDRNOTAVAIL: "This machine has no such address. Choose another.",
     errno.EAFNOSUPPORT: "Under systemd, it takes a socket unit (pexservice-admin.socket for --admin-bind).",
 }

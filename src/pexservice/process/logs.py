@@ -26,7 +26,7 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 _PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 """Of syslog(3), which the journal of systemd reads off the beginning of a line: sd-daemon(3)."""
 _SENTENCES: Final = {
-    "listening": "{program} {version} at {where}, data in {data}. Ctrl-C stops.",
+    "listening": "{program} {version} at {where}{apart}, data in {data}. Ctrl-C stops.",
     "a new journal begins": "{program}: a new journal begins in {where}.",
     "draining": "{program} stops. Ctrl-C again ends it at once.",
     "cannot go on": "{program}: {error}",
@@ -95,7 +95,12 @@ class _Sentences:
         if event["event"] in _ROUTINE:
             raise structlog.DropEvent
         sentence = _SENTENCES.get(event["event"])
-        return sentence.format(program=self._program, **event) if sentence else self._otherwise(logger, name, event)
+        apart = f", probes and metrics at {event['admin']}" if "admin" in event else ""
+        return (
+            sentence.format(program=self._program, apart=apart, **event)
+            if sentence
+            else self._otherwise(logger, name, event)
+        )
 
 
 def _is_coloured() -> bool:

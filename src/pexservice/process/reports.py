@@ -33,18 +33,18 @@ class Reports:
         """Return the assignments that tell the state as of now."""
         if self._is_draining():
             return ["STOPPING=1", "STATUS=Answering what was accepted.", "WATCHDOG=1"]
-        if isinstance(self._engine.refusal, Recovering):
+        if isinstance(self._engine.unready, Recovering):
             return ["STATUS=Reading the journal.", f"EXTEND_TIMEOUT_USEC={int(self._start_patience_s * 10**6)}"]
         return ["READY=1", f"STATUS={self._status()}", *(["WATCHDOG=1"] if self._is_going_on() else [])]
 
     def _status(self) -> str:
-        place, refusal = self._engine.place, self._engine.refusal
+        place, unready = self._engine.place, self._engine.unready
         now_s = time.monotonic()
         sequence, told_s = self._told or (place.sequence, -inf)  # The first report has none before it.
         self._told = place.sequence, now_s
         rate = (place.sequence - sequence) / (now_s - told_s)
         text = f"Sequence {place.sequence}, {self._engine.machine.describe(place.state)}, {rate:.0f} steps/s"
-        return f"{text}; commands are turned away: {refusal.code}." if refusal else f"{text}."
+        return f"{text}; commands are turned away: {unready.code}." if unready else f"{text}."
 
     def _is_going_on(self) -> bool:
         was_stalled_at, self._stalled_at = self._stalled_at, None

@@ -26,12 +26,12 @@ from pexservice.core.store import Store
 from pexservice.disk.daemons import first, in_daemon
 from pexservice.errors import AnswersUnsent, Draining, NotApplied, QueueFull, Recovering, Unanswered, defect
 from pexservice.http.clock import Clock
-from pexservice.http.connection import Shared
 from pexservice.http.endpoint import Endpoint
 from pexservice.http.memo import Memo
 from pexservice.http.resource import Site
 from pexservice.http.router import Router
 from pexservice.http.server import Server
+from pexservice.http.shared import Shared
 from pexservice.http.text import probes
 from pexservice.process import logs, signals
 from pexservice.process.application import Application
@@ -94,8 +94,8 @@ class Service(Generic[S, C]):
         self._server = self._server_of(self._endpoints, settings.limits.connections_max)
         self._opened: asyncio.Future[Store[S, C]] = asyncio.get_running_loop().create_future()
         self._exposition: Exposition | None = None
-        refusals: list[type[NotApplied]] = [QueueFull, AnswersUnsent, Recovering, *held.store.refusals]
-        self._metrics.show_from_the_start(application.machine.kinds, refusals)
+        reasons: list[type[NotApplied]] = [QueueFull, AnswersUnsent, Recovering, *held.store.unready_reasons]
+        self._metrics.show_from_the_start(application.machine.kinds, reasons)
 
     async def run(self, stopping: asyncio.Future[None]) -> None:
         """Start, serve, and stop when told to. Raises Fatal."""
@@ -219,14 +219,14 @@ class Service(Generic[S, C]):
         return Server(shared, connections_max=connections_max)
 
     def _unready(self) -> NotApplied | None:
-        return Draining() if self._stage is Stage.DRAINING else self._engine.refusal
+        return Draining() if self._stage is Stage.DRAINING else self._engine.unready
 
     def _metrics_text(self) -> str:
         if self._exposition is None:
             # PERF: 40 ms, which must not delay the first answer: a thread has it imported in the meantime.
             from pexservice.process.exposition import Exposition  # noqa: PLC0415
 
-            unready: list[type[NotApplied]] = [Recovering, *self._held.store.refusals, Draining]
+            unready: list[type[NotApplied]] = [Recovering, *self._held.store.unready_reasons, Draining]
             self._exposition = Exposition(self._application.version, self._metrics, self._look, unready)
         return self._exposition.text()
 

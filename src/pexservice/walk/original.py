@@ -4,6 +4,7 @@ The original's values wrapped at 2^64, but its position did not, and the positio
 value only serves to check that the file is not damaged.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -70,7 +71,7 @@ def read(path: Path) -> Place[int]:
 def adopt(data_dir: Path) -> Place[int] | None:
     """Return where the walk goes on from, if a directory holds a file of the original. Raises as `read`."""
     path = data_dir / FILE_NAME
-    if not path.exists():
+    if not os.path.lexists(path):  # A link that leads nowhere is no sign that there was no walk: `read` says why.
         return None
     place = read(path)
     log.info("taking over the walk of the original", file=str(path))

@@ -1,10 +1,9 @@
 """What a listener says of itself: the page at / for people, and /openapi.json for machines.
 
-Both are made from the table of endpoints, once, when first asked for, so that they name nothing that answers 404 and
-leave out nothing that is there. What changes, {position} and {sequence}, is put in when somebody asks.
+The page is made from the table of endpoints, once, when first asked for, so that it names nothing that answers 404 and
+leaves out nothing that is there. What changes, {position} and {sequence}, is put in when somebody asks.
 """
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +13,12 @@ from pexservice import __version__
 from pexservice.http import negotiation
 from pexservice.http.action import Action, ReplyAction
 from pexservice.http.answer import Answer, Head
+from pexservice.http.description import described
 from pexservice.http.endpoint import READ, Endpoint
-from pexservice.http.openapi import document, text_operations
+from pexservice.http.openapi import text_operations
 from pexservice.http.request import Request
 from pexservice.http.resource import Resource
-from pexservice.http.text import PLAIN, Text, unless_held
+from pexservice.http.text import PLAIN, unless_held
 from pexservice.walk.steps import Step
 
 _HTML: Final = (Path(__file__).parent / "home.html").read_text("ascii")
@@ -62,12 +62,10 @@ class Pages:
 
     def endpoints(self) -> list[Endpoint]:
         """Return the whole table: the pages themselves and what they describe."""
-        openapi = Text(lambda: self._openapi, "application/json", is_judged=True)
-        description = openapi.endpoint(self._resource.site.clock, "/openapi.json", "this, for machines")
         does = "describes the service and where the walk stands"
         operations = text_operations("/", does, PLAIN, "text/html", problems=["503"], is_judged=True)
         home = Endpoint("/", READ, does, self._home, operations, is_listed=False)
-        self._table = [home, *self._table, description]
+        self._table = described(self._resource, _INFO, [home, *self._table])
         return list(self._table)
 
     def _home(self, request: Request) -> Action:
@@ -117,8 +115,3 @@ class Pages:
             .replace("{disabled}", " disabled" if self._needs_token else "")
             .replace("{note}", _HTML_NOTE if self._needs_token else "")
         )
-
-    @cached_property
-    def _openapi(self) -> str:
-        described = document(_INFO, self._table, self._resource.forms, needs_token=self._needs_token)
-        return json.dumps(described, indent=2) + "\n"

@@ -145,3 +145,14 @@ def test_a_stopped_process_was_late(tmp_path: Path) -> None:
         wait_until(lambda: client.ask("GET", "/livez")["date"] != next_sweep)
         late_s = _samples(client)["pex_loop_late_seconds_total"]
         assert before_s + 1.4 <= late_s < time.monotonic() - began_s  # Busy neighbours make it late, too.
+
+
+def test_answers_are_counted_from_the_start(client: Client) -> None:
+    """Each status that the page names has its count before the first, so that an alert sees the first."""
+    row = next(line for line in _DOCS.read_text("utf-8").splitlines() if line.startswith("| `pex_answers_total`"))
+    named = re.findall(r"\b[1-5][0-9][0-9]\b", row)
+    shown = re.findall(
+        r'^pex_answers_total\{status="(\d+)"\}', client.ask("GET", "/metrics").body.decode(), re.MULTILINE
+    )
+    assert "412" in named
+    assert set(named) <= set(shown)

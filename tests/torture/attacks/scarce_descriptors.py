@@ -60,7 +60,7 @@ def run_limited(bench: Bench) -> int:
             partial(_places, service), bool, "nobody is served after they are gone", within_s=_SETTLED_S_MAX
         )
         check(history, begin, end)
-        check_log(service, "the descriptor limit allows fewer connections", "connection refused, none is idle")
+        check_log(service, "the descriptor limit allows fewer connections", "connection turned away, none is idle")
     return 1
 
 

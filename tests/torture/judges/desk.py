@@ -11,9 +11,10 @@ from pexservice.core.budget import Budget
 from pexservice.core.judging import Place
 from pexservice.core.metrics import Metrics
 from pexservice.http.clock import Clock
-from pexservice.http.connection import Connection, Shared
+from pexservice.http.connection import Connection
 from pexservice.http.memo import Memo
 from pexservice.http.router import Router
+from pexservice.http.shared import Shared
 from pexservice.limits import DEFAULT
 from support.fake_transport import FakeTransport
 from support.held_engine import HeldEngine

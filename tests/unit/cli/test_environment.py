@@ -37,7 +37,7 @@ def test_options_of_every_command_are_known() -> None:
 def test_a_variable_that_nobody_can_mean_is_an_error(name: str, value: str, message: str) -> None:
     """One that no option reads, one that an orchestrator made, one whose quotes nobody took off."""
     with pytest.raises(click.UsageError, match=re.escape(message)):
-        check(KNOWN, {name: value})
+        check(KNOWN, "pexservice", {name: value})
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_a_variable_that_nobody_can_mean_is_an_error(name: str, value: str, mess
 )
 def test_other_variables_are_let_be(name: str, value: str) -> None:
     """Those that are known, empty, or not ours."""
-    check(KNOWN, {name: value})
-    check_completion({name: value})
+    check(KNOWN, "pexservice", {name: value})
+    check_completion("pexservice", {name: value})
 
 
 @pytest.mark.parametrize(
@@ -71,12 +71,14 @@ def test_other_variables_are_let_be(name: str, value: str) -> None:
 def test_completion_that_no_shell_asks_for_is_an_error(variables: dict[str, str]) -> None:
     """The variable of click's completion, left in the environment, must not answer in the place of a command."""
     with pytest.raises(click.UsageError, match="_PEXSERVICE_COMPLETE"):
-        check_completion(variables)
+        check_completion("pexservice", variables)
 
 
 def test_completion_that_a_shell_asks_for_is_none() -> None:
     """As bash, zsh and fish set them."""
     for shell in ("bash", "zsh"):
-        check_completion({"_PEXSERVICE_COMPLETE": f"{shell}_source"})
-        check_completion({"_PEXSERVICE_COMPLETE": f"{shell}_complete", "COMP_WORDS": "x", "COMP_CWORD": "1"})
-    check_completion({"_PEXSERVICE_COMPLETE": "fish_complete", "COMP_WORDS": "x", "COMP_CWORD": ""})
+        check_completion("pexservice", {"_PEXSERVICE_COMPLETE": f"{shell}_source"})
+        check_completion(
+            "pexservice", {"_PEXSERVICE_COMPLETE": f"{shell}_complete", "COMP_WORDS": "x", "COMP_CWORD": "1"}
+        )
+    check_completion("pexservice", {"_PEXSERVICE_COMPLETE": "fish_complete", "COMP_WORDS": "x", "COMP_CWORD": ""})

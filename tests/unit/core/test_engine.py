@@ -8,11 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
 from pexservice.core.judging import Place
-from pexservice.core.metrics import Metrics
-from pexservice.errors import QueueFull, Recovering
+from pexservice.errors import QueueFull
 from pexservice.limits import DEFAULT
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET
@@ -132,14 +130,14 @@ def test_a_store_without_room_turns_all_away_who_wait(is_noticed_late: bool) -> 
             store.fail(Full())
         else:
             store.release()
-        store.refusal = Full()
+        store.unready = Full()
         await settled()
         assert [type(told) for told in caller.told[is_noticed_late ^ 1 :]] == [Full] * (2 + is_noticed_late)
         with pytest.raises(Full):
             engine.submit(Asked(), caller)
-        assert isinstance(engine.refusal, Full)
+        assert isinstance(engine.unready, Full)
         assert engine.waiting == 0
-        store.refusal = None
+        store.unready = None
         engine.submit(Asked(), caller)
         await settled()
         store.release()
@@ -147,17 +145,6 @@ def test_a_store_without_room_turns_all_away_who_wait(is_noticed_late: bool) -> 
         assert len(caller.told) == 4
 
     play(scenario, store)
-
-
-def test_before_there_is_a_store_commands_are_turned_away() -> None:
-    """Until it is known where the machine stands nothing is taken, and nothing shown."""
-    engine: Engine[Any, Any] = Engine(WALK, Metrics(), Budget(1), DEFAULT)
-    assert isinstance(engine.refusal, Recovering)
-    with pytest.raises(Recovering):
-        engine.submit(Asked(), Caller())
-    with pytest.raises(Recovering):
-        _ = engine.place
-    assert not engine.is_stalled
 
 
 def test_a_stall_is_commands_without_a_group() -> None:

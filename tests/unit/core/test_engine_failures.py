@@ -1,4 +1,4 @@
-"""How the engine ends: with a store that fails, or a defect; nobody is told more than is known."""
+"""How an engine ends: with a store that fails, or a defect."""
 
 import asyncio
 from typing import Any
@@ -83,6 +83,17 @@ def test_a_defect_while_handing_over_or_rendering_ends_the_engine() -> None:
 
     asyncio.run(scenario(MemoryStore(WALK), Broken()))
     asyncio.run(scenario(BrokenStore(WALK), Asked()))
+
+
+def test_before_there_is_a_store_commands_are_turned_away() -> None:
+    """Until it is known where the machine stands nothing is taken, and nothing shown."""
+    engine: Engine[Any, Any] = Engine(WALK, Metrics(), Budget(1), DEFAULT)
+    assert isinstance(engine.unready, Recovering)
+    with pytest.raises(Recovering):
+        engine.submit(Asked(), Caller())
+    with pytest.raises(Recovering):
+        _ = engine.place
+    assert not engine.is_stalled
 
 
 def test_nothing_follows_a_group_that_the_store_could_not_take() -> None:

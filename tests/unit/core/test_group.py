@@ -29,7 +29,8 @@ def test_a_refusal_takes_no_number_and_is_not_kept(is_shared: bool) -> None:  # 
         await settled()
         assert caller.told == [b"1 (8, 1)", b"1 (8, 1) limit-reached", b"2 (10, 2)", b"2 (10, 2) limit-reached"]
         assert engine.place == Place(2, (10, 2))
-        assert (engine._metrics.declined, engine._metrics.taken) == ({FULL.code: 2}, {"up": 2, "down": 0})
+        metrics = engine._metrics
+        assert (metrics.declined, metrics.taken) == ({FULL.code: 2}, {"up": 2, "down": 0})
 
     play(scenario, store, machine=COUNTER)
     assert FULL.status == 409
@@ -76,7 +77,7 @@ def test_those_turned_away_hear_of_it_behind_those_before_them() -> None:
         engine.submit(Asked(), caller)
         await settled()
         engine.submit(Asked(), caller)
-        store.refusal = Full()
+        store.unready = Full()
         await settled()
         assert caller.told == []
         store.release(0)
@@ -93,7 +94,7 @@ def test_one_caller_s_defect_is_not_the_others(capsys: pytest.CaptureFixture[str
         def deliver(self, asked: Asked, answer: bytes) -> None:
             raise KeyError(answer)
 
-        def refuse(self, asked: Asked, error: NotApplied) -> None:
+        def turn_away(self, asked: Asked, error: NotApplied) -> None:
             raise KeyError(error)
 
     broken = Broken()
@@ -107,7 +108,7 @@ def test_one_caller_s_defect_is_not_the_others(capsys: pytest.CaptureFixture[str
         broken.is_aborted = False
         for each in (caller, broken, caller):
             engine.submit(Asked(), each)
-        store.refusal = Full("full")
+        store.unready = Full("full")
         await engine.drained()
         assert broken.is_aborted
 

@@ -92,6 +92,14 @@ def test_a_refusal_leaves_the_state() -> None:
     assert isinstance(TICKETS.step((), Return("ann", 1)), Refusal)
 
 
+@pytest.mark.parametrize("status", [200, 303, 460, 499, 500])
+def test_a_refusal_has_a_status_that_http_has(status: int) -> None:
+    """A status that is no 4xx, or none at all, fails when the machine is written, not when a client is refused."""
+    assert Refusal("a", "b", "c", 422).status == 422
+    with pytest.raises(AssertionError, match=f"not {status}"):
+        Refusal("a", "b", "c", status)
+
+
 def test_a_row_that_was_made_up_does_not_take_all_memory() -> None:
     """More commands than a row may hold are not listed, though their sum is known."""
     with pytest.raises(ValueError, match="not what this machine writes"):

@@ -9,7 +9,7 @@ def test_counts_that_may_come_are_there_from_the_start() -> None:
     metrics = Metrics()
     metrics.show_from_the_start(["up", "down"], [QueueFull, Draining])
     assert metrics.taken == {"up": 0, "down": 0}
-    assert metrics.refused == {"queue-full": 0, "draining": 0}
+    assert metrics.turned_away == {"queue-full": 0, "draining": 0}
 
 
 def test_a_group_counts_once_and_its_commands_by_kind() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from pexservice.errors import BadRequest
+from pexservice.http.action import CommandAction
 from pexservice.http.answer import Head, bad_request
 from pexservice.http.clock import Clock
 from pexservice.http.request import parse_head
@@ -34,3 +35,14 @@ def test_an_answer_to_no_request_is_the_last() -> None:
     assert head.status == 400
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n")
     assert head.as_last(answer) == answer
+
+
+def test_a_length_counts_bytes() -> None:
+    """A body of more than ASCII is sent as UTF-8, and its length is that of its bytes; of a read and of a command."""
+    request = parse_head(message("POST", "/"))
+    head = Head(Clock(), 200, {}, request)
+    asked: CommandAction[int, int] = CommandAction(
+        request, 0, head, lambda *_: "A: b\r\n", lambda *_: "Zo\u00eb", closes=False, carries_value=True
+    )
+    for _, answer in (head.with_body("Zo\u00eb", "A: b\r\n"), asked.render(1, 2)):
+        assert answer.endswith(b"A: b\r\nContent-Length: 4\r\n\r\nZo\xc3\xab")

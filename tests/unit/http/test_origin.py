@@ -2,13 +2,13 @@
 
 import pytest
 
-from pexservice.http.origin import refusal
+from pexservice.http.origin import rejection
 from pexservice.http.request import parse_head
 
 
 def may_step(*fields: str, host: str = "Host: example.com:8081") -> bool:
     head = "\r\n".join(["POST /next HTTP/1.1", host, *fields, "", ""])
-    return refusal(parse_head(head.encode("latin-1"))) is None
+    return rejection(parse_head(head.encode("latin-1"))) is None
 
 
 @pytest.mark.parametrize(
@@ -123,5 +123,13 @@ def test_one_word_against_it_is_enough(fields: list[str], expected: bool) -> Non
 
 def test_an_origin_without_a_host_is_foreign() -> None:
     """HTTP/1.0 may go without a Host, and then nothing is known to be our own."""
-    assert refusal(parse_head(b"POST /next HTTP/1.0\r\nOrigin: http://example.com\r\n\r\n")) is not None
-    assert refusal(parse_head(b"POST /next HTTP/1.0\r\n\r\n")) is None
+    assert rejection(parse_head(b"POST /next HTTP/1.0\r\nOrigin: http://example.com\r\n\r\n")) is not None
+    assert rejection(parse_head(b"POST /next HTTP/1.0\r\n\r\n")) is None
+
+
+def test_what_it_says_fits_any_machine() -> None:
+    """Another machine need not have a page at /, so nobody is sent there."""
+    for field in ("Sec-Purpose: prefetch", "Sec-Fetch-Site: cross-site", "Origin: http://evil.example"):
+        detail = rejection(parse_head(f"POST /buy HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n".encode()))
+        assert detail is not None
+        assert "page at /" not in detail

@@ -167,7 +167,7 @@ def do(wire: Wire, deed: str | bytes) -> None:
         return
     may, act = {
         "answer": (held.asked, held.answer),
-        "refuse": (held.asked, lambda: held.refuse(QueueFull())),
+        "refuse": (held.asked, lambda: held.turn_away(QueueFull())),
         "end": (transport.is_reading, wire.connection.on_end),
         "stop": (not transport.is_closed, wire.connection.stop),
         "time": (not transport.is_closed, lambda: wire.pass_s(5)),

@@ -30,6 +30,17 @@ def test_the_asterisk_takes_what_any_row_takes() -> None:
     assert b"Allow: GET, HEAD, OPTIONS\r\n" in reply(Router(CLOCK, some), "OPTIONS *")
 
 
+def test_a_row_may_take_any_method() -> None:
+    """A method that no row of ours has is taken, and named behind the usual ones."""
+
+    def gone(_: Request) -> ReplyAction:
+        raise BadRequest(410, "It is gone.")
+
+    router = Router(CLOCK, [Endpoint("/it", ("DELETE", "GET"), "", gone, {})])
+    assert b"Allow: GET, DELETE, OPTIONS\r\n" in reply(router, "OPTIONS *")
+    assert reply(router, "DELETE /it").startswith(b"HTTP/1.1 410 ")
+
+
 def test_another_path_is_told_what_there_is() -> None:
     """404 names the paths that there are."""
     router = Router(CLOCK, table())

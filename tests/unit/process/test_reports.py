@@ -41,7 +41,7 @@ def test_it_tells_where_it_stands_and_what_keeps_it() -> None:
         assert reports.report() == ["READY=1", "STATUS=Sequence 0, position 0, 0 steps/s.", FED]
         engine.submit(Asked(), caller)
         await engine.drained()
-        store.refusal = Full()
+        store.unready = Full()
         ready, status, fed = reports.report()
         assert (ready, fed) == ("READY=1", FED)
         assert status.startswith("STATUS=Sequence 1, position 1, ")

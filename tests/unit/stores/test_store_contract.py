@@ -101,7 +101,7 @@ def test_a_new_store_stands_at_the_beginning(kept: Kept) -> None:
     async def scenario() -> None:
         store = await kept.open()
         assert store.read() == Place(0, kept.machine.initial)
-        assert store.refusal is None
+        assert store.unready is None
         assert store.in_flight_max >= 1
         await store.close()
 

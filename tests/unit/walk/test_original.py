@@ -8,7 +8,7 @@ import pytest
 from pexservice.core.judging import Place
 from pexservice.errors import CannotCreate, DamagedData
 from pexservice.walk.fibonacci import fibonacci_modulo
-from pexservice.walk.original import parse, read
+from pexservice.walk.original import adopt, parse, read
 
 WRAPPED = fibonacci_modulo(300, 2**64)
 
@@ -58,3 +58,11 @@ def test_a_file_must_be_there_and_short(tmp_path: Path) -> None:
     (tmp_path / "fibo.csv").write_text("58,11,55,89,144" + " " * 5000)
     with pytest.raises(DamagedData):
         read(tmp_path / "fibo.csv")
+
+
+def test_a_link_that_leads_nowhere_begins_no_new_walk(tmp_path: Path) -> None:
+    """Only a directory without the name is one without a walk; whatever else it may be is read, or told."""
+    assert adopt(tmp_path) is None
+    (tmp_path / "fibo.csv").symlink_to(tmp_path / "gone")
+    with pytest.raises(CannotCreate, match="cannot read"):
+        adopt(tmp_path)

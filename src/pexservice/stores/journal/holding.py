@@ -25,7 +25,7 @@ Adopt = Callable[[Path], Place[S] | None]
 class HeldJournal(Generic[S, C]):
     """A journal that is locked for this process, and not read yet: see `application.HeldStore`."""
 
-    refusals: ClassVar[tuple[type[NotApplied], ...]] = Journal.refusals
+    unready_reasons: ClassVar[tuple[type[NotApplied], ...]] = Journal.unready_reasons
 
     def __init__(self, machine: Machine[S, C], settings: Settings, disk: LinuxDisk, adopt: Adopt[S]) -> None:
         """Use `hold`."""

@@ -18,15 +18,18 @@ from pexservice.core.judging import Judgement, Place, judge
 from pexservice.core.machine import C, S
 from pexservice.core.measures import SECONDS_BOUNDS, Histogram, Measure
 from pexservice.core.store import Commit, Status
-from pexservice.disk import Disk, File
-from pexservice.errors import NotApplied
+from pexservice.disk import Disk
+from pexservice.errors import NotApplied, reason
 from pexservice.limits import Limits
 from pexservice.stores.journal.errors import JournalFailed, JournalFull, failure
 from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.recovery import Recovered, sequences
 from pexservice.stores.journal.segment import new_name, segment_name, torn_name
+from pexservice.stores.journal.tail import Tail
 
 log = structlog.get_logger()
+
+_DIRECTORY: Final = "the data directory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +58,23 @@ class _Committing(Generic[S, C]):
 class Journal(Generic[S, C]):
     """The store of the service. It owns the segments of its directory."""
 
-    refusals: ClassVar[tuple[type[NotApplied], ...]] = (JournalFull,)
+    unready_reasons: ClassVar[tuple[type[NotApplied], ...]] = (JournalFull,)
     in_flight_max: Final = 1
 
     def __init__(
         self, codec: Codec[S, C], disk: Disk, recovered: Recovered[S], options: Options, limits: Limits
     ) -> None:
         """Use `open`."""
-        self.segment_bytes = 0
-        self.refusal: NotApplied | None = None
+        self.unready: NotApplied | None = None
         self._codec = codec
         self._place = recovered.place
         self._disk = disk
         self._options = options
         self._limits = limits
-        self._name = ""
-        self._file: File | None = None
-        self._checksum = 0
+        self._tail: Tail | None = None
         self._torn = recovered.torn
-        self._rotate_at_bytes = limits.segment_bytes_max
+        self._failure: JournalFailed | None = None
+        """Why nothing is written any more: what the disk has lost once, it may lose again and report success."""
         self._unsynced = False
         self._flushing = asyncio.Lock()
         self._flush_seconds = Histogram(SECONDS_BOUNDS)
@@ -90,17 +91,19 @@ class Journal(Generic[S, C]):
         try:
             await journal._begin_segment()
         except JournalFull as error:
-            journal.refusal = error
+            journal.unready = error
             log.error("no room for a new segment: commands are turned away until there is", error=str(error))
         return journal
 
     def commit(self, commands: Sequence[C]) -> Commit[S, C]:
         """As `Store.commit`. Raises JournalFull, JournalFailed."""
+        if self._failure is not None:
+            raise self._failure
         judgement = judge(self._codec.machine, self._place, commands)
         if not judgement.taken:
             return _Committing(judgement, _done(judgement))
-        if self.segment_bytes >= self._rotate_at_bytes and self.refusal is None:
-            return _Committing(judgement, self._rotate_and_commit(judgement))
+        if self._tail is not None and self._tail.is_long and self.unready is None:
+            return _Committing(judgement, asyncio.ensure_future(self._rotate_and_commit(judgement, self._tail)))
         return _Committing(judgement, self._append_and_sync(judgement))
 
     def read(self) -> Place[S]:
@@ -111,7 +114,9 @@ class Journal(Generic[S, C]):
         """As `Store.status`."""
         measures = [
             Measure("pex_flush_seconds", "Syncs for --durability interval.", self._flush_seconds),
-            Measure("pex_segment_bytes", "Size of the segment being written.", self.segment_bytes),
+            Measure(
+                "pex_segment_bytes", "Size of the segment being written.", self._tail.size_bytes if self._tail else 0
+            ),
             Measure("pex_segment_bytes_max", "Beyond it the next is begun.", self._limits.segment_bytes_max),
         ]
         with suppress(OSError):  # A disk that is broken is no reason to tell nothing else.
@@ -127,8 +132,8 @@ class Journal(Generic[S, C]):
     async def _keep_healing(self) -> NoReturn:
         while True:
             await asyncio.sleep(self._limits.heal_period_s)
-            if self.refusal is not None:
-                await self._heal(self.refusal)
+            if self.unready is not None:
+                await self._heal(self.unready)
 
     async def _keep_flushing(self) -> None:
         interval_s = self._options.sync_interval_s
@@ -139,74 +144,79 @@ class Journal(Generic[S, C]):
                 self._flush_seconds.observe(time.perf_counter() - began_s)
 
     def _append_and_sync(self, judgement: Judgement[S, C]) -> Awaitable[Judgement[S, C]]:
-        file = self._file
-        if self.refusal is not None or file is None:
+        tail = self._tail
+        if self.unready is not None or tail is None:
             message = f"no row is written after sequence {self._place.sequence} before there is room for a new segment"
             raise JournalFull(message)
         commands = self._codec.machine.encode(judgement.taken)
-        row, checksum = self._codec.encode_row(judgement.end, commands, time.time(), self._checksum)
-        self._append(file, row)
-        synced = None if self._options.sync_interval_s is not None else file.sync()
-        return self._finish(file, synced, judgement, (len(row), checksum))
+        row, checksum = self._codec.encode_row(judgement.end, commands, time.time(), tail.checksum)
+        try:
+            tail.append(row)
+        except JournalFull as error:
+            self.unready = error
+            raise
+        except JournalFailed as error:
+            self._failure = error
+            raise
+        synced = None if self._options.sync_interval_s is not None else tail.sync()
+        return self._finish(tail, synced, judgement, (len(row), checksum))
 
-    async def _rotate_and_commit(self, judgement: Judgement[S, C]) -> Judgement[S, C]:
+    async def _rotate_and_commit(self, judgement: Judgement[S, C], tail: Tail) -> Judgement[S, C]:
         try:
             await self._rotate()
         except JournalFull:  # Put off: the segment may grow until there is room. An attempt costs as much as a row.
-            self._rotate_at_bytes = self.segment_bytes + self._limits.segment_bytes_max // 64
+            tail.rotate_at_bytes = tail.size_bytes + self._limits.segment_bytes_max // 64
         return await self._append_and_sync(judgement)
 
     async def _finish(
-        self, file: File, synced: Awaitable[None] | None, judgement: Judgement[S, C], written: tuple[int, int]
+        self, tail: Tail, synced: Awaitable[None] | None, judgement: Judgement[S, C], written: tuple[int, int]
     ) -> Judgement[S, C]:
         if synced is None:
             self._unsynced = True
         else:
-            await self._outcome(synced)
-        if not self._is_linked(file):
-            message = f"the segment {self._name} was removed while it was in use. Restore the data directory."
-            raise JournalFailed(message)
-        row_bytes, self._checksum = written
+            await self._outcome(synced, tail.name, "Nothing of its last group was answered.")
+        if self._failure is not None:
+            raise self._failure
+        try:
+            tail.grow(*written)
+        except JournalFailed as error:
+            self._failure = error
+            raise
         self._place = judgement.end
-        self.segment_bytes += row_bytes
         return judgement
 
-    def _is_linked(self, file: File) -> bool:
-        try:
-            return file.is_linked()
-        except OSError as error:
-            raise failure("look at", self._name, error) from error
-
-    async def _heal(self, refusal: NotApplied) -> None:
+    async def _heal(self, full: NotApplied) -> None:
         """Try to begin a new segment. Raises JournalFailed."""
         try:
             await self._rotate()
         except JournalFull as error:
-            self.refusal = error
+            self.unready = error
             return
-        log.info("commands are taken again", after=refusal.code)
-        self.refusal = None
+        log.info("commands are taken again", after=full.code)
+        self.unready = None
 
     async def flush(self) -> bool:
         """Sync what `commit` only wrote; tell whether there was anything. Raises JournalFailed."""
         async with self._flushing:
-            if not self._unsynced or self._file is None:
+            if not self._unsynced or self._tail is None:
                 return False
             self._unsynced = False
-            await self._outcome(self._file.sync())
+            await self._outcome(
+                self._tail.sync(), self._tail.name, "What was answered since the last sync may be lost."
+            )
             return True
 
     async def close(self) -> None:
         """As `Store.close`. Raises JournalFailed."""
         await self.flush()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._tail is not None:
+            self._tail.close()
+            self._tail = None
 
     async def _rotate(self) -> None:
         """Go on in a new segment; without room for one, stay in the old. Raises JournalFull, JournalFailed."""
         await self.flush()
-        old = self._file
+        old = self._tail
         await self._begin_segment()
         if old is not None:
             old.close()
@@ -229,7 +239,7 @@ class Journal(Generic[S, C]):
                     self._keep_old(name)
                 self._disk.rename(temporary, name)
                 # From here on the old segment must not grow: a start would read the new one.
-                await self._outcome(self._disk.sync_names())
+                await self._outcome(self._disk.sync_names(), _DIRECTORY)
             except BaseException:
                 file.close()
                 with suppress(OSError):  # It may have its name already; and the error that is under way tells more.
@@ -238,8 +248,8 @@ class Journal(Generic[S, C]):
         except OSError as error:
             # Without its name, a segment may fail to sync for lack of space without harm: it is thrown away.
             raise failure("begin the segment", name, error) from error
-        self._name, self._file, self._checksum, self.segment_bytes = name, file, checksum, len(opening)
-        self._torn, self._rotate_at_bytes = None, self._limits.segment_bytes_max
+        self._tail = Tail(name, file, checksum, len(opening), self._limits.segment_bytes_max)
+        self._torn = None
         await self._forget_old_segments()
 
     def _keep_old(self, name: str) -> None:
@@ -250,28 +260,14 @@ class Journal(Generic[S, C]):
         except OSError as error:  # Nothing in it was ever answered; it was only to be looked at.
             log.warning("could not keep a torn segment", segment=name, error=str(error))
 
-    def _append(self, file: File, row: bytes) -> None:
-        try:
-            file.append(row)
-        except OSError as error:
-            unwritten = failure("write to", self._name, error)
-            try:
-                file.cut(self.segment_bytes)
-            except OSError as cut_error:
-                raise failure("cut back", self._name, cut_error) from error
-            if isinstance(unwritten, JournalFull):
-                self.refusal = unwritten
-            raise unwritten from error
-
-    async def _outcome(self, synced: Awaitable[None]) -> None:
+    async def _outcome(self, synced: Awaitable[None], what: str, consequence: str = "") -> None:
+        """Wait for a sync. Raises JournalFailed, and then nothing is written or answered any more."""
         try:
             await synced
         except OSError as error:
-            message = (
-                f"cannot sync {self._name}: {error.strerror}. Nothing of its last group was answered. "
-                "Check the disk and the kernel's log before starting again."
-            )
-            raise JournalFailed(message) from error
+            said = f"cannot sync {what}: {reason(error)}. {consequence}".rstrip()
+            self._failure = JournalFailed(f"{said} Check the disk and the kernel's log before starting again.")
+            raise self._failure from error
 
     async def _forget_old_segments(self) -> None:
         if not self._options.history_bytes_max:
@@ -285,7 +281,7 @@ class Journal(Generic[S, C]):
                     break
                 self._disk.remove(name)
                 # One by one: else a power cut could take a newer one, leave an older one, and so a gap.
-                await self._outcome(self._disk.sync_names())
+                await self._outcome(self._disk.sync_names(), _DIRECTORY)
                 excess -= sizes[name]
                 log.info("history over its limit, oldest segment removed", segment=name)
         except OSError as error:

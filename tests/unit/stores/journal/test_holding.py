@@ -29,7 +29,7 @@ def test_a_directory_is_held_before_anything_is_read_or_written(tmp_path: Path) 
     async def scenario() -> None:
         held = await _held(tmp_path / "data")
         assert held.where == str(tmp_path / "data")
-        assert held.refusals == Journal.refusals
+        assert held.unready_reasons == Journal.unready_reasons
         with pytest.raises(DirectoryOwned):
             await _held(tmp_path / "data")
         assert list((tmp_path / "data").glob("*.csv")) == []

@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from pexservice.core.judging import Place
+from pexservice.core.measures import Histogram
 from pexservice.disk.linux import LinuxDisk
 from pexservice.disk.syncer import Syncer
 from pexservice.errors import DamagedData, DirectoryOwned
@@ -31,6 +32,12 @@ async def _opened(disk: SimulatedDisk) -> Journal[Any, Any]:
 
 def _disk() -> SimulatedDisk:
     return SimulatedDisk(Random(1))
+
+
+def _size_bytes(journal: Journal[Any, Any]) -> float:
+    [measure] = [each for each in journal.status().measures if each.name == "pex_segment_bytes"]
+    assert not isinstance(measure.value, Histogram)
+    return measure.value
 
 
 def _without_descriptors(name: str) -> NoReturn:
@@ -108,7 +115,7 @@ def test_a_rotation_is_put_off_without_room_and_tried_again_after_some_growth() 
         attempts = []
 
         def create(name: str) -> NoReturn:
-            attempts.append(journal.segment_bytes)
+            attempts.append(_size_bytes(journal))
             _without_descriptors(name)
 
         with pytest.MonkeyPatch.context() as patch:
@@ -117,10 +124,10 @@ def test_a_rotation_is_put_off_without_room_and_tried_again_after_some_growth() 
                 await journal.commit(b"n")
         assert attempts[0] >= 64 * 200
         assert all(later - earlier >= 200 for earlier, later in pairwise(attempts))
-        while journal.segment_bytes > 64 * 200:
+        while _size_bytes(journal) > 64 * 200:
             await journal.commit(b"n")
         assert len(whole(disk)) == 2
-        while journal.segment_bytes < 64 * 200:
+        while _size_bytes(journal) < 64 * 200:
             await journal.commit(b"n")
         await journal.commit(b"n")
         assert len(whole(disk)) == 3  # Later ones are as long as ever.
@@ -137,6 +144,10 @@ def test_an_input_output_error_ends_the_journal(fault: str) -> None:
         disk = _disk()
         journal = await _opened(disk)
         setattr(disk.faults, fault, errno.EIO)
+        with pytest.raises(JournalFailed, match="Input/output error"):
+            await journal.commit(b"n")
+        assert journal.read() == Place(3, 3)
+        setattr(disk.faults, fault, None)
         with pytest.raises(JournalFailed, match="Input/output error"):
             await journal.commit(b"n")
         assert journal.read() == Place(3, 3)

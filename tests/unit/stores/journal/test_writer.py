@@ -81,8 +81,30 @@ def test_a_sync_in_the_background_that_fails_ends_the_journal() -> None:
         journal = await open_journal(disk, options=RESTLESS)
         await journal.commit(b"nn")
         disk.faults.sync_error = errno.EIO
-        with pytest.raises(JournalFailed, match=f"cannot sync {segment_name(0)}: Input/output error"):
+        written = journal.commit(b"n")
+        with pytest.raises(JournalFailed, match=f"cannot sync {segment_name(0)}: .*What was answered since"):
             await journal.run()
+        with pytest.raises(JournalFailed):
+            await written
+        with pytest.raises(JournalFailed):
+            journal.commit(b"n")
+
+    asyncio.run(scenario())
+
+
+def test_what_is_said_of_a_sync_names_what_was_synced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a directory nothing is said of a segment or a group."""
+
+    async def scenario() -> None:
+        disk = _disk()
+
+        async def fail() -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+        monkeypatch.setattr(disk, "sync_names", fail)
+        with pytest.raises(JournalFailed) as said:
+            await open_journal(disk)
+        assert str(said.value).startswith("cannot sync the data directory: Input/output error. Check the disk")
 
     asyncio.run(scenario())
 
@@ -125,7 +147,7 @@ def test_a_journal_that_never_had_room_closes() -> None:
         disk = _disk()
         disk.faults.free_bytes = 0
         journal = await open_journal(disk)
-        assert isinstance(journal.refusal, JournalFull)
+        assert isinstance(journal.unready, JournalFull)
         await journal.close()
         assert disk.names() == []
 
