@@ -18,6 +18,12 @@ def closing(closed: str, *arguments: str) -> list[str]:
     return ["bash", "-c", f'exec "$@" {closed}', "bash", *command("pexservice", *arguments)]
 
 
+def _listens(path: Path) -> bool:
+    """Tell whether a socket takes connections: its file is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
+
+
 @pytest.mark.parametrize("closed", CLOSED)
 def test_a_service_starts_serves_and_stops(tmp_path: Path, closed: str) -> None:
     """What it opens is never taken for standard output or error, and a stop ends with 0."""
@@ -25,7 +31,7 @@ def test_a_service_starts_serves_and_stops(tmp_path: Path, closed: str) -> None:
     options = ["serve", "--uds", str(path), "--data-dir", str(tmp_path / "data")]
     process = subprocess.Popen(closing(closed, *options), env=environment())
     try:
-        wait_until(lambda: path.exists() or process.poll() is not None)
+        wait_until(lambda: _listens(path) or process.poll() is not None)
         with Client(str(path)) as client:
             assert client.ask("POST", "/next").sequence == 1
         opened = {fd: Path(f"/proc/{process.pid}/fd/{fd}").readlink() for fd in range(3)}

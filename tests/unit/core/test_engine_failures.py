@@ -85,6 +85,34 @@ def test_a_defect_while_handing_over_or_rendering_ends_the_engine() -> None:
     asyncio.run(scenario(BrokenStore(WALK), Asked()))
 
 
+def test_a_defect_of_the_engine_s_own_ends_it_behind_the_groups_before() -> None:
+    """What is in flight is answered first; the group that met the defect is not, and nothing follows it."""
+
+    class Broken(Budget):
+        def take(self, more_bytes: int) -> None:
+            super().take(more_bytes)
+            if more_bytes > 0 and self.taken_bytes > more_bytes:
+                raise KeyError(more_bytes)
+
+    caller = Caller()
+
+    async def scenario() -> None:
+        store = MemoryStore(WALK, is_held=True, in_flight_max=2)
+        engine: Engine[Any, Any] = Engine(WALK, Metrics(), Broken(1 << 30), DEFAULT)
+        running = asyncio.create_task(engine.run(store))
+        await settled()
+        for _ in range(2):
+            engine.submit(Asked(), caller)
+            await settled()
+        store.release(0)
+        with pytest.raises(KeyError):
+            await running
+        assert len(store.commits) == 1
+
+    asyncio.run(scenario())
+    assert caller.told == [b"1 1"]
+
+
 def test_before_there_is_a_store_commands_are_turned_away() -> None:
     """Until it is known where the machine stands nothing is taken, and nothing shown."""
     engine: Engine[Any, Any] = Engine(WALK, Metrics(), Budget(1), DEFAULT)
