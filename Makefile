@@ -87,17 +87,17 @@ format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# What a lock file says, it says of the packages alone, and not of where they came from.
+lock: COMPILE = $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-header \
+  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 lock: $(VENV)/.dev ## compute the lock files anew (needs a package index)
 	$(BIN)/pip install --quiet pip-tools
 	for name in run dev bench dist; do \
-	  $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-header --no-emit-index-url \
-	    --no-emit-find-links --no-emit-trusted-host --output-file requirements/$$name.txt requirements/$$name.in; \
+	  $(COMPILE) --output-file requirements/$$name.txt requirements/$$name.in; \
 	done
 	cp requirements/dev.txt requirements/lowest.txt  # What it does not have to change, it keeps.
 	$(BIN)/python -m release.lowest > $(VENV)/lowest.pins
-	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-header --no-emit-index-url \
-	  --no-emit-find-links --no-emit-trusted-host --constraint $(VENV)/lowest.pins \
-	  --output-file requirements/lowest.txt requirements/dev.in
+	$(COMPILE) --constraint $(VENV)/lowest.pins --output-file requirements/lowest.txt requirements/dev.in
 
 clean: ## remove what the above made, but never ./data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage .import_linter_cache .hypothesis .torture .bench .lowest .image .systemd \

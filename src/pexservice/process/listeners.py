@@ -96,16 +96,14 @@ async def bind(host: str, port: int, limits: Limits) -> list[socket.socket]:
     name = f"[{host}]" if ":" in host else host
     where = f"{name}:{port}"
     addresses = await _addresses(host, port, where, limits.start_name_s)
-    for _ in range(_PORT_TRIES - 1):
+    tries_left = 1 if port else _PORT_TRIES  # A free port of one address may be taken on another.
+    while True:
+        tries_left -= 1
         try:
             return _bind_all(addresses, port, limits.backlog)
         except OSError as error:
-            if port or error.errno != errno.EADDRINUSE:
+            if error.errno != errno.EADDRINUSE or not tries_left:
                 raise _cannot_listen(where, port, error) from error
-    try:  # A free port of one address was taken on another, each time.
-        return _bind_all(addresses, port, limits.backlog)
-    except OSError as error:
-        raise _cannot_listen(where, port, error) from error
 
 
 async def _addresses(host: str, port: int, where: str, timeout_s: float) -> list[_Address]:
