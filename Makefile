@@ -45,7 +45,7 @@ coverage: $(VENV)/.dev ## fail unless the unit tests take every branch of core a
 	@$(BIN)/coverage report
 
 # With the lowest versions that pyproject.toml allows, and the wheel's files instead of the checkout's.
-test-lowest: .lowest/venv/.python requirements/lowest.txt ## the same with the lowest versions that are allowed
+test-lowest: .lowest/venv/.python requirements/lowest.txt ## run the tests with the lowest versions that are allowed
 	@.lowest/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lowest.txt
 	@.lowest/venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
 	@.lowest/venv/bin/pip check
