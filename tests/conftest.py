@@ -1,5 +1,6 @@
 """Set-up of all tests: how much is run, whether skips fail, and what was seen."""
 
+import signal
 from collections.abc import Generator
 from functools import partial
 
@@ -27,7 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have Hypothesis try as many examples as that says."""
+    """Have Hypothesis try as many examples as that says, and programs that are started hear SIGHUP."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # Else `nohup make test` would have them ignore it.
     settings.load_profile(config.getoption("--much"))
 
 
