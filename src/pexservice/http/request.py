@@ -176,9 +176,7 @@ def _path_and_query(target: bytes, method: bytes) -> tuple[str, str]:
                 400,
                 "The request target is neither a path, which begins with /, nor an absolute http URI. Neither has a #.",
             )
-        _, path, query = matched.groups()
-    else:
-        path, query = matched.groups()
+    path, query = matched.groups()[-2:]
     return (path or b"/").decode("ascii"), (query or b"").decode("ascii")
 
 
