@@ -12,6 +12,7 @@ from pexservice.limits import DEFAULT, GIB, KIB, MIB, Limits
 
 Durability = Literal["fsync", "interval"]
 LogFormat = Literal["console", "json"]
+LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?", re.ASCII)
 _DURATION_UNITS_S: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, None: 1}
