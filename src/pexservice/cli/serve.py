@@ -3,7 +3,7 @@
 import gc
 import os
 from dataclasses import replace
-from typing import Any, Final, get_args
+from typing import Any, get_args
 
 import click
 
@@ -11,6 +11,7 @@ from pexservice.cli import environment, options
 from pexservice.cli.loading import Load
 from pexservice.cli.options import Command, contradict, given, host, option, path, read, whole
 from pexservice.config import (
+    PORT_MAX,
     Durability,
     LogFormat,
     LogLevel,
@@ -22,8 +23,6 @@ from pexservice.config import (
 from pexservice.errors import Fatal, defect, scarcity
 from pexservice.limits import CONNECTIONS_LIMIT, DEFAULT, PENDING_LIMIT, SYNC_INTERVAL_S_MIN
 
-_PORT_MAX: Final = 65_535
-
 
 @click.command(cls=Command)
 @option("--host", metavar="HOST", default="127.0.0.1", callback=read(host), help="Address to listen on.")
@@ -31,7 +30,7 @@ _PORT_MAX: Final = 65_535
     "--port",
     metavar="PORT",
     default=8081,
-    callback=read(whole(0, _PORT_MAX)),
+    callback=read(whole(0, PORT_MAX)),
     help="Port to listen on; 0 picks a free one.",
 )
 @option("--uds", metavar="PATH", callback=read(path), help="Unix socket to listen on, instead of --host and --port.")
