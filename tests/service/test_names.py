@@ -72,7 +72,7 @@ def test_commands_show_them(tmp_path: Path, variables: dict[str, str]) -> None:
         (["journal", "verify", "--data-dir", str(base / "none")], None),
         (["serve", "--uds", str(original), "--data-dir", data], 69),
         (["serve", "--token-file", str(base / "none")], 2),
-        (["serve", "--host", NAME], 69),
+        (["serve", "--host", NAME, "--data-dir", str(base / "other")], 69),
     ]:
         done = ended(*arguments, **variables)
         assert status in {None, done.returncode}, ascii(done)
