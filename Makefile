@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MUCH ?= short
 
-.PHONY: help run all roll-back uninstall image test coverage test-lowest check test-alerts test-proxy test-systemd test-image \
+.PHONY: help run demo recording all roll-back uninstall image test coverage test-lowest check test-alerts test-proxy test-systemd test-image \
   test-deps test-systemd-deps test-image-deps bench-deps torture torture-short bench dist format lock clean
 
 # Otherwise make removes the .python of an environment, which it takes for a file that nobody asked for.
@@ -17,6 +17,9 @@ help: ## list these
 
 run: $(VENV)/.run ## serve on http://127.0.0.1:8081, with the data in ./data
 	@exec $(BIN)/pexservice serve --data-dir data
+
+demo: $(VENV)/.run ## kill it twenty times under load, and count what it lost; less than a minute
+	@exec $(BIN)/pexservice demo
 
 all: ## install it as a service of systemd, or bring that up to date (as root)
 	@deploy/systemd/manage install
@@ -82,6 +85,9 @@ bench: $(VENV)/.bench .bench/venv/.run bench-deps ## measure beside peers for ha
 
 dist: $(VENV)/.dist ## make wheel, sdist and SBOM of the last commit, reproducibly, into dist/
 	PYTHONPATH=tests $(BIN)/python -m release
+
+recording: $(VENV)/.run ## record the demo for the README, as docs/demo.svg
+	@$(BIN)/python -m pages.recording
 
 format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format .

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pexservice.core.judging import Place
+from pexservice.trial.linearizability import check
+from pexservice.trial.operation import Operation
 from pexservice.walk.fibonacci import Pair
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step, positions
 from torture.attack import Violation
-from torture.linearizability import check
-from torture.operation import Operation
 
 BEGIN = Place(40, 3)
 
