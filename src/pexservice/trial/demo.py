@@ -91,7 +91,7 @@ class _Seen:
         marks = "".join(self.marks[-room(paper) :])
         values = [count / _BUCKET_S for count in self.rates]
         rows = [
-            ("killed -9", f"{self.killed} of {self.kills} times"),
+            ("killed -9", f"{self.killed} of {self.kills}"),
             ("answered", f"{self.answered:,} steps"),
             ("lost so far", f"{lost:,}"),
             ("longest pause", f"{self.pause_s_max:.2f} s, kill to next answer" if self.killed else ""),
@@ -126,7 +126,7 @@ def run(screen: Screen, kills: int, program: Sequence[str] = SERVE) -> Verdict:
 def _run(screen: Screen, kills: int, child: Child) -> Verdict:
     rng = Random()  # noqa: S311 - it chooses what is shown.
     seen = _Seen(child.url, kills, time.monotonic())
-    screen.tell(f"Watch it at {child.url}/ while it is killed {kills} times under load.")
+    screen.tell(f"Watch it at {child.url}/ while it is killed {_times(kills)} under load.")
 
     def choose() -> Step | None:
         return RESET if rng.random() < _RESETS else rng.choice(_MIX)
@@ -204,13 +204,19 @@ def summary(verdict: Verdict, killed: int, pause_s: float, paper: Paper) -> list
     outcome = f"{verdict.answered:,} answered, {verdict.lost:,} lost, {verdict.twice:,} twice."
     lines = ["", paper.paint(outcome, "1;32" if verdict.is_kept else "1;31")]
     if killed:
-        lines.append(f"Killed {killed} times; longest pause {pause_s:.2f} s.")
+        lines.append(f"Killed {_times(killed)}; longest pause {pause_s:.2f} s.")
     lines.append(
         f"Unknown: {verdict.unknown:,} were cut off by a kill, unanswered; {verdict.unknown_taken:,} of them "
         "were taken, once each."
     )
     if verdict.turned_away:
-        lines.append(f"Turned away: {verdict.turned_away:,} requests, which took no step.")
+        lines.append(f"Turned away: {verdict.turned_away:,} requests, which took no step (503: no room on the disk?).")
+    if not verdict.answered:
+        lines.append("No step was answered, so nothing is proved.")
     if verdict.violation:
         lines.append(f"A promise was broken: {verdict.violation}")
     return lines
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

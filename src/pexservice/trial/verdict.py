@@ -33,8 +33,8 @@ class Verdict:
 
     @property
     def is_kept(self) -> bool:
-        """Whether every promise was kept."""
-        return not (self.lost or self.twice or self.violation)
+        """Whether every promise was kept, of which there must have been one."""
+        return self.answered > 0 and not (self.lost or self.twice or self.violation)
 
 
 def judge(history: Sequence[Operation], begin: Place[int], end: Place[int]) -> Verdict:

@@ -52,6 +52,11 @@ def test_unknown_steps_may_be_there_or_not() -> None:
     assert all(verdict.is_kept and verdict.unknown == 2 for verdict in verdicts)
 
 
+def test_nothing_answered_proves_nothing() -> None:
+    """A service that takes no step keeps every promise, and is no good."""
+    assert not judge([Operation(NEXT, 1, 2, 503)], BEGIN, BEGIN).is_kept
+
+
 def test_a_wrong_value_is_a_broken_promise() -> None:
     """Also where every count is right."""
     wrong = Operation(NEXT, 1, 2, 200, Place(1, 1), "7")
