@@ -31,7 +31,7 @@ _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _PICTURE: Final = re.compile(r"\x1b\[\d+A\r")
 _SGR: Final = re.compile(r"\x1b\[([0-9;]*)m")
 _OTHER: Final = re.compile(r"\x1b\[[0-9;]*[A-LN-Za-ln-z]|\r")
-_CLASSES: Final = {"1": "b", "1;4": "b", "2": "d", "31": "r", "36": "c", "32": "g"}
+_CLASSES: Final = {"1": "b", "1;4": "b", "2": "d", "31": "r", "36": "c", "1;32": "g"}
 _STYLE: Final = """
 text { font: 14px ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; fill: #d0d7de; white-space: pre }
 .b { font-weight: bold; fill: #fff } .d { fill: #8b949e } .r { fill: #ff7b72 } .c { fill: #56d4dd } .g { fill: #7ee787 }
@@ -41,9 +41,9 @@ path { stroke: #56d4dd; stroke-width: 0.88 } .f { visibility: hidden }
 
 def main() -> None:
     """Record it."""
-    frames = _frames(_recorded([sys.executable, "-m", "pexservice", "demo"]))
-    _TARGET.write_text(_document(frames), "utf-8")
-    sys.stdout.write(f"{_TARGET}: {len(frames)} pictures, {_TARGET.stat().st_size // 1024} KiB\n")
+    pictures = frames(_recorded([sys.executable, "-m", "pexservice", "demo"]))
+    _TARGET.write_text(document(pictures), "utf-8")
+    sys.stdout.write(f"{_TARGET}: {len(pictures)} pictures, {_TARGET.stat().st_size // 1024} KiB\n")
 
 
 def _recorded(command: list[str]) -> list[tuple[float, str]]:
@@ -62,27 +62,28 @@ def _recorded(command: list[str]) -> list[tuple[float, str]]:
     return pieces
 
 
-def _frames(pieces: list[tuple[float, str]]) -> list[list[str]]:
+def frames(pieces: list[tuple[float, str]]) -> list[list[str]]:
     """Return a picture each `_KEPT_S`, as lines, and the last of all, with what was written below it."""
-    frames: list[list[str]] = []
+    kept: list[list[str]] = []
     next_s = 0.0
     text = ""
     for at_s, piece in pieces:
         *whole, text = _PICTURE.split(text + piece)
         if whole and at_s >= next_s:
-            frames.append(_lines(whole[-1]))
+            kept.append(_lines(whole[-1]))
             next_s = at_s + _KEPT_S
-    return [*frames, _lines(text)]
+    return [*kept, _lines(text)]
 
 
 def _lines(picture: str) -> list[str]:
     return _OTHER.sub("", picture).rstrip("\n").split("\n")
 
 
-def _document(frames: list[list[str]]) -> str:
-    rows = max(map(len, frames))
+def document(pictures: list[list[str]]) -> str:
+    """Return pictures as one SVG, in which they follow one another."""
+    rows = max(map(len, pictures))
     width, height = _COLUMNS * _CELL + 2 * _MARGIN, rows * _LINE + 2 * _MARGIN
-    total_s = (len(frames) - 1) * _FRAME_S + _LAST_S
+    total_s = (len(pictures) - 1) * _FRAME_S + _LAST_S
     style = _STYLE + (
         f"@keyframes one {{ 0% {{ visibility: visible }} {_FRAME_S / total_s:.4%}, to {{ visibility: hidden }} }}\n"
         f"@keyframes last {{ 0% {{ visibility: hidden }} {1 - _LAST_S / total_s:.4%}, to {{ visibility: visible }} }}\n"
@@ -93,12 +94,12 @@ def _document(frames: list[list[str]]) -> str:
     size = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
-        "<title>pexservice demo: killed 20 times under load; " + escape(_plain(frames[-1])) + "</title>",
+        "<title>pexservice demo: killed 20 times under load; " + escape(_plain(pictures[-1])) + "</title>",
         f"<style>{style}</style>",
         f'<rect width="{width:g}" height="{height:g}" rx="8" fill="#0d1117"/>',
     ]
-    for index, frame in enumerate(frames):
-        is_last = index == len(frames) - 1
+    for index, frame in enumerate(pictures):
+        is_last = index == len(pictures) - 1
         kind = 'class="l"' if is_last else f'class="f" style="animation-delay: {index * _FRAME_S:g}s"'
         parts.append(f"<g {kind}>")
         parts += [part for row, line in enumerate(frame) for part in _drawn(line, _MARGIN + row * _LINE)]

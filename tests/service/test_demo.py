@@ -85,6 +85,14 @@ def test_a_service_that_loses_steps_is_found_out(tmp_path: Path, sabotage: str) 
     assert "A promise was broken: " in ended.stdout
 
 
+def test_serve_pays_nothing_for_it() -> None:
+    """A start after a kill imports nothing of what shows it."""
+    listed = "import sys, pexservice.cli.serve, pexservice.cli, pexservice.app; print(*sys.modules)"
+    ended = run(program=[sys.executable, "-c", listed])
+    assert "pexservice.cli.serve" in ended.stdout
+    assert "pexservice.trial" not in ended.stdout
+
+
 def test_a_service_that_does_not_start_is_one_sentence(tmp_path: Path) -> None:
     """With the status and the words of the service."""
     program = [sys.executable, "-c", _LOSING.format(sabotage="no-such-thing")]

@@ -88,8 +88,8 @@ class _Seen:
         """Return what a terminal shows."""
         self._bucket()
         lost = self.answered - len(self.sequences)
-        marks = "".join(self.marks[-room(paper) :])
-        values = [count / _BUCKET_S for count in self.rates]
+        marks = "".join(self.marks[:-1][-room(paper) :])
+        values = [count / _BUCKET_S for count in self.rates[:-1]]  # The last is not over.
         rows = [
             ("killed -9", f"{self.killed} of {self.kills}"),
             ("answered", f"{self.answered:,} steps"),
