@@ -18,6 +18,8 @@ _LOSING = """
 import sys
 from pexservice.trial import child
 child.SERVE = (sys.executable, "-m", "torture.sabotaged", "{sabotage}")
+from pexservice.trial import demo
+demo._LIFE_S = 0.5
 from pexservice.cli import main
 main()
 """
@@ -79,7 +81,7 @@ def test_it_loses_nothing_and_says_so(tmp_path: Path) -> None:
 def test_a_service_that_loses_steps_is_found_out(tmp_path: Path, sabotage: str) -> None:
     """The negative control: answers before the write, and a kill in between. Status 1, and the number of them."""
     program = [sys.executable, "-c", _LOSING.format(sabotage=sabotage)]
-    ended = run("demo", "--kills", "3", program=program, TMPDIR=str(tmp_path))
+    ended = run("demo", "--kills", "10", program=program, TMPDIR=str(tmp_path))
     assert ended.returncode == 1, ended
     assert re.search(r" answered, [1-9][\d,]* lost, \d+ twice\.$", ended.stdout, re.MULTILINE), ended.stdout
     assert "A promise was broken: " in ended.stdout

@@ -43,10 +43,10 @@ class Watch:
             self.take(self._target.place().sequence)
             self._next_s = time.monotonic() + _SAMPLE_S
 
-    def take(self, sequence: int) -> None:
+    def take(self, sequence: int, *, is_last: bool = False) -> None:
         """Take where it stands now, and show it."""
         self.samples.append((time.monotonic() - self._began_s, sequence))
-        self._screen.draw(self._picture)
+        self._screen.draw(self._picture, now=is_last)
         if time.monotonic() >= self._told_s:
             self._screen.tell(self._progress())
             self._told_s = time.monotonic() + _TOLD_S
@@ -58,7 +58,8 @@ class Watch:
     def _picture(self, paper: Paper) -> list[str]:
         values = rates(self.samples, min(max(len(self.samples) - 1, 1), 60))
         return [
-            f"pexservice bench {self._target.url}: {self._progress()}",
+            paper.paint(f"pexservice bench {self._target.url}", "1"),
+            self._progress(),
             "",
             paper.paint("steps a second", "2"),
             *columns(paper, values, 5 if paper.height > 15 else 2),  # noqa: PLR2004 - the rest has some lines.
@@ -89,7 +90,7 @@ def run(screen: Screen, target: Target, tool: With, requests: int, connections: 
     else:
         outcome = drive(Ab(requests, connections) if tool == "ab" else Wrk(connections), target, watch.look)
     end = target.place().sequence
-    watch.take(end)
+    watch.take(end, is_last=True)
     time.sleep(_QUIET_S)
     is_disturbed |= end != target.place().sequence
     return Account(begin, end, outcome, is_disturbed), watch

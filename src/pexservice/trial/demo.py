@@ -34,9 +34,14 @@ _LIFE_S: Final = 2.0
 _SECONDS_MAX: Final = 40.0
 """For all of them, so that with the judging it is under a minute, however slow a start is."""
 _LIFE_S_MIN: Final = 0.2
+_AIM_S: Final = 0.004
+"""Before a kill, at random: some groups long, so that it meets one at any point of its life. At once it would always
+meet steps that were just sent, and never answers that had just left."""
 _START_S_MAX: Final = 30.0
 """Beyond it, a start will not come: what a service manager waits for, too."""
 _BUCKET_S: Final = 0.5
+_VIOLATION_MAX: Final = 300
+"""Characters of it: a value may have thousands."""
 _TURN_S: Final = 0.05
 _WIDE: Final = 55
 """Characters beyond which the title is one line."""
@@ -94,7 +99,7 @@ class _Seen:
             ("killed -9", f"{self.killed} of {self.kills}"),
             ("answered", f"{self.answered:,} steps"),
             ("lost so far", f"{lost:,}"),
-            ("longest pause", f"{self.pause_s_max:.2f} s, kill to next answer" if self.killed else ""),
+            ("longest pause", f"{self.pause_s_max:.2f} s until an answer" if self.killed else ""),
             ("now", self.now),
         ]
         title = [paper.paint("pexservice demo: watch it at", "1"), paper.paint(f"{self.url}/", "1;4")]
@@ -147,6 +152,7 @@ def _run(screen: Screen, kills: int, child: Child) -> Verdict:
             life_s = max((deadline_s - time.monotonic()) / (left + 1) * rng.uniform(0.5, 1.5), _LIFE_S_MIN)
             _load(screen, clients, child, seen, life_s)
             if left:
+                time.sleep(rng.uniform(0, _AIM_S))
                 child.kill()
                 seen.mark()
                 seen.now = "killed; starting it again"
@@ -214,7 +220,7 @@ def summary(verdict: Verdict, killed: int, pause_s: float, paper: Paper) -> list
     if not verdict.answered:
         lines.append("No step was answered, so nothing is proved.")
     if verdict.violation:
-        lines.append(f"A promise was broken: {verdict.violation}")
+        lines.append(f"A promise was broken: {verdict.violation[:_VIOLATION_MAX]}")
     return lines
 
 

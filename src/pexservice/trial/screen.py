@@ -5,6 +5,7 @@ picture is asked for again each time, for the room that there is, and every line
 """
 
 import os
+import re
 import shutil
 import textwrap
 import time
@@ -17,6 +18,8 @@ _PERIOD_S: Final = 0.1
 _WIDTH_MAX: Final = 100
 _BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 _ASCII: Final = " .:-=+*%#"
+_SGR: Final = re.compile(r"\x1b\[[0-9;]*m")
+"""What colours a text, and takes no room."""
 _RESET: Final = "\x1b[0m"
 
 
@@ -85,7 +88,8 @@ class Screen:
 
     def say(self, line: str) -> None:
         """Write a line below the picture, which stays; at a terminal, in as many lines as it takes."""
-        lines = textwrap.wrap(line, self.paper.width) if self.is_live and len(line) > self.paper.width else [line]
+        is_long = self.is_live and len(_SGR.sub("", line)) > self.paper.width
+        lines = textwrap.wrap(line, self.paper.width) if is_long else [line]
         self._stream.write("\n".join(lines) + "\n")
         self._stream.flush()
         self._above = 0

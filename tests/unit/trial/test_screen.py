@@ -39,6 +39,14 @@ def test_what_is_said_stays() -> None:
     assert max(map(len, stream.getvalue().split("\n"))) < 100
 
 
+def test_a_coloured_line_is_as_long_as_it_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a line that fits stays one."""
+    monkeypatch.setenv("COLUMNS", "41")
+    stream = io.StringIO()
+    Screen(stream, is_live=True).say("\x1b[36m" + "word " * 7 + "\x1b[0m")
+    assert stream.getvalue().count("\n") == 1
+
+
 def test_without_a_terminal_there_are_lines_and_no_pictures() -> None:
     """And each line is whole."""
     stream = io.StringIO()
