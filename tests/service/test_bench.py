@@ -130,10 +130,11 @@ def test_a_stop_leaves_nothing(service: Service, tmp_path: Path, tool: str) -> N
     if tool == "ab" and shutil.which("ab") is None:
         pytest.skip("ab is not installed (make test-deps)")
     program = command("pexservice", "bench", url(service), "--with", tool, "--requests", "200000")
+    begin = service.sequence()
     with subprocess.Popen(
         program, env=environment(TMPDIR=str(tmp_path)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        wait_until(lambda: service.sequence() > 100)
+        wait_until(lambda: service.sequence() > begin + 100)
         process.send_signal(signal.SIGINT)
         assert process.wait(HANG_S) == -signal.SIGINT
         assert process.stderr is not None
