@@ -10,8 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -19,12 +19,31 @@ from pexservice.errors import AddressUnavailable, Fatal, reason
 
 HOST: Final = "127.0.0.1"
 SERVE: Final = (sys.executable, "-P", "-m", "pexservice")
+_STOPPING: Final = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2)."""
 _OURS: Final = ("PEXSERVICE_", "LISTEN_", "NOTIFY_", "WATCHDOG_")
 """Variables that would tell the child what is meant for somebody else."""
 _PATIENCE_S: Final = 10.0
 """For a killed process to be gone: no longer than a disk makes it wait."""
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hear signals that stop only after the block, so that what it starts is known to whoever has to end it.
+
+    What is started in it has them blocked, too, so let it begin with `hear_signals`.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def hear_signals() -> None:
+    """Unblock what `uninterrupted` blocks, in what is started."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
 
 
 class Child:
@@ -52,15 +71,16 @@ class Child:
     def start(self) -> None:
         """Start it; whether it came up is told by its answers, or by `check`. Raises AddressUnavailable."""
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program.
-                self._command,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                process_group=0,  # Ctrl-C is for us: the child is ended by us.
-                preexec_fn=self._end_with_parent,  # noqa: PLW1509 - there is no other thread.
-            )
+            with uninterrupted():
+                self._process = subprocess.Popen(  # noqa: S603 - our own program.
+                    self._command,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    process_group=0,  # Ctrl-C is for us: the child is ended by us.
+                    preexec_fn=self._end_with_parent,  # noqa: PLW1509 - there is no other thread.
+                )
         except OSError as error:
             raise AddressUnavailable(f"cannot start {self._command[0]}: {reason(error)}.") from error
 
@@ -93,6 +113,7 @@ class Child:
         return words
 
     def _end_with_parent(self) -> None:
+        hear_signals()
         self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Final, Protocol
 
 from pexservice.errors import AddressUnavailable, CannotCreate, reason
+from pexservice.trial.child import hear_signals, uninterrupted
 from pexservice.trial.figures import Outcome
 from pexservice.trial.target import Target
 
@@ -154,16 +155,20 @@ def drive(tool: Tool, target: Target, meanwhile: Callable[[], None]) -> Outcome:
 
 def _run(command: list[str], meanwhile: Callable[[], None]) -> str:
     """Return what a command printed, which is a page at most. Nothing of it is left when this ends."""
-    process = subprocess.Popen(  # noqa: S603 - the command is ours.
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        process_group=0,  # Ctrl-C is for us: we end it.
-    )
+    process: subprocess.Popen[str] | None = None
+    output = ""
     try:
+        with uninterrupted():
+            process = subprocess.Popen(  # noqa: S603 - the command is ours.
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                process_group=0,  # Ctrl-C is for us: we end it.
+                preexec_fn=hear_signals,  # noqa: PLW1509 - only one thread is left behind, if any, and it looks up a name.
+            )
         stop_s = time.monotonic() + SECONDS_MAX
         while process.poll() is None and time.monotonic() < stop_s + _ENDING_S:
             if time.monotonic() > stop_s:
@@ -172,8 +177,9 @@ def _run(command: list[str], meanwhile: Callable[[], None]) -> str:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_POLL_S)
     finally:
-        process.kill()
-        output, _ = process.communicate()
+        if process is not None:
+            process.kill()
+            output, _ = process.communicate()
     return output
 
 
