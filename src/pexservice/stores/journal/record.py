@@ -7,10 +7,10 @@ A segment is a CSV file of three kinds of lines, here those of the walk:
     64,64,64n,2026-11-23T18:55:31.123456Z,f706041e             a group row: where it stands *after* the group
     `------------- body -------------'  `checksum'
 
-A checksum is the CRC-32 of the row's body and a newline, *continued* from the checksum of the row before (the opening row
-continues the header row). So it proves the row and, by induction, every row above it: a lost, repeated, reordered or
-edited row breaks the chain at that row. The newline is in it because a continued CRC does not see where one piece ends
-and the next begins. CRC-32 finds every single-bit error and every burst of up to 32 bits.
+A checksum is the CRC-32 of the row's body and a newline, *continued* from the checksum of the row before (the opening
+row continues the header row). So it proves the row and, by induction, every row above it: a lost, repeated, reordered
+or edited row breaks the chain at that row. The newline is in it because a continued CRC does not see where one piece
+ends and the next begins. CRC-32 finds every single-bit error and every burst of up to 32 bits.
 """
 
 import re
@@ -74,17 +74,21 @@ class Codec(Generic[S, C]):
     def encode_opening(self, place: Place[S], *, is_interval: bool, time_s: float) -> tuple[bytes, int]:
         """Return the first two lines of a segment and the checksum to continue from. `time_s` is Unix time."""
         what = f"{FORMAT} {self.machine.name}{f' {_INTERVAL}' if is_interval else ''}"
-        row, checksum = self._seal(place, what, time_s, self._header_checksum)
+        row, checksum = seal(self.encode_body(place, what, time_s), self._header_checksum)
         return self.header + row, checksum
 
-    def encode_row(self, place: Place[S], commands: str, time_s: float, previous_checksum: int) -> tuple[bytes, int]:
-        """Return the row of a group that led to `place`, and its checksum. `time_s` is Unix time."""
-        return self._seal(place, commands, time_s, previous_checksum)
+    def encode_body(self, place: Place[S], commands: str, time_s: float) -> bytes:
+        """Return the body of the row of a group that led to `place`. `time_s` is Unix time."""
+        second, microsecond = divmod(int(time_s * 1_000_000), 1_000_000)
+        state = self.machine.encode_state(place.state)
+        text = f"{place.sequence},{state},{commands},{_date(second)}.{microsecond:06}Z"
+        assert self._body.fullmatch(text), f"a machine writes fields of CSV: {text!r:.200}"
+        return text.encode("ascii")
 
     def decode_opening(self, line: bytes) -> Opening[S]:
         """Read an opening row, given without its newline. Raises InvalidRowError."""
         checksum = check(line, self._header_checksum)
-        sequence, state, what, time = self._fields(line)
+        sequence, state, what, time = self._fields(body_of(line))
         matched = _OPENING.fullmatch(what)
         if matched is None or matched[1] != FORMAT:
             message = f"its format version {what!r} is not known to this program, which writes {FORMAT}"
@@ -94,9 +98,9 @@ class Codec(Generic[S, C]):
             raise InvalidRowError(message)
         return Opening(self._place(sequence, state), matched[3] is not None, time, checksum)
 
-    def decode_row(self, line: bytes) -> Row[S]:
-        """Read the fields of a group row, given without its newline, that `check` has proved. Raises InvalidRowError."""
-        sequence, state, what, time = self._fields(line)
+    def decode_body(self, body: bytes) -> Row[S]:
+        """Read the fields of the body of a group row, which `check` has proved. Raises InvalidRowError."""
+        sequence, state, what, time = self._fields(body)
         return Row(self._place(sequence, state), what, time)
 
     def follow(self, row: Row[S], before: Place[S]) -> None:
@@ -127,17 +131,8 @@ class Codec(Generic[S, C]):
             return f"it is of format version {opening[1]}, and this program reads {FORMAT} only"
         return _another_machine(opening[2], self.machine.name)
 
-    def _seal(self, place: Place[S], what: str, time_s: float, previous_checksum: int) -> tuple[bytes, int]:
-        second, microsecond = divmod(int(time_s * 1_000_000), 1_000_000)
-        state = self.machine.encode_state(place.state)
-        text = f"{place.sequence},{state},{what},{_date(second)}.{microsecond:06}Z"
-        assert self._body.fullmatch(text), f"a machine writes fields of CSV: {text!r:.200}"
-        body = text.encode("ascii")
-        checksum = crc32(body + b"\n", previous_checksum)
-        return b"%b,%08x\n" % (body, checksum), checksum
-
-    def _fields(self, line: bytes) -> tuple[str, ...]:
-        matched = self._body.fullmatch(line.rpartition(b",")[0].decode("ascii", "replace"))
+    def _fields(self, body: bytes) -> tuple[str, ...]:
+        matched = self._body.fullmatch(body.decode("ascii", "replace"))
         if matched is None:
             message = "it is not a row of the journal"
             raise InvalidRowError(message)
@@ -151,6 +146,17 @@ class Codec(Generic[S, C]):
             return Place(int(sequence), self.machine.decode_state(state))
         except ValueError as error:
             raise InvalidRowError(str(error)) from error
+
+
+def seal(body: bytes, previous_checksum: int) -> tuple[bytes, int]:
+    """Return the row of a body, and its checksum."""
+    checksum = crc32(body + b"\n", previous_checksum)
+    return b"%b,%08x\n" % (body, checksum), checksum
+
+
+def body_of(line: bytes) -> bytes:
+    """Return the body of a row that was checked."""
+    return line.rpartition(b",")[0]
 
 
 def check(line: bytes, previous_checksum: int) -> int:

@@ -1,0 +1,72 @@
+"""What the journal alone may end with, and the one translation of the operating system's errors into it."""
+
+import errno
+from typing import ClassVar, Final
+
+from pexservice.errors import DamagedData, Fatal, NotApplied, NotPermitted
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE})
+_NO_RIGHT: Final = frozenset({errno.EACCES, errno.EPERM})
+
+
+class JournalFailed(Fatal):
+    """Raised when the journal cannot be trusted to hold what was written: a failed sync, read or write.
+
+    Never retried: after a failed sync the kernel may drop the dirty pages and report success the next time
+    (measured on ext4: EIO, EIO, then 0, while the bytes on the device were zeros).
+    """
+
+    exit_status: ClassVar[int] = 74
+
+
+class JournalFull(NotApplied):
+    """Raised when the ring is full and there is no space, or no descriptor, for the history that would empty it."""
+
+    code: ClassVar[str] = "journal-full"
+    title: ClassVar[str] = "No room for the journal"
+    detail: ClassVar[str] = (
+        "The journal has no disk space, or no file descriptor, for another step. None was taken; steps resume by "
+        "themselves when there is room."
+    )
+    retry_after_s: ClassVar[int] = 5
+
+
+class RowTooLong(NotApplied):
+    """Raised when a group needs more lines of the ring than one may have. Asked for in smaller groups, it may fit."""
+
+    code: ClassVar[str] = "row-too-long"
+    title: ClassVar[str] = "Too much in one group"
+    detail: ClassVar[str] = "What was asked for at the same time is too long to be written in one row. None was taken."
+
+
+def translate(doing: str, name: str, error: OSError) -> NotPermitted | JournalFull | JournalFailed:
+    """Return the error for what the operating system said when we were `doing` something to a file."""
+    if error.errno in _NO_RIGHT:
+        return NotPermitted(f"may not {doing} {name}: {error.strerror}. Give this user the right to.")
+    if error.errno in _NO_ROOM:
+        return JournalFull(f"cannot {doing} {name}: {error.strerror}. Make room; nothing else needs to be done.")
+    return JournalFailed(f"cannot {doing} {name}: {error.strerror}. Check the disk and the kernel's log.")
+
+
+def failed(doing: str, name: str, error: OSError) -> NotPermitted | JournalFailed:
+    """As `translate`, for what may not be tried again: then a lack of room is a failure like any other."""
+    found = translate(doing, name, error)
+    if isinstance(found, JournalFull):
+        return JournalFailed(f"cannot {doing} {name}: {error.strerror}. Make room, then start again.")
+    return found
+
+
+def damage(name: str, line: int, offset: int, reason: str) -> DamagedData:
+    """Return the error for a damaged line of a file, with what an operator can do about it."""
+    return DamagedData(
+        f"{name} is damaged at line {line}, byte offset {offset}: {reason}. Nothing was changed. "
+        "Restore the data directory from a backup, or see 'Damaged journal' in docs/operations.md."
+    )
+
+
+def mismatch(reason: str) -> DamagedData:
+    """Return the error for files that are whole, each by itself, and do not belong together."""
+    return DamagedData(
+        f"the journal is damaged: {reason}. Nothing was changed. "
+        "Restore the data directory from a backup, or see 'Damaged journal' in docs/operations.md."
+    )
