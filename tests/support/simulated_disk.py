@@ -133,7 +133,6 @@ class SimulatedFixedFile:
         await self._disk.sync(self._inode)
 
     def is_linked(self) -> bool:
-        self._disk.operate()
         return self._inode in self._disk.inodes.values()
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ from pexservice.stores.journal.ring_writer import RingWriter
 log = structlog.get_logger()
 
 IN_FLIGHT_MAX: Final = 4
-"""Groups under way at once (docs/speed.md). More answer few clients sooner, and cost the price of a group more often."""
+"""Groups under way at once (docs/speed.md). More answer few clients sooner, and each costs what a group costs."""
 _HISTORY_DELAY_S_MAX: Final = 60.0
 """The history is at most so much behind: each time may write the newest segment again, so not more often."""
 
