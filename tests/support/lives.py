@@ -14,10 +14,10 @@ from pexservice.core.machine import C, Machine, Refusal, S
 from pexservice.core.metrics import Metrics
 from pexservice.errors import Fatal, NotApplied
 from pexservice.limits import Limits
-from pexservice.stores.journal import journal as journals
 from pexservice.stores.journal.journal import Journal, Options
 from pexservice.stores.journal.opening import look
 from pexservice.stores.journal.record import Codec
+from pexservice.stores.journal.ring import Shape
 from support.simulated_disk import SimulatedDisk
 
 
@@ -87,7 +87,7 @@ class Model(Generic[S, C]):
         return place if isinstance(outcome, Refusal) else Place(place.sequence + 1, outcome)
 
 
-async def live(  # noqa: C901, PLR0912 - a life in its order.
+async def live(  # noqa: C901 - a life in its order.
     disk: SimulatedDisk,
     model: Model[Any, Any],
     options: Options,
@@ -99,17 +99,20 @@ async def live(  # noqa: C901, PLR0912 - a life in its order.
 ) -> Exception | None:
     """Open the journal, take commands for some turns of the loop, and end as the disk wants. Return what ended it."""
     loop = asyncio.get_running_loop()
+    caller: Any = model
     loop.set_exception_handler(lambda _loop, _context: None)
     codec = Codec(model.machine)
     tasks: list[asyncio.Task[Any]] = []
     try:
         opening = asyncio.create_task(_open(disk, codec, options, model))
-        await _until(lambda: opening.done(), disk)
-        if disk.is_cut or not opening.done():
+        await _until(opening.done, disk)
+        if not opening.done():
             tasks.append(opening)
             return None
         journal = opening.result()
-        engine: Engine[Any, Any] = Engine(model.machine, Metrics(dict.fromkeys(model.machine.kinds, 0)), Budget(1 << 20), options.limits)
+        engine: Engine[Any, Any] = Engine(
+            model.machine, Metrics(dict.fromkeys(model.machine.kinds, 0)), Budget(1 << 20), options.limits
+        )
         tasks += [asyncio.create_task(engine.run(journal)), asyncio.create_task(journal.run())]
         for _ in range(turns):
             if disk.is_cut or any(task.done() for task in tasks):
@@ -117,7 +120,7 @@ async def live(  # noqa: C901, PLR0912 - a life in its order.
             for command in commands():
                 asked: Asked[Any, Any] = Asked(command)
                 with suppress(NotApplied):
-                    engine.submit(asked, model)
+                    engine.submit(asked, caller)
                     model.asked.append(asked)
             await asyncio.sleep(0)
         if stop and not disk.is_cut and not any(task.done() for task in tasks):
@@ -126,23 +129,25 @@ async def live(  # noqa: C901, PLR0912 - a life in its order.
             await _until(lambda: any(task.done() for task in tasks), disk)
             if draining.done() and not disk.is_cut:
                 closing = asyncio.create_task(journal.close())
-                await _until(lambda: closing.done(), disk)
+                await _until(closing.done, disk)
                 tasks.append(closing)
         for task in tasks:
             if task.done() and not task.cancelled():
                 error = task.exception()
                 if isinstance(error, Exception):
                     return error
-        return None
     except Fatal as error:
         return error
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    return None
 
 
-async def _open(disk: SimulatedDisk, codec: Codec[Any, Any], options: Options, model: Model[Any, Any]) -> Journal[Any, Any]:
+async def _open(
+    disk: SimulatedDisk, codec: Codec[Any, Any], options: Options, model: Model[Any, Any]
+) -> Journal[Any, Any]:
     found = look(disk, codec)
     model.check(found.plan.place)
     return await Journal.open(disk, codec, found, options)
@@ -159,7 +164,9 @@ async def _until(is_so: Callable[[], bool], disk: SimulatedDisk) -> None:
 def options(rng: Random, **more: Any) -> Options:
     """Return options for a small ring, so that it goes round often."""
     lines = rng.choice([40, 44, 64, 100])
-    shape = journals.Shape(lines, rng.choice([512, 4096]), lines // 2)
-    limits = Limits(segment_bytes_max=rng.choice([300, 1500]), heal_period_s=rng.choice([0.0, 0.0, 10.0]), group_commands_max=4)
+    shape = Shape(lines, rng.choice([512, 4096]), lines // 2)
+    limits = Limits(
+        segment_bytes_max=rng.choice([300, 1500]), heal_period_s=rng.choice([0.0, 0.0, 10.0]), group_commands_max=4
+    )
     more.setdefault("shape", shape)
     return Options(limits, history_bytes_max=rng.choice([0, 3000]), sync_interval_s=rng.choice([0.0, 0.001]), **more)

@@ -1,8 +1,8 @@
 """A disk in memory that can fail, fill up, and lose its power at any instant.
 
-It keeps apart what is durable and what is only written. A power cut decides about each unsynced sector on its own: old or
-new; about each direct write under way likewise; and about the unsynced names: a prefix of the operations is kept, as a
-journaling file system does it. What a file grew by and was not synced may also be absent, or read as zeros.
+It keeps apart what is durable and what is only written. A power cut decides about each unsynced sector on its own: old
+or new; about each direct write under way likewise; and about the unsynced names: a prefix of the operations is kept, as
+a journaling file system does it. What a file grew by and was not synced may also be absent, or read as zeros.
 """
 
 import asyncio

@@ -176,7 +176,9 @@ class Group(Generic[S, C]):
         sequence, refusals = judgement.start.sequence, judgement.refusals
         judged = zip(self.elements, judgement.states, strict=True)
         if not refusals:  # PERF: the common case of the below, 0.05 us less for each.
-            self.answers = [asked.render(next_, state) for next_, ((asked, _), state) in enumerate(judged, sequence + 1)]
+            self.answers = [
+                asked.render(next_, state) for next_, ((asked, _), state) in enumerate(judged, sequence + 1)
+            ]
             sequence += len(self.answers)
         else:
             self.answers = []

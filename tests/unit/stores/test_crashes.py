@@ -15,8 +15,6 @@ from structlog.testing import capture_logs
 
 from pexservice.core.machine import Machine
 from pexservice.errors import DamagedData, Fatal
-from pexservice.stores.journal.opening import look
-from pexservice.stores.journal.record import Codec
 from pexservice.walk.machine import WALK
 from support.ledger import LEDGER, Entry
 from support.lives import Model, ViolationError, live, options
@@ -58,7 +56,13 @@ def crash(cycles: int, seed: int, *, lies: bool = False, interval: bool = False,
             if errors and rng.random() < 0.3:
                 disk.faults.free_bytes = rng.choice([0, 500, 9000, 50000])
             life = live(
-                disk, model, opts, rng=rng, commands=lambda: commands(rng), turns=rng.randint(0, 200), stop=rng.random() < 0.3
+                disk,
+                model,
+                opts,
+                rng=rng,
+                commands=lambda: commands(rng),
+                turns=rng.randint(0, 200),
+                stop=rng.random() < 0.3,
             )
             try:
                 error = runner.run(life)

@@ -77,13 +77,13 @@ class HistoryWriter(Generic[S, C]):
         self._growing = _Growing(name, bytearray(opening), checksum, place, 0, is_on_disk=False)
         return self._growing
 
-    def resume(self, segment: Segment[S]) -> None:
+    def resume(self, segment: Segment[S], *, is_on_disk: bool = True) -> None:
         """Go on behind the newest segment, or in it if it is small."""
         if segment.opening.is_interval != self._is_interval:  # The opening row says how all rows behind it came to be.
             self.begin(segment.place)
             return
         data = bytearray(segment.data)
-        self._growing = _Growing(segment.name, data, segment.checksum, segment.place, 0, is_on_disk=True)
+        self._growing = _Growing(segment.name, data, segment.checksum, segment.place, 0, is_on_disk=is_on_disk)
 
     def add(self, body: bytes, place: Place[S], first: int) -> None:
         """Add a row that led to a place, and whose first line is durable in the ring under this number."""

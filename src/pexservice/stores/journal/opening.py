@@ -63,15 +63,9 @@ def look(disk: Disk, codec: Codec[S, C], *, begin: Callable[[], Place[S] | None]
     Raises DamagedData, JournalFailed, NotPermitted, and what `begin` does.
     """
     data, newest = read_ring(disk), read_newest(disk, codec)
-    ring = rings.read(codec, data) if data is not None and newest is None else None
-    if newest is None:
-        if ring is not None and (ring.header.life > 1 or ring.lines or ring.invalid):
-            raise mismatch("the ring is there, and the history is missing")
-        place = begin() or Place(0, codec.machine.initial)
-        return Found(Plan(place, 1, (), (), 0), b"", None, None)
-    if data is None:
-        raise mismatch(f"the history is there, and {RING_NAME} is missing")
-    ring = rings.read(codec, data)
+    ring = check_pair(codec, data, newest)
+    if ring is None or data is None or newest is None:
+        return Found(Plan(begin() or Place(0, codec.machine.initial), 1, (), (), 0), b"", None, None)
     plan = _plan(disk, codec, ring, newest)
     if plan.dropped:
         log.info("lines in flight at the end, never answered, dropped", lines=plan.dropped)
@@ -100,15 +94,29 @@ def read_newest(disk: Disk, codec: Codec[S, C]) -> Segment[S] | None:
     return segments.read(codec, name, data)
 
 
+def check_pair(codec: Codec[S, C], data: bytes | None, newest: Segment[S] | None) -> Ring[S] | None:
+    """Return the ring, or None in a new directory, by the table above. Raises DamagedData."""
+    ring = rings.read(codec, data) if data is not None else None
+    if newest is None and ring is not None and (ring.header.life > 1 or ring.lines or ring.invalid):
+        raise mismatch(f"{RING_NAME} is there, and the history is missing")
+    if newest is not None and ring is None:
+        raise mismatch(f"the history is there, and {RING_NAME} is missing")
+    return ring if newest is not None else None
+
+
+def is_copy(disk: Disk, ring: Ring[S]) -> bool:
+    """Tell whether the file is another than the one that the service wrote to. Raises JournalFailed, NotPermitted."""
+    try:
+        return disk.inode(RING_NAME) != ring.header.inode
+    except OSError as error:
+        raise failed("look at", RING_NAME, error) from error
+
+
 def _plan(disk: Disk, codec: Codec[S, C], ring: Ring[S], newest: Segment[S]) -> Plan[S]:
     try:
         return recover(codec, ring, newest)
     except DamagedData as error:
-        try:
-            is_copy = disk.inode(RING_NAME) != ring.header.inode
-        except OSError as broken:
-            raise failed("look at", RING_NAME, broken) from broken
-        if not is_copy:
+        if not is_copy(disk, ring):
             raise
         plan = recover_copy(codec, ring, newest)
         log.warning(
