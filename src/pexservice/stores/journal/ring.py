@@ -4,11 +4,11 @@ The ring makes groups durable. It is a file of a fixed size that was written in 
 written over in place, slot by slot, round and round. Slot 0 is its header, each other slot is blank or holds one line:
 
     v2,fibonacci,life=3,lines=4096,slot_bytes=4096,in_flight=2048,inode=1311,base=64,base_checksum=9f3c0d11,5b0e2f7a
-    2,1,3,c34d81e0,0,66,66,2n,2026-11-23T18:55:31.223456Z,7e11cd20
-    `-|-|-|-- previous: the checksum of line 1            `checksum, over all before it
+    2,1,3,c34d81e0,1/1,66,66,2n,2026-11-23T18:55:31.223456Z,7e11cd20
+    `-|-|-|-- previous: the checksum of line 1              `checksum, over all before it
       | | `-- life: the ring is a new file each time the service starts, and this one is of its third start
       | `---- durable: all lines up to this one were on stable storage when this one was written
-      `number  (0: lines of the same row that follow)  ^ the body of a row, as in the history
+      `number  (1/1: the first line of one that its row takes; then the row's body, as in the history)
 
 Number n is in slot 1 + (n - 1) mod `lines`. A group is one row, cut into as many lines as it takes. A line without a
 body seals: it is written when nothing else comes, to say that the line before it is durable.
@@ -33,14 +33,14 @@ from pexservice.stores.journal.record import FORMAT, Codec
 RING_NAME: Final = "ring.csv"
 _SECTOR_BYTES: Final = 512
 PART_BYTES_MAX: Final = 416
-"""Of a row's body in one line: what 512 bytes leave beside three numbers of 20 digits, one of 5 and two checksums."""
+"""Of a row's body in one line: what 511 bytes leave beside three numbers of 20 digits, two of 5 and two checksums."""
 _CHECKSUM_BYTES: Final = len(",01234567")
 
 _HEADER = re.compile(
     rb"(v[0-9]+),([A-Za-z0-9-]+),life=([0-9]+),lines=([0-9]+),slot_bytes=([0-9]+),in_flight=([0-9]+),inode=([0-9]+),"
     rb"base=([0-9]+),base_checksum=([0-9a-f]{8}),([0-9a-f]{8})( *\n)"
 )
-_LINE = re.compile(rb"([0-9]+),([0-9]+),([0-9]+),([0-9a-f]{8}),([0-9]+),([\x20-\x7e]*),([0-9a-f]{8})")
+_LINE = re.compile(rb"([0-9]+),([0-9]+),([0-9]+),([0-9a-f]{8}),([0-9]+)/([0-9]+),([\x20-\x7e]*),([0-9a-f]{8})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,10 @@ class Line(NamedTuple):
     life: int
     previous: int
     """The checksum of the line before."""
-    more: int
-    """How many lines of the same row follow."""
+    index: int
+    """Which of the lines of its row it is, from 1,"""
+    count: int
+    """of how many."""
     part: bytes
     """Of the row's body. A line that seals has none."""
     checksum: int
@@ -148,10 +150,10 @@ def cut(body: bytes) -> list[bytes]:
 
 
 def encode_line(  # noqa: PLR0913, PLR0917 - the fields of a line in their order, without an object for them.
-    number: int, durable: int, life: int, previous: int, more: int, part: bytes
+    number: int, durable: int, life: int, previous: int, index: int, count: int, part: bytes
 ) -> tuple[bytes, int]:
     """Return the text of a line, and its checksum."""
-    text = b"%d,%d,%d,%08x,%d,%b" % (number, durable, life, previous, more, part)
+    text = b"%d,%d,%d,%08x,%d/%d,%b" % (number, durable, life, previous, index, count, part)
     checksum = crc32(text)
     return b"%b,%08x" % (text, checksum), checksum
 
@@ -168,20 +170,14 @@ class Ring(Generic[S]):
     def rows(self) -> list[RingRow]:
         """Return the rows that are there as a whole, in the order of their numbers."""
         found: list[RingRow] = []
-        parts: list[bytes] = []
-        last, more = -1, 0
         for number in sorted(self.lines):
             line = self.lines[number]
-            before = self.lines.get(number - 1)
-            if parts and (number != last + 1 or line.more != more - 1):
-                parts = []
-            if parts or number == 1 or (before is not None and before.more == 0):
-                parts.append(line.part)
-                if line.more == 0:
-                    if line.part:
-                        found.append(RingRow(number - len(parts) + 1, number, b"".join(parts)))
-                    parts = []
-            last, more = number, line.more
+            if line.index == line.count and line.part:
+                first = number - line.count + 1
+                lines = [self.lines.get(each) for each in range(first, number + 1)]
+                parts = [each.part for index, each in enumerate(lines, 1) if each is not None and each.index == index]
+                if len(parts) == line.count:
+                    found.append(RingRow(first, number, b"".join(parts)))
         return found
 
 
@@ -214,10 +210,10 @@ def decode_line(header: Header, slot: int, held: bytes) -> Line:
     if matched is None or len(text) >= _SECTOR_BYTES or held != fill(text, len(held)):
         message = "it is not a line of the ring"
         raise InvalidSlotError(message)
-    if b"%08x" % crc32(text[:-_CHECKSUM_BYTES]) != matched[7]:
+    if b"%08x" % crc32(text[:-_CHECKSUM_BYTES]) != matched[8]:
         message = "its checksum does not match"
         raise InvalidSlotError(message)
-    number, durable, life, more = int(matched[1]), int(matched[2]), int(matched[3]), int(matched[5])
+    number, durable, life, index, count = (int(matched[group]) for group in (1, 2, 3, 5, 6))
     if life != header.life:
         message = f"it is of life {life}, and the ring is of life {header.life}"
         raise InvalidSlotError(message)
@@ -227,7 +223,7 @@ def decode_line(header: Header, slot: int, held: bytes) -> Line:
     if not 0 < number - durable <= header.shape.in_flight_max:
         message = f"number {number} was not written when the lines up to {durable} were durable"
         raise InvalidSlotError(message)
-    return Line(number, durable, life, int(matched[4], 16), more, matched[6], int(matched[7], 16))
+    return Line(number, durable, life, int(matched[4], 16), index, count, matched[7], int(matched[8], 16))
 
 
 def linked(lines: Mapping[int, Line], numbers: Iterable[int]) -> int | None:

@@ -87,12 +87,11 @@ class RingWriter(Generic[S, C]):
 
     def _encode(self, parts: list[bytes]) -> bytes:
         """Return the slots of a group's lines, which get their numbers here."""
-        slot_bytes, more = self.shape.slot_bytes, len(parts)
+        slot_bytes, count = self.shape.slot_bytes, len(parts)
         slots = []
-        for part in parts:
-            more -= 1
+        for index, part in enumerate(parts, 1):
             self.last += 1
-            text, self._checksum = encode_line(self.last, self.durable, self._life, self._checksum, more, part)
+            text, self._checksum = encode_line(self.last, self.durable, self._life, self._checksum, index, count, part)
             slots.append(fill(text, slot_bytes))
         return slots[0] if len(slots) == 1 else b"".join(slots)
 
