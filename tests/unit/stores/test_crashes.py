@@ -40,7 +40,7 @@ def crash(cycles: int, seed: int, *, lies: bool = False, interval: bool = False,
     """Let so many lives come and go. Raises ViolationError, DamagedData."""
     rng = Random(seed)
     machine, commands = MACHINES[seed % len(MACHINES)]
-    disk, model = SimulatedDisk(rng, sector_bytes=rng.choice([512, 4096])), Model(machine, may_be_full=errors)
+    disk, model = SimulatedDisk(rng, sector_bytes=rng.choice([512, 4096])), Model(machine)
     with asyncio.Runner() as runner, capture_logs():
         for _ in range(cycles):
             opts = options(rng, is_interval=interval and rng.random() < 0.7)
@@ -55,13 +55,15 @@ def crash(cycles: int, seed: int, *, lies: bool = False, interval: bool = False,
                 disk.faults.error = rng.choice([errno.EIO, errno.ENOSPC])
             if errors and rng.random() < 0.3:
                 disk.faults.free_bytes = rng.choice([0, 500, 9000, 50000])
+            model.may_be_full = disk.faults.free_bytes is not None or disk.faults.error == errno.ENOSPC
+            turns = rng.randint(0, 60 if model.may_be_full else 200)
             life = live(
                 disk,
                 model,
                 opts,
                 rng=rng,
                 commands=lambda: commands(rng),
-                turns=rng.randint(0, 200),
+                turns=turns,
                 stop=rng.random() < 0.3,
             )
             try:
@@ -89,7 +91,7 @@ def _crash_often(runs: int, cycles: int, **how: bool) -> None:
 
 def test_no_answered_command_is_lost_and_no_clean_directory_refused() -> None:
     """A start finds all that was answered, nothing that was not asked for, and never damage."""
-    _crash_often(40, 20)
+    _crash_often(30, 20)
 
 
 def test_interval_loses_nothing_to_a_kill_and_starts_after_a_power_cut() -> None:
@@ -99,7 +101,7 @@ def test_interval_loses_nothing_to_a_kill_and_starts_after_a_power_cut() -> None
 
 def test_errors_of_the_disk_end_a_life_or_are_waited_out() -> None:
     """Whatever fails, at whatever operation: nothing that was answered is lost, and the next start finds it."""
-    _crash_often(30, 20, errors=True)
+    _crash_often(24, 16, errors=True)
 
 
 def test_a_disk_that_lies_is_noticed() -> None:

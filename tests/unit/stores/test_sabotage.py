@@ -11,7 +11,7 @@ from pexservice.errors import DamagedData
 from pexservice.stores.journal import opening, ring_writer
 from pexservice.stores.journal.history_writer import HistoryWriter
 from pexservice.stores.journal.journal import Journal
-from pexservice.stores.journal.opening import Opener, look
+from pexservice.stores.journal.opening import Opener
 from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.recovery import recover
 from pexservice.stores.journal.ring import Shape, read
