@@ -1,4 +1,4 @@
-"""Writing over a file in place on a real disk: straight to the device, and through the page cache where that is not to be had."""
+"""Writing over a file in place on a real disk: straight to the device, and through the page cache instead."""
 
 import asyncio
 import errno
@@ -80,7 +80,7 @@ def test_cached_writes_are_there_at_once(tmp_path: Path) -> None:
         assert (tmp_path / "file").read_bytes()[4096:8192] == b"x" * 4096
         await file.sync()
         assert await written(file, (0, b"y" * 512)) == [None]
-        assert file.method == disk._syncer.method  # type: ignore[union-attr] - it has one.
+        assert file.method == disk._syncer.method  # type: ignore[union-attr]  # it has one.
         assert file.is_linked()
         file.close()
 
@@ -172,7 +172,9 @@ def test_a_cached_write_that_fails_is_told(what: str, tmp_path: Path, monkeypatc
             if what == "write":
                 patch.setattr(os, "pwrite", lambda *_: 5)
             else:
-                patch.setattr(Queue, "completed", lambda _: [(ticket, -errno.EIO) for ticket in list(disk._syncer._under_way)])  # type: ignore[union-attr] # fmt: skip
+                syncer = disk._syncer
+                assert syncer is not None
+                patch.setattr(Queue, "completed", lambda _: [(ticket, -errno.EIO) for ticket in [*syncer._under_way]])
             (error,) = await written(file, (0, b"e" * 4096))
         assert error is not None
         assert error.errno == errno.EIO

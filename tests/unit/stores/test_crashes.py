@@ -55,8 +55,8 @@ def crash(cycles: int, seed: int, *, lies: bool = False, interval: bool = False,
                 disk.faults.error = rng.choice([errno.EIO, errno.ENOSPC])
             if errors and rng.random() < 0.3:
                 disk.faults.free_bytes = rng.choice([0, 500, 9000, 50000])
-            model.may_be_full = disk.faults.free_bytes is not None or disk.faults.error == errno.ENOSPC
-            turns = rng.randint(0, 60 if model.may_be_full else 200)
+            model.may_be_full = disk.faults.free_bytes is not None or (errors and disk.faults.error == errno.ENOSPC)
+            turns = rng.randint(0, 40 if model.may_be_full else 200)
             life = live(
                 disk,
                 model,
@@ -101,7 +101,7 @@ def test_interval_loses_nothing_to_a_kill_and_starts_after_a_power_cut() -> None
 
 def test_errors_of_the_disk_end_a_life_or_are_waited_out() -> None:
     """Whatever fails, at whatever operation: nothing that was answered is lost, and the next start finds it."""
-    _crash_often(24, 16, errors=True)
+    _crash_often(12, 12, errors=True)
 
 
 def test_a_disk_that_lies_is_noticed() -> None:

@@ -164,7 +164,7 @@ def test_rows_of_several_lines_are_put_together() -> None:
     assert [row.sequence for row in cut.rows()] == [8]
     plan = recover(CODEC, cut, HISTORY)
     assert (plan.place, plan.end, plan.dropped) == (Place(8, 4), 1, 1)
-    lost = Ring(ring.header, ring.checksum, {2: ring.lines[2]}, {})
+    lost: Ring[int] = Ring(ring.header, ring.checksum, {2: ring.lines[2]}, {})
     assert lost.rows() == []
 
 

@@ -173,7 +173,7 @@ def test_a_copy_of_files_of_different_moments_starts_and_says_so() -> None:
 
 
 def _copied_ring(moments: list[dict[str, bytes]], began: int, rng: Random) -> bytes:
-    """Return a ring whose first slots were copied before the others, by at most the steps that a history lags behind."""
+    """Return a ring whose first slots were copied a little before the others."""
     later = moments[min(149, began + rng.randrange(3))][RING_NAME]
     slot = rng.randrange(1, 41) * 512
     return moments[began][RING_NAME][:slot] + later[slot:]
@@ -284,7 +284,7 @@ def test_a_file_that_cannot_be_read_again_is_an_error() -> None:
         history = History.look(service.disk, CODEC)
         pieces = history.pieces()
         next(pieces)
-        service.disk.read = _broken  # type: ignore[method-assign] - a disk that breaks now.
+        service.disk.read = _broken  # type: ignore[method-assign, assignment]  # a disk that breaks now.
         with pytest.raises(JournalFailed):
             next(pieces)
 

@@ -236,7 +236,7 @@ def test_interval_answers_before_the_sync_and_survives_a_kill() -> None:
         assert journal.read() == Place(1, 1)
         assert found(on.killed()) == Place(1, 1)
         assert journal._history.waiting == 0
-        await journal._sync(journal._ring)  # type: ignore[arg-type] - it is open.
+        await journal._sync(journal._ring)  # type: ignore[arg-type]  # it is open.
         assert found(on.powered_off()) == Place(1, 1)
         assert journal._history.waiting == 1
         flushes = journal.status().measures[0].value
@@ -260,7 +260,7 @@ def test_interval_syncs_in_the_background() -> None:
                 await asyncio.sleep(0)
             ring = journal._ring
             assert ring is not None
-            await until(lambda ring=ring: ring.durable > 60)  # type: ignore[misc] - a lambda of its own for each.
+            await until(lambda ring=ring: ring.durable > 60)  # type: ignore[misc]  # a lambda of its own for each.
             running.cancel()
             assert found(on.powered_off()).sequence > 60
 
@@ -513,7 +513,7 @@ def test_the_oldest_segments_go_and_the_newest_stays() -> None:
         names = sorted(name for name in on.names() if name.startswith("journal-"))
         assert sum(on.size(name) for name in names) <= 1000
         assert len(names) > 2
-        on.remove = _broken  # type: ignore[method-assign] - a disk that is broken in this.
+        on.remove = _broken  # type: ignore[method-assign]  # a disk that is broken in this.
         await journal.commit([NEXT])
         await journal._history.forget(1)
 
@@ -538,7 +538,7 @@ def test_a_directory_that_cannot_be_synced_ends_the_journal(monkeypatch: pytest.
 
 def _without_sync(on: SimulatedDisk) -> SimulatedDisk:
     after = on.powered_off()
-    after.sync_names = _broken  # type: ignore[method-assign] - as its name says.
+    after.sync_names = _broken  # type: ignore[method-assign]  # as its name says.
     after.inodes = {}
     return after
 
@@ -732,7 +732,7 @@ def test_the_status_tells_of_the_ring_and_the_history() -> None:
         assert measures["pex_history_rows_waiting"] == 1
         assert "pex_disk_free_bytes" in measures
         assert journal.status().labels == {"durability": "fsync", "sync_method": "simulated"}
-        on.free_bytes = _broken  # type: ignore[method-assign] - a disk that is broken in this.
+        on.free_bytes = _broken  # type: ignore[method-assign]  # a disk that is broken in this.
         assert "pex_disk_free_bytes" not in {each.name for each in journal.status().measures}
         interval = await opened(disk(), replace(CALM, is_interval=True))
         assert interval.status().labels["durability"] == "interval"

@@ -74,7 +74,7 @@ def explained_by(run: Run, held: Mapping[int, int], history: int) -> list[int]:
 
 @pytest.mark.parametrize(("lines", "in_flight_max", "lag"), [(4, 2, 1), (4, 2, 2), (5, 2, 2), (6, 3, 3)])
 def test_every_state_of_every_line_has_one_meaning(lines: int, in_flight_max: int, lag: int) -> None:
-    """What a ring and a history amount to is what some crash leaves, and only one end explains it; else it is damage."""
+    """What a ring and a history amount to is what some crash leaves, which one end explains; else it is damage."""
     run = Run(lines, in_flight_max, lag)
     accepted = 0
     choices = [[0, GARBAGE, *(slot + lap * lines for lap in range(LAPS))] for slot in range(1, lines + 1)]
@@ -99,6 +99,7 @@ def test_every_state_of_every_line_has_one_meaning(lines: int, in_flight_max: in
 def _crashes(run: Run) -> Iterator[tuple[dict[int, int], int, int]]:
     """Give every ring that a crash of a legal run leaves, the end of its history, and what was answered."""
     size, flying = run.shape.lines, run.shape.in_flight_max
+    slots = range(1, size + 1)
     for durable in range((LAPS - 1) * size + 1):
         for sent in range(durable, durable + flying + 1):
             for history in range(durable + 1):
@@ -108,14 +109,8 @@ def _crashes(run: Run) -> Iterator[tuple[dict[int, int], int, int]]:
                 for count in range(len(under_way) + 1):
                     for landed in combinations(under_way, count):
                         there = [*range(1, durable + 1), *landed]
-                        yield (
-                            {
-                                s: max((n for n in there if run.shape.slot(n) == s), default=0)
-                                for s in range(1, size + 1)
-                            },
-                            history,
-                            durable,
-                        )
+                        held = {slot: max((n for n in there if run.shape.slot(n) == slot), default=0) for slot in slots}
+                        yield held, history, durable
 
 
 @pytest.mark.parametrize(("lines", "in_flight_max"), [(4, 2), (6, 3)])
@@ -169,7 +164,7 @@ def test_rows_that_both_have_are_the_same() -> None:
     for number in (1, 2):
         row, checksum = seal(CODEC.encode_body(Place(number, number), "1n", 9.0 if number == 1 else 2.0), checksum)
         data += row
-    with pytest.raises(DamagedData, match="rows of sequence 1 .* differ"):
+    with pytest.raises(DamagedData, match=r"rows of sequence 1 .* differ"):
         recover(CODEC, run.ring({1: 1, 2: 2, 3: 0, 4: 0}), segments.read(CODEC, segment_name(0), data))
 
 

@@ -187,7 +187,7 @@ def _end(lines: Mapping[int, Line], known: int) -> int:
     end = known
     while end + 1 in lines:
         end += 1
-    while end > known and lines[end].index < lines[end].count:
+    while end > known and lines[end].nth < lines[end].of:
         end -= 1
     return end
 

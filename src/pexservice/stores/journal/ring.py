@@ -107,10 +107,10 @@ class Line(NamedTuple):
     life: int
     previous: int
     """The checksum of the line before."""
-    index: int
+    nth: int
     """Which of the lines of its row it is, from 1,"""
-    count: int
-    """of how many."""
+    of: int
+    """and of how many."""
     part: bytes
     """Of the row's body. A line that seals has none."""
     checksum: int
@@ -150,10 +150,10 @@ def cut(body: bytes) -> list[bytes]:
 
 
 def encode_line(  # noqa: PLR0913, PLR0917 - the fields of a line in their order, without an object for them.
-    number: int, durable: int, life: int, previous: int, index: int, count: int, part: bytes
+    number: int, durable: int, life: int, previous: int, nth: int, of: int, part: bytes
 ) -> tuple[bytes, int]:
     """Return the text of a line, and its checksum."""
-    text = b"%d,%d,%d,%08x,%d/%d,%b" % (number, durable, life, previous, index, count, part)
+    text = b"%d,%d,%d,%08x,%d/%d,%b" % (number, durable, life, previous, nth, of, part)
     checksum = crc32(text)
     return b"%b,%08x" % (text, checksum), checksum
 
@@ -172,11 +172,11 @@ class Ring(Generic[S]):
         found: list[RingRow] = []
         for number in sorted(self.lines):
             line = self.lines[number]
-            if line.index == line.count and line.part:
-                first = number - line.count + 1
+            if line.nth == line.of and line.part:
+                first = number - line.of + 1
                 lines = [self.lines.get(each) for each in range(first, number + 1)]
-                parts = [each.part for index, each in enumerate(lines, 1) if each is not None and each.index == index]
-                if len(parts) == line.count:
+                parts = [each.part for index, each in enumerate(lines, 1) if each is not None and each.nth == index]
+                if len(parts) == line.of:
                     found.append(RingRow(first, number, b"".join(parts)))
         return found
 
@@ -213,7 +213,7 @@ def decode_line(header: Header, slot: int, held: bytes) -> Line:
     if b"%08x" % crc32(text[:-_CHECKSUM_BYTES]) != matched[8]:
         message = "its checksum does not match"
         raise InvalidSlotError(message)
-    number, durable, life, index, count = (int(matched[group]) for group in (1, 2, 3, 5, 6))
+    number, durable, life, nth, of = (int(matched[group]) for group in (1, 2, 3, 5, 6))
     if life != header.life:
         message = f"it is of life {life}, and the ring is of life {header.life}"
         raise InvalidSlotError(message)
@@ -223,7 +223,7 @@ def decode_line(header: Header, slot: int, held: bytes) -> Line:
     if not 0 < number - durable <= header.shape.in_flight_max:
         message = f"number {number} was not written when the lines up to {durable} were durable"
         raise InvalidSlotError(message)
-    return Line(number, durable, life, int(matched[4], 16), index, count, matched[7], int(matched[8], 16))
+    return Line(number, durable, life, int(matched[4], 16), nth, of, matched[7], int(matched[8], 16))
 
 
 def linked(lines: Mapping[int, Line], numbers: Iterable[int]) -> int | None:
