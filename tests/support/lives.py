@@ -14,8 +14,9 @@ from pexservice.core.machine import C, Machine, Refusal, S
 from pexservice.core.metrics import Metrics
 from pexservice.errors import Fatal, NotApplied
 from pexservice.limits import Limits
-from pexservice.stores.journal.journal import Journal, Options
+from pexservice.stores.journal.journal import Journal
 from pexservice.stores.journal.opening import look
+from pexservice.stores.journal.options import Options
 from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.ring import Shape
 from support.simulated_disk import SimulatedDisk

@@ -14,8 +14,9 @@ from pexservice.limits import Limits
 from pexservice.stores.journal.backup import backup
 from pexservice.stores.journal.errors import JournalFailed
 from pexservice.stores.journal.history import History
-from pexservice.stores.journal.journal import Journal, Options
+from pexservice.stores.journal.journal import Journal
 from pexservice.stores.journal.opening import look
+from pexservice.stores.journal.options import Options
 from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.ring import RING_NAME, Shape
 from pexservice.stores.journal.segment import segment_name

@@ -17,8 +17,9 @@ from pexservice.errors import DamagedData, Fatal, NotPermitted
 from pexservice.limits import Limits
 from pexservice.stores.journal import journal as journals
 from pexservice.stores.journal.errors import JournalFailed, JournalFull, RowTooLong
-from pexservice.stores.journal.journal import Journal, Options
+from pexservice.stores.journal.journal import Journal
 from pexservice.stores.journal.opening import look
+from pexservice.stores.journal.options import Options
 from pexservice.stores.journal.record import Codec, seal
 from pexservice.stores.journal.ring import PART_BYTES_MAX, RING_NAME, Shape
 from pexservice.stores.journal.segment import new_name, segment_name
@@ -386,6 +387,26 @@ def test_a_full_disk_does_not_stop_the_start(room: int, *, has_history: bool) ->
         assert (await journal.commit([NEXT])).end.sequence == has_history + 1
         running.cancel()
         assert found(on.powered_off()).sequence == has_history + 1
+
+    play(scenario)
+
+
+def test_a_first_start_with_room_for_the_ring_only_is_tried_again() -> None:
+    """Nothing is taken before there is a history for it."""
+
+    async def scenario() -> None:
+        on = disk()
+        shape = OPTIONS.shape
+        assert shape is not None
+        on.faults.free_bytes = shape.size_bytes + 20
+        journal = await opened(on)
+        assert isinstance(journal.refusal, JournalFull)
+        on.faults.free_bytes = None
+        running = asyncio.create_task(journal.run())
+        await until(lambda: journal.refusal is None)
+        await journal.commit([NEXT])
+        running.cancel()
+        assert found(on.powered_off()) == Place(1, 1)
 
     play(scenario)
 

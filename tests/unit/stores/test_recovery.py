@@ -13,8 +13,9 @@ from pexservice.errors import DamagedData
 from pexservice.limits import Limits
 from pexservice.stores.journal import ring as rings
 from pexservice.stores.journal import segment as segments
-from pexservice.stores.journal.journal import Journal, Options
+from pexservice.stores.journal.journal import Journal
 from pexservice.stores.journal.opening import look
+from pexservice.stores.journal.options import Options
 from pexservice.stores.journal.record import Codec, seal
 from pexservice.stores.journal.recovery import TABLE, Holds, Means, classify, due, recover
 from pexservice.stores.journal.ring import RING_NAME, Header, Line, Ring, Shape

@@ -1,11 +1,11 @@
-"""One group on its way through the ring: what the engine awaits."""
+"""One group on its way through the ring, which the engine awaits; and where the machine stands meanwhile."""
 
 import asyncio
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Generic
 
-from pexservice.core.judging import Judgement
+from pexservice.core.judging import Judgement, Place
 from pexservice.core.machine import C, S
 from pexservice.errors import PexError
 
@@ -45,3 +45,17 @@ class Flight(Generic[S, C]):
             raise self.error
         assert self.expected is not None, "only a group is awaited"
         return self.expected
+
+
+@dataclass(slots=True)
+class Places(Generic[S]):
+    """Where the machine stands, by what may be known of it."""
+
+    shown: Place[S]
+    """After the last group that may be answered."""
+    sent: Place[S]
+    """After the last one that went to the disk."""
+    tail: Place[S]
+    """After the last one that was committed."""
+    is_unsealed: bool = False
+    """Whether the last line has a row."""

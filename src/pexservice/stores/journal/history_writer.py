@@ -103,9 +103,8 @@ class HistoryWriter(Generic[S, C]):
     def renumber(self) -> None:
         """Forget the numbers of lines: a new ring begins, and all rows are in the history."""
         assert not self.is_behind, "a new ring begins where the history ends"
-        self.kept = 0
-        if self._growing is not None:
-            self._growing.kept = 0
+        assert self._growing is not None, "it was begun"
+        self.kept = self._growing.kept = 0
 
     async def write(self) -> None:
         """Bring all rows onto the disk that are there now. Raises JournalFull: then try again later; and Fatal."""

@@ -24,35 +24,19 @@ from pexservice.core.measures import SECONDS_BOUNDS, Histogram, Measure
 from pexservice.core.store import Commit, Status
 from pexservice.disk import Disk
 from pexservice.errors import NotApplied
-from pexservice.limits import Limits
 from pexservice.stores.journal.errors import JournalFull, RowTooLong
-from pexservice.stores.journal.flight import Flight
+from pexservice.stores.journal.flight import Flight, Places
 from pexservice.stores.journal.history_writer import HistoryWriter
 from pexservice.stores.journal.opening import Found, Opener, shape_for
+from pexservice.stores.journal.options import IN_FLIGHT_MAX, Options
 from pexservice.stores.journal.record import Codec
-from pexservice.stores.journal.ring import Shape, cut
+from pexservice.stores.journal.ring import cut
 from pexservice.stores.journal.ring_writer import RingWriter
 
 log = structlog.get_logger()
 
-IN_FLIGHT_MAX: Final = 4
-"""Groups under way at once (docs/speed.md). More answer few clients sooner, and each costs what a group costs."""
 _HISTORY_DELAY_S_MAX: Final = 60.0
 """The history is at most so much behind: each time may write the newest segment again, so not more often."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a journal is to be kept."""
-
-    limits: Limits
-    is_interval: bool = False
-    """Answer once a row is written, and sync now and again."""
-    sync_interval_s: float = 1.0
-    history_bytes_max: int = 0
-    """The oldest segments go beyond it; 0 keeps all."""
-    shape: Shape | None = None
-    """Of the ring, if not the one that suits the disk."""
 
 
 @dataclass(slots=True)
@@ -83,7 +67,7 @@ class Journal(Generic[S, C]):
         )
         self._opener: Opener[S, C] = Opener(disk, codec, found, self._history)
         self._ring: RingWriter[S, C] | None = None
-        self._places = _Places(found.plan.place, found.plan.place, found.plan.place)
+        self._places = Places(found.plan.place, found.plan.place, found.plan.place)
         self._blocked: deque[Flight[S, C]] = deque()
         """Groups that wait for room in the ring."""
         self._lack: JournalFull | None = None
@@ -317,17 +301,3 @@ class Journal(Generic[S, C]):
         if not flight.is_done:
             self._places.shown = judgement.end
             flight.finish()
-
-
-@dataclass(slots=True)
-class _Places(Generic[S]):
-    """Where the machine stands, by what may be known of it."""
-
-    shown: Place[S]
-    """After the last group that may be answered."""
-    sent: Place[S]
-    """After the last one that went to the disk."""
-    tail: Place[S]
-    """After the last one that was committed."""
-    is_unsealed: bool = False
-    """Whether the last line has a row."""

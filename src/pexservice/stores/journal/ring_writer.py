@@ -71,8 +71,6 @@ class RingWriter(Generic[S, C]):
     async def sync(self) -> None:
         """Make durable what was written so far. Raises Fatal."""
         last = self.last
-        if last == self.durable:
-            return
         try:
             await self.file.sync()
         except OSError as error:
