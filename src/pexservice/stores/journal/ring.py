@@ -205,7 +205,7 @@ def read(codec: Codec[S, C], data: bytes) -> Ring[S]:
 
 def decode_line(header: Header, slot: int, held: bytes) -> Line:
     """Read the line that a slot holds. Raises InvalidSlotError."""
-    text = held.rstrip(b" \n")
+    text = held[:_SECTOR_BYTES].rstrip(b" \n")
     matched = _LINE.fullmatch(text)
     if matched is None or len(text) >= _SECTOR_BYTES or held != fill(text, len(held)):
         message = "it is not a line of the ring"
