@@ -371,8 +371,8 @@ def test_a_full_disk_does_not_stop_the_start(room: int, *, has_history: bool) ->
             await journal.commit([NEXT])
             on = on.powered_off()
         on.faults.free_bytes = room
+        await (await opened(on, replace(OPTIONS, shape=None))).close()
         journal = await opened(on, replace(OPTIONS, shape=None))
-        await journal.close()
         assert journal.in_flight_max >= 1
         assert journal.status().labels["sync_method"] == "none yet"
         assert journal.read().sequence == has_history
@@ -475,9 +475,12 @@ def test_a_stop_leaves_all_in_the_history_if_there_is_room() -> None:
         for free_bytes in (None, 0):
             on = disk()
             journal = await opened(on)
+            running = asyncio.create_task(journal.run())
             await journal.commit([NEXT])
             on.faults.free_bytes = free_bytes
             await journal.close()
+            journal._wanted.set()
+            await running
             after = look(on.powered_off(), WALKS)
             assert after.plan.place == Place(1, 1)
             assert len(after.plan.missing) == (free_bytes == 0)
@@ -536,6 +539,7 @@ def test_the_oldest_segments_go_and_the_newest_stays() -> None:
         assert len(names) > 2
         on.remove = _broken  # type: ignore[method-assign]  # a disk that is broken in this.
         await journal.commit([NEXT])
+        journal._history._has_grown = True
         await journal._history.forget(1)
 
     assert play(scenario)[-1]["event"] == "could not remove an old segment"

@@ -3,7 +3,7 @@ r"""The journal as a store: groups through the ring, and the history written beh
     commit -> judge -> row -> lines of the ring -> (direct writes that overlap) -> durable, in order -> answered
                                                                               \-> the history, later, in one go
 
-The ring is small and goes round, so a line is written over once its row is in the synced history. That is brought up to
+The ring is small and goes round: a line is written over once its row is in the synced history. That is brought up to
 date when half of the ring is used, and at least once a minute. On a full disk the ring goes on until it is full; then
 groups are turned away until the history can be written.
 """
@@ -49,6 +49,7 @@ class _Chores:
     history_s: float = field(default_factory=time.monotonic)
     last_seen: int = 0
     """The last line, as of the last tick."""
+    are_over: bool = False
 
 
 class Journal(Generic[S, C]):
@@ -78,10 +79,7 @@ class Journal(Generic[S, C]):
 
     @classmethod
     async def open(cls, disk: Disk, codec: Codec[S, C], found: Found[S], options: Options) -> Self:
-        """Go on from what `opening.look` found. Without room for a new ring it opens too, and takes groups later.
-
-        Raises JournalFailed, NotPermitted.
-        """
+        """Go on from what `opening.look` found; without room for a new ring too. Raises JournalFailed, NotPermitted."""
         journal = cls(disk, codec, found, options)
         await journal._opener.settle()
         try:
@@ -94,7 +92,9 @@ class Journal(Generic[S, C]):
     @property
     def refusal(self) -> NotApplied | None:
         """As `Store.refusal`. JournalFull only once the ring is full."""
-        if self._lack is not None and (self._ring is None or not self._ring.has_room(self._lines_max, self._kept)):
+        if self._lack is not None and (
+            self._ring is None or not self._ring.has_room(self._lines_max, self._history.kept)
+        ):
             return self._lack
         return None
 
@@ -102,10 +102,6 @@ class Journal(Generic[S, C]):
     def in_flight_max(self) -> int:
         """As `Store.in_flight_max`."""
         return IN_FLIGHT_MAX if self._ring is None else min(IN_FLIGHT_MAX, self._ring.file.in_flight_max)
-
-    @property
-    def _kept(self) -> int:
-        return self._history.kept
 
     @property
     def _lines_max(self) -> int:
@@ -126,7 +122,7 @@ class Journal(Generic[S, C]):
             message = f"the row after sequence {self._places.tail.sequence} takes {len(flight.parts)} lines of the ring"
             raise RowTooLong(message)
         self._places.tail = judgement.end
-        if self._blocked or not ring.has_room(len(flight.parts), self._kept):
+        if self._blocked or not ring.has_room(len(flight.parts), self._history.kept):
             self._blocked.append(flight)
             self._wanted.set()
         else:
@@ -152,7 +148,7 @@ class Journal(Generic[S, C]):
             Measure("pex_history_rows_waiting", "Rows that are in the ring only.", self._history.waiting),
         ]
         if ring is not None:
-            used = ring.last - max(self._kept - 1, 0)
+            used = ring.last - max(self._history.kept - 1, 0)
             measures += [
                 Measure("pex_ring_lines", "Lines that the ring has.", ring.shape.lines),
                 Measure("pex_ring_lines_used", "Lines that may not be written over yet.", used),
@@ -167,15 +163,17 @@ class Journal(Generic[S, C]):
         period_s = self._options.limits.heal_period_s
         if self._options.is_interval:
             period_s = min(period_s, self._options.sync_interval_s)
-        while True:
+        while not self._chores.are_over:
             with suppress(TimeoutError):
                 async with asyncio.timeout(period_s):
                     await self._wanted.wait()
             self._wanted.clear()
-            await self._tend()
+            if not self._chores.are_over:
+                await self._tend()
 
     async def close(self) -> None:
         """As `Store.close`. On a full disk what is durable in the ring stays there. Raises JournalFailed."""
+        self._chores.are_over = True
         if self._ring is None:
             return
         await self._sync(self._ring)
@@ -222,7 +220,7 @@ class Journal(Generic[S, C]):
         return bool(self._blocked) or self._is_half_full(ring) or is_late
 
     def _is_half_full(self, ring: RingWriter[S, C]) -> bool:
-        return ring.last - self._kept >= ring.shape.lines // 2
+        return ring.last - self._history.kept >= ring.shape.lines // 2
 
     async def _heal(self) -> None:
         """Try again what `open` had no room for."""
@@ -259,7 +257,7 @@ class Journal(Generic[S, C]):
         """Have a line say that the last row is durable, if none does and the history does not have it either."""
         is_idle = ring.last == ring.durable == self._chores.last_seen
         self._chores.last_seen = ring.last
-        if is_idle and self._history.waiting and self._places.is_unsealed and ring.has_room(1, self._kept):
+        if is_idle and self._history.waiting and self._places.is_unsealed and ring.has_room(1, self._history.kept):
             self._places.is_unsealed = False
             ring.send(Flight(None, [b""]), is_cached=False)
 
@@ -283,7 +281,7 @@ class Journal(Generic[S, C]):
             self._wanted.set()
 
     def _send_blocked(self, ring: RingWriter[S, C]) -> None:
-        while self._blocked and ring.has_room(len(self._blocked[0].parts), self._kept):
+        while self._blocked and ring.has_room(len(self._blocked[0].parts), self._history.kept):
             self._send(ring, self._blocked.popleft())
 
     def _turn_away_blocked(self, error: JournalFull) -> None:
