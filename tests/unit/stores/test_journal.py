@@ -315,8 +315,8 @@ def test_a_full_disk_stops_nobody_until_the_ring_is_full_and_is_left_by_itself()
 
     logs = [entry["event"] for entry in play(scenario)]
     assert logs == [
-        "no room for the history: steps go on until the ring is full",
-        "there is room again: steps are taken",
+        "no room for the history: commands are taken until the ring is full",
+        "there is room again: commands are taken",
     ]
 
 

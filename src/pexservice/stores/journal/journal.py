@@ -86,7 +86,7 @@ class Journal(Generic[S, C]):
             await journal._renew()
         except JournalFull as error:
             journal._lack = error
-            log.error("no room for a new ring: steps are refused until there is", error=str(error))
+            log.error("no room for a new ring: commands are refused until there is", error=str(error))
         return journal
 
     @property
@@ -140,11 +140,10 @@ class Journal(Generic[S, C]):
             "durability": "interval" if self._options.is_interval else "fsync",
             "sync_method": "none yet" if ring is None else ring.file.method,
         }
-        segment_bytes_max = self._options.limits.segment_bytes_max
         measures = [
             Measure("pex_flush_seconds", "Syncs for --durability interval.", self._chores.flush_seconds),
             Measure("pex_segment_bytes", "Size of the segment that is growing.", self._history.segment_bytes),
-            Measure("pex_segment_bytes_max", "Beyond it the next is begun.", segment_bytes_max),
+            Measure("pex_segment_bytes_max", "Beyond it the next is begun.", self._options.limits.segment_bytes_max),
             Measure("pex_history_rows_waiting", "Rows that are in the ring only.", self._history.waiting),
         ]
         if ring is not None:
@@ -207,7 +206,7 @@ class Journal(Generic[S, C]):
             await self._write_history()
         except JournalFull as error:
             if self._lack is None:
-                log.error("no room for the history: steps go on until the ring is full", error=str(error))
+                log.error("no room for the history: commands are taken until the ring is full", error=str(error))
             self._lack = error
             self._turn_away_blocked(error)
 
@@ -230,7 +229,7 @@ class Journal(Generic[S, C]):
             self._lack = error
             return
         self._lack = None
-        log.info("there is room again: steps are taken")
+        log.info("there is room again: commands are taken")
 
     async def _renew(self) -> None:
         shape = self._options.shape or shape_for(self._disk.block_bytes(), IN_FLIGHT_MAX)
@@ -244,7 +243,7 @@ class Journal(Generic[S, C]):
             self._chores.history_s = time.monotonic()
             if self._lack is not None:
                 self._lack = None
-                log.info("there is room again: steps are taken")
+                log.info("there is room again: commands are taken")
             await self._history.forget(self._options.history_bytes_max)
 
     async def _sync(self, ring: RingWriter[S, C]) -> None:
