@@ -31,6 +31,8 @@ class Inode:
     number: int = field(default_factory=lambda: next(_INODES))
     under_way: list[tuple[int, bytes]] = field(default_factory=list)
     """Direct writes that were begun and are not done."""
+    syncing: int = 0
+    """Syncs under way. The system tells of a failed one once only, so of two at a time one would lie."""
 
 
 @dataclass
@@ -228,8 +230,11 @@ class SimulatedDisk:
         self.operate()
         if self.faults.sync_error is not None:
             raise _error(self.faults.sync_error)
+        assert not inode.syncing, "a file is synced once at a time"
+        inode.syncing += 1
         written = bytes(inode.written)
         await _after(self.rng.randrange(4), lambda: None)
+        inode.syncing -= 1
         if not self.faults.lies:
             inode.durable[:] = written
 

@@ -108,6 +108,8 @@ class CachedFile:
     def __init__(self, fd: int, syncer: Syncer) -> None:
         self._fd = fd
         self._syncer = syncer
+        self._waiting: list[Done] = []
+        self._is_syncing = False
 
     @property
     def method(self) -> str:
@@ -121,7 +123,9 @@ class CachedFile:
         except OSError as error:
             asyncio.get_running_loop().call_soon(done, error)
         else:
-            self._syncer.sync(self._fd).add_done_callback(partial(_tell, done))
+            self._waiting.append(done)
+            if not self._is_syncing:  # Of two syncs at a time that fail the system tells one only.
+                self._sync_waiting()
 
     def write_cached(self, offset: int, data: bytes) -> None:
         """As `FixedFile.write_cached`."""
@@ -133,6 +137,24 @@ class CachedFile:
         """As `FixedFile.sync`."""
         return self._syncer.sync(self._fd)
 
+    def _sync_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._is_syncing = True
+        self._syncer.sync(self._fd).add_done_callback(partial(self._on_synced, waiting))
+
+    def _on_synced(self, waiting: list[Done], synced: asyncio.Future[None]) -> None:
+        self._is_syncing = False
+        if synced.cancelled():
+            return
+        error = synced.exception()
+        assert error is None or isinstance(error, OSError), "a sync fails with an error of the system"
+        if error is not None:
+            waiting, self._waiting = [*waiting, *self._waiting], []
+        elif self._waiting:
+            self._sync_waiting()
+        for done in waiting:
+            done(error)
+
     def is_linked(self) -> bool:
         """As `FixedFile.is_linked`."""
         return os.fstat(self._fd).st_nlink > 0
@@ -140,13 +162,6 @@ class CachedFile:
     def close(self) -> None:
         """As `FixedFile.close`."""
         os.close(self._fd)
-
-
-def _tell(done: Done, synced: asyncio.Future[None]) -> None:
-    if not synced.cancelled():
-        error = synced.exception()
-        assert error is None or isinstance(error, OSError), "a sync fails with an error of the system"
-        done(error)
 
 
 def _error_of(result: int, size_bytes: int) -> OSError:

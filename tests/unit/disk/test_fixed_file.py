@@ -162,6 +162,39 @@ def test_what_cannot_be_opened_or_probed_is_an_error(tmp_path: Path, monkeypatch
     on_disk(tmp_path, scenario)
 
 
+def test_syncs_of_a_file_do_not_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two that fail the system tells one only: writes that come meanwhile share the next, or its failure."""
+
+    async def scenario(disk: LinuxDisk) -> None:
+        file = await disk.open_fixed("file", is_cached=True)
+        syncs: list[asyncio.Future[None]] = []
+
+        def sync(_: Syncer, fd: int) -> asyncio.Future[None]:
+            syncs.append(asyncio.get_running_loop().create_future())
+            return syncs[-1]
+
+        monkeypatch.setattr(Syncer, "sync", sync)
+        told: list[tuple[int, OSError | None]] = []
+        for number in range(5):
+            file.write(0, b"e" * 512, lambda error, number=number: told.append((number, error)))  # type: ignore[misc]
+        assert len(syncs) == 1
+        syncs[0].set_result(None)
+        await asyncio.sleep(0)
+        assert (told, len(syncs)) == ([(0, None)], 2)
+        file.write(0, b"e" * 512, lambda error: told.append((5, error)))
+        error = OSError(errno.EIO, "Input/output error")
+        syncs[1].set_exception(error)
+        await asyncio.sleep(0)
+        assert (told[1:], len(syncs)) == ([(number, error) for number in range(1, 6)], 2)
+        file.write(0, b"e" * 512, lambda error: told.append((6, error)))
+        syncs[2].cancel()
+        await asyncio.sleep(0)
+        assert len(told) == 6
+        file.close()
+
+    on_disk(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("what", ["write", "sync"])
 def test_a_cached_write_that_fails_is_told(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Later, as all outcomes are; a short one too."""

@@ -268,6 +268,24 @@ def test_interval_syncs_in_the_background() -> None:
     play(scenario)
 
 
+def test_interval_syncs_once_at_a_time_and_never_after_a_failure() -> None:
+    """A stop that comes during a sync waits for it; when it fails there is no other."""
+
+    async def scenario() -> None:
+        for error in (None, errno.EIO):
+            on = disk()
+            journal = await opened(on, replace(CALM, is_interval=True))
+            ring = journal._ring
+            assert ring is not None
+            await journal.commit([NEXT])
+            on.faults.sync_error = error
+            first, second = await asyncio.gather(ring.sync(), ring.sync(), return_exceptions=True)
+            assert isinstance(first, JournalFailed) == isinstance(second, JournalFailed) == (error is not None)
+            assert ring.durable == (error is None)
+
+    play(scenario)
+
+
 @pytest.mark.parametrize("what", ["write_error", "sync_error"])
 def test_interval_that_cannot_write_or_sync_ends(what: str) -> None:
     """A failed sync is never tried again, nor a failed write."""

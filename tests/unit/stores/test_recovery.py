@@ -30,9 +30,10 @@ GARBAGE = -1
 
 
 class Run:
-    """All lines that a life could write, one step each, every one written when all but `lag` before it were durable."""
+    """All lines that a life could write, `of` for each row, when all but the last `lag` were durable."""
 
-    def __init__(self, lines: int, in_flight_max: int, lag: int) -> None:
+    def __init__(self, lines: int, in_flight_max: int, lag: int, of: int = 1) -> None:
+        self.of = of
         self.shape = Shape(lines, 512, in_flight_max)
         start = Place(0, 0)
         self.header = Header("fibonacci", 1, self.shape, 7, 0, rings.state_checksum(CODEC, start))
@@ -43,13 +44,17 @@ class Run:
         data, checksum = opening, self.checksum
         for number in range(LAPS * lines + 1):
             if number:
-                body = CODEC.encode_body(Place(number, number), "1n", 2.0)
-                text, after = rings.encode_line(number, max(0, number - lag), 1, checksum, 1, 1, body)
+                nth, step = (number - 1) % of + 1, (number - 1) // of + 1
+                body = CODEC.encode_body(Place(step, step), "1n", 2.0)
+                part = body[9 * (nth - 1) :] if nth == of else body[9 * (nth - 1) : 9 * nth]
+                durable = max(0, (number - lag) // of * of)
+                text, after = rings.encode_line(number, durable, 1, checksum, nth, of, part)
                 slot = self.shape.slot(number)
                 self.lines[number] = rings.decode_line(self.header, slot, rings.fill(text, 512))
                 checksum = after
-                row, chain = seal(body, chain)
-                data += row
+                if nth == of:
+                    row, chain = seal(body, chain)
+                    data += row
             self.histories.append(segments.read(CODEC, segment_name(0), data))
 
     def ring(self, held: Mapping[int, int]) -> Ring[int]:
@@ -60,35 +65,43 @@ class Run:
 
 def explained_by(run: Run, held: Mapping[int, int], history: int) -> list[int]:
     """Return every end at which a crash could leave this: a definition by brute force, beside the table."""
-    size = run.shape.lines
+    size, of, there = run.shape.lines, run.of, set(held.values())
     ends = []
-    for end in range(LAPS * size + 1):
+    for end in range(0, LAPS * size + 1, of):
         newest = {slot: max((n for n in range(slot, end + 1, size)), default=0) for slot in held}
         is_said = history <= end and all(run.lines[n].durable <= end for n in held.values() if n > 0)
         is_whole = all(held[slot] == newest[slot] or held[slot] > end for slot in held)
-        is_last = end + 1 not in held.values()
-        is_linked = history == 0 or history in held.values()
+        is_last = not there.issuperset(range(end + 1, end + of + 1))
+        is_linked = there.issuperset(range(max(1, history - of + 1), end + 1))
         if is_said and is_whole and is_last and is_linked:
             ends.append(end)
     return ends
 
 
-@pytest.mark.parametrize(("lines", "in_flight_max", "lag"), [(4, 2, 1), (4, 2, 2), (5, 2, 2), (6, 3, 3)])
-def test_every_state_of_every_line_has_one_meaning(lines: int, in_flight_max: int, lag: int) -> None:
+@pytest.mark.parametrize(
+    ("lines", "in_flight_max", "lag", "of"),
+    [(4, 2, 1, 1), (4, 2, 2, 1), (5, 2, 2, 1), (6, 3, 3, 1), (4, 2, 1, 2), (6, 3, 1, 2), (6, 3, 1, 3)],
+)
+def test_every_state_of_every_line_has_one_meaning(lines: int, in_flight_max: int, lag: int, of: int) -> None:
     """What a ring and a history amount to is what some crash leaves, which one end explains; else it is damage."""
-    run = Run(lines, in_flight_max, lag)
+    run = Run(lines, in_flight_max, lag, of)
     accepted = 0
     choices = [[0, GARBAGE, *(slot + lap * lines for lap in range(LAPS))] for slot in range(1, lines + 1)]
     for numbers in product(*(choice if lines < 6 else [choice[0], *choice[2:]] for choice in choices)):
         held = dict(enumerate(numbers, 1))
         ring = run.ring(held)
         top = max(numbers)
-        for history in range(0 if top < lines else max(0, top - lines), min(top + 2, LAPS * lines + 1)):
+        lowest = max(0, top - lines) // of * of
+        for history in range(lowest, min(top + 1 + of, LAPS * lines + 1), of):
             ends = explained_by(run, held, history)
             assert len(ends) <= 1
             if ends:
                 plan = recover(CODEC, ring, run.histories[history])
-                assert (plan.end, plan.place.sequence, len(plan.missing)) == (ends[0], ends[0], ends[0] - history)
+                assert (plan.end, plan.place.sequence, len(plan.missing)) == (
+                    ends[0],
+                    ends[0] // of,
+                    (ends[0] - history) // of,
+                )
                 assert plan.dropped == sum(number > ends[0] for number in numbers)
                 accepted += 1
             else:

@@ -7,6 +7,7 @@ Writes are done in any order, and count in that of their numbers: a group is dur
 After one failed write nothing more is: what came of it cannot be known.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -38,6 +39,7 @@ class RingWriter(Generic[S, C]):
         self._checksum = header.encode()[1]
         self._on_durable = on_durable
         self._under_way: deque[Flight[S, C]] = deque()
+        self._syncing = asyncio.Lock()
 
     def has_room(self, count: int, kept: int) -> bool:
         """Tell whether so many more lines may be sent, if line `kept` must not be written over."""
@@ -71,14 +73,17 @@ class RingWriter(Generic[S, C]):
 
     async def sync(self) -> None:
         """Make durable what was written so far. Raises Fatal."""
-        last = self.last
-        try:
-            await self.file.sync()
-        except OSError as error:
-            raise self._fail(error) from error
-        self._check_linked()
-        while self._under_way and self._under_way[0].last <= last:
-            self._pass(self._under_way.popleft())
+        async with self._syncing:  # Of two at a time that fail the system tells one only.
+            if self.failure is not None:
+                raise self.failure
+            last = self.last
+            try:
+                await self.file.sync()
+            except OSError as error:
+                raise self._fail(error) from error
+            self._check_linked()
+            while self._under_way and self._under_way[0].last <= last:
+                self._pass(self._under_way.popleft())
 
     def close(self) -> None:
         """Let go of the file."""
