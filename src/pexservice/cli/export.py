@@ -43,12 +43,11 @@ def export(data_dir: Path, last: int | None, begin: int | None, *, values: bool,
     with read_history(WALK, data_dir, is_hidden=sys.stdout.isatty()) as history:
         if last is not None:
             begin = max(history.end().sequence - last, 0) + 1
-        history.skip_to(begin or 0)
-        for segment in history.segments():
+        for piece in history.pieces(history.skip_to(begin or 0)):
             sys.stdout.write(header)
             header = ""
-            before = segment.opening.place
-            for group in history.rows(segment):
+            before = piece.start
+            for group in history.rows(piece):
                 if group.place.sequence >= (begin or 0):
                     steps = bytes(WALK.read_commands(group.commands))
                     places = enumerate(positions(before.state, steps), before.sequence + 1)
