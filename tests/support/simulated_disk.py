@@ -246,13 +246,6 @@ class SimulatedDisk:
             self._durable_names = names
             del self._name_operations[:changes]
 
-    def free_bytes(self) -> int:
-        return 1 << 40 if self.faults.free_bytes is None else self.faults.free_bytes
-
-    @property
-    def sync_method(self) -> str:
-        return "simulated"
-
     def killed(self) -> "SimulatedDisk":
         """Return the disk as a killed process leaves it: what was written is there, and direct writes land or not."""
         files = {}

@@ -59,9 +59,8 @@ def verify(load: Load, /, data_dir: Path) -> None:
                 click.echo(f"{piece.name}: {_plural(piece.dropped, 'line')} in flight, never answered", err=True)
             end = piece.end
     count = _plural(sum(name != RING_NAME for name in names), "segment")
-    click.echo(
-        f"{count}, {_plural(rows, 'group')}: whole. Sequence {end.sequence}, {history.codec.machine.describe(end.state)}."
-    )
+    state = history.codec.machine.describe(end.state)
+    click.echo(f"{count}, {_plural(rows, 'group')}: whole. Sequence {end.sequence}, {state}.")
 
 
 @click.command(cls=Command)
