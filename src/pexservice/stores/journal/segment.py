@@ -92,13 +92,13 @@ def _read_opening(codec: Codec[S, C], name: str, data: bytes) -> Opening[S]:
     foreign = codec.foreign(data)
     if foreign is not None:
         raise DamagedData(f"{name} {foreign}")
-    lines = data.split(b"\n", 2)
-    if lines[0] + b"\n" != codec.header:
+    if not data.startswith(codec.header):
         raise damage(name, 1, 0, "it is not the header row of a journal")
-    if len(lines) < 3:  # noqa: PLR2004 - two rows, and what follows them.
+    row, newline, _ = data[len(codec.header) :].partition(b"\n")
+    if not newline:
         raise damage(name, 2, len(codec.header), "it has no newline")
     try:
-        opening = codec.decode_opening(lines[1])
+        opening = codec.decode_opening(row)
     except InvalidRowError as error:
         raise damage(name, 2, len(codec.header), str(error)) from error
     if opening.place.sequence != sequence_of(name):
