@@ -27,6 +27,9 @@ _DIRECTORY_MODE = 0o750
 _LOCK_NAME = "lock"
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
 """What a file system says that has no sync of directories: fsync(2)."""
+_DIRECT_FILE_SYSTEMS = {"ext4", "xfs"}
+"""Where a direct write with RWF_DSYNC is known to be durable once it is done. FUSE leaves that to its server, and many
+take no notice; what an unknown one makes of it shows only after a power cut."""
 _BLOCK_BYTES_MIN = 512
 _BLOCK_BYTES_UNKNOWN = 4096
 """As large as any that is common."""
@@ -145,7 +148,7 @@ class LinuxDisk:
     async def open_fixed(self, name: str, *, is_cached: bool) -> FixedFile:
         """As `Disk.open_fixed`. Falls back from direct to cached writes where the file system has no direct ones."""
         assert self._syncer is not None, "a directory opened for reading"
-        if not is_cached:
+        if not is_cached and self._file_system() in _DIRECT_FILE_SYSTEMS:
             try:
                 return await DirectFile.open(name, self._fd, self._syncer, self.block_bytes())
             except OSError as error:
@@ -175,6 +178,17 @@ class LinuxDisk:
             with suppress(OSError, ValueError):
                 return max(_BLOCK_BYTES_MIN, int(path.read_text("ascii")))
         return _BLOCK_BYTES_UNKNOWN
+
+    def _file_system(self) -> str:
+        """Return the type of the file system by its mount (proc_pid_mountinfo(5)), or nothing if that is not told."""
+        device = os.fstat(self._fd).st_dev
+        number = f"{os.major(device)}:{os.minor(device)}"
+        with suppress(OSError), Path("/proc/self/mountinfo").open(encoding="utf-8", errors="replace") as mounts:
+            for mount in mounts:
+                before, _, after = mount.partition(" - ")
+                if before.split()[2] == number:
+                    return after.split()[0]
+        return ""
 
     def free_bytes(self) -> int:
         """Return how many bytes this user may still write to the file system, quotas left aside (statvfs(3))."""

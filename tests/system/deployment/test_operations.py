@@ -52,7 +52,9 @@ def test_back_up_and_restore(tmp_path: Path) -> None:
     paths = {"/var/lib/pexservice": str(data)}
     with serving(data) as service:
         take_steps(service, 20)
-        said = shell(commands("Back up, and restore", "pexservice journal backup"), paths | {"/var/backups": str(backups)})
+        said = shell(
+            commands("Back up, and restore", "pexservice journal backup"), paths | {"/var/backups": str(backups)}
+        )
         assert "Sequence 20, position 20, now in" in said
         take_steps(service, 5)
         service.stop()

@@ -8,6 +8,7 @@ bytes are thousands, so they are judged by calling the code; of each kind one is
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 from typing import Final
 
@@ -110,15 +111,17 @@ def run(bench: Bench) -> int:
         raise Unsupported(lacking)
     whole = specimen(bench)
     kinds = list(_trials(whole, bench.rng))
-    copy = bench.directory / "copy"
-    shutil.copytree(whole.directory, copy)
+    # The damages are done to the journal itself: a copy of one counts as far as it goes, with a warning.
+    own = whole.directory
+    whole = replace(whole, directory=bench.directory / "pristine")
+    shutil.copytree(own, whole.directory)
     on_bytes = [trial for kind in kinds for trial in kind if trial.damage.is_of_bytes]
     with bench.in_process():
         for number, trial in enumerate(on_bytes):
-            judge_in_process(whole, copy, trial, is_thorough=number % _SHARES == bench.index % _SHARES)
+            judge_in_process(whole, own, trial, is_thorough=number % _SHARES == bench.index % _SHARES)
     sample = [bench.rng.choice(kind) for kind in kinds[bench.index % _SHARES :: _SHARES] if kind]
     for trial in sample:
-        judge_for_real(bench, whole, trial)
+        judge_for_real(bench, whole, own / RING_NAME, trial)
     return len(on_bytes) + len(sample)
 
 
