@@ -19,7 +19,7 @@ room.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Generic
 
 import structlog
@@ -155,6 +155,7 @@ class Opener(Generic[S, C]):
         found = self._found
         if found.shape is not None:
             await settle(self._disk, found.ring, found.shape, found.plan.settle)
+            self._found = replace(found, ring=b"")  # Some MiB, and not looked at again.
 
     async def renew(self, shape: Shape, *, is_cached: bool) -> tuple[FixedFile, Header]:
         """Do steps 2 and 3; at the first start of all 3 and 2. Raises JournalFull: then try again later; and Fatal."""
