@@ -119,6 +119,8 @@ from pexservice.stores.journal.writer import Journal
 class Hung(asyncio.Future):
     expected = None
 Journal.commit = lambda self, steps: Hung()
+from pexservice.stores.journal.journal import Journal
+Journal.commit = lambda self, steps: asyncio.get_running_loop().create_future()
 main()
 """
 _STEPS_THAT_NOBODY_TAKES = """
