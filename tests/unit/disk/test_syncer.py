@@ -24,7 +24,7 @@ def _no_queue(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _no_submission(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Queue, "submit", _refuse)
+    monkeypatch.setattr(Queue, "sync", _refuse)
 
 
 @pytest.mark.parametrize("lack", [None, _no_queue, _no_submission])
@@ -79,7 +79,7 @@ def test_an_error_of_the_kernel_is_an_error(tmp_path: Path, monkeypatch: pytest.
     completed = Queue.completed
 
     def failed(queue: Queue) -> list[tuple[int, int]]:
-        return [(ticket, errno.EIO if ticket == 0 else code) for ticket, code in completed(queue)]
+        return [(ticket, -errno.EIO if ticket == 0 else result) for ticket, result in completed(queue)]
 
     monkeypatch.setattr(Queue, "completed", failed)
 
