@@ -95,8 +95,7 @@ def write_history(directory: Path, groups: int) -> None:
     shape = shape_for(4096, 1)
     with (directory / RING_NAME).open("wb") as file:
         base_checksum = state_checksum(codec, place)
-        inode = os.fstat(file.fileno()).st_ino
-        file.write(Header(WALK.name, 1, shape, inode, place.sequence, base_checksum).encode()[0])
+        file.write(Header(WALK.name, 1, shape, place.sequence, base_checksum).encode()[0])
         file.write(shape.blank * shape.lines)
 
 

@@ -10,12 +10,9 @@ import errno
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from itertools import count
 from random import Random
 
 from pexservice.disk import Done
-
-_INODES = count(1000)
 
 
 class PowerCut(BaseException):
@@ -28,7 +25,6 @@ class Inode:
 
     written: bytearray = field(default_factory=bytearray)
     durable: bytearray = field(default_factory=bytearray)
-    number: int = field(default_factory=lambda: next(_INODES))
     under_way: list[tuple[int, bytes]] = field(default_factory=list)
     """Direct writes that were begun and are not done."""
     syncing: int = 0
@@ -74,9 +70,6 @@ class SimulatedFile:
             faults.free_bytes -= room
             if room < len(data):
                 raise _error(errno.ENOSPC)
-
-    def inode(self) -> int:
-        return self._inode.number
 
     async def sync(self) -> None:
         await self._disk.sync(self._inode)
@@ -181,9 +174,6 @@ class SimulatedDisk:
     def size(self, name: str) -> int:
         return len(self._inode(name).written)
 
-    def inode(self, name: str) -> int:
-        return self._inode(name).number
-
     def read(self, name: str) -> bytes:
         self.operate()
         return bytes(self._inode(name).written)
@@ -254,7 +244,7 @@ class SimulatedDisk:
             for offset, piece in inode.under_way:
                 if self.rng.random() < 0.5:
                     data[offset : offset + len(piece)] = piece
-            files[name] = (inode.number, bytes(data))
+            files[name] = bytes(data)
         return self._again(files)
 
     def powered_off(self) -> "SimulatedDisk":
@@ -262,12 +252,7 @@ class SimulatedDisk:
         names = dict(self._durable_names)
         for change in self._name_operations[: self.rng.randrange(len(self._name_operations) + 1)]:
             change(names)
-        return self._again({name: (inode.number, self._survived(inode)) for name, inode in names.items()})
-
-    def copied(self) -> "SimulatedDisk":
-        """Return a disk with copies of the files as they are written now."""
-        files = {name: (next(_INODES), bytes(inode.written)) for name, inode in self.inodes.items()}
-        return self._again(files)
+        return self._again({name: self._survived(inode) for name, inode in names.items()})
 
     def torn(self, durable: bytearray, offset: int, data: bytes) -> bytes:
         """Return what is there when any sectors of a write came to be."""
@@ -277,12 +262,8 @@ class SimulatedDisk:
                 result[offset + begin : offset + begin + self.sector_bytes] = data[begin : begin + self.sector_bytes]
         return bytes(result)
 
-    def _again(self, files: dict[str, tuple[int, bytes]]) -> "SimulatedDisk":
-        disk = SimulatedDisk(self.rng, sector_bytes=self.sector_bytes, in_flight_max=self.in_flight_max)
-        for name, (number, data) in files.items():
-            disk.inodes[name] = Inode(bytearray(data), bytearray(data), number)
-        disk._durable_names = dict(disk.inodes)
-        return disk
+    def _again(self, files: dict[str, bytes]) -> "SimulatedDisk":
+        return SimulatedDisk(self.rng, files, sector_bytes=self.sector_bytes, in_flight_max=self.in_flight_max)
 
     def _survived(self, inode: Inode) -> bytes:
         durable, written = inode.durable, bytes(inode.written)

@@ -19,10 +19,6 @@ class File(Protocol):
         """Write all of `data` at the end, or raise with any part of it written. Not durable before `sync`."""
         ...
 
-    def inode(self) -> int:
-        """Return the number by which the file system knows the file. A copy has another."""
-        ...
-
     def sync(self) -> Awaitable[None]:
         """Begin to put everything written so far on stable storage; done when awaited. Never again after it raised."""
         ...
@@ -78,10 +74,6 @@ class Disk(Protocol):
 
     def size(self, name: str) -> int:
         """Return the size of a file in bytes."""
-        ...
-
-    def inode(self, name: str) -> int:
-        """As `File.inode`."""
         ...
 
     def read(self, name: str) -> bytes:

@@ -61,10 +61,6 @@ class LinuxFile:
         while written < len(data):  # A short write comes first, the error that explains it with the next.
             written += os.write(self._fd, data[written:])
 
-    def inode(self) -> int:
-        """As `File.inode`."""
-        return os.fstat(self._fd).st_ino
-
     def sync(self) -> Awaitable[None]:
         """As `File.sync`."""
         return self._syncer.sync(self._fd)
@@ -130,10 +126,6 @@ class LinuxDisk:
     def size(self, name: str) -> int:
         """As `Disk.size`."""
         return os.stat(name, dir_fd=self._fd).st_size
-
-    def inode(self, name: str) -> int:
-        """As `Disk.inode`."""
-        return os.stat(name, dir_fd=self._fd).st_ino
 
     def read(self, name: str) -> bytes:
         """As `Disk.read`."""

@@ -21,9 +21,10 @@ from pexservice.stores.journal.ring_writer import create
 from pexservice.stores.journal.segment import Segment
 
 
-async def backup(source: Disk, target: Disk, codec: Codec[S, C]) -> Place[S] | None:
+async def backup(source: Disk, target: Disk, codec: Codec[S, C], *, is_salvaging: bool = False) -> Place[S] | None:
     """Write a backup into an empty directory, and return where it ends; None if there is nothing to back up.
 
+    With `is_salvaging`, of a journal that is damaged, as far as `History.look` finds something whole.
     Proves every row on the way. Raises DamagedData, JournalFailed, NotPermitted, CannotCreate.
     """
     try:
@@ -34,7 +35,7 @@ async def backup(source: Disk, target: Disk, codec: Codec[S, C]) -> Place[S] | N
         message = "there is a journal in the directory of the backup. Name an empty one."
         raise CannotCreate(message)
     try:
-        return await _copy(History.look(source, codec), target, codec)
+        return await _copy(History.look(source, codec, is_salvaging=is_salvaging), target, codec)
     except JournalFull as error:
         message = f"the backup is not whole: {error}"
         raise JournalFailed(message) from error
@@ -60,9 +61,7 @@ async def _copy(history: History[S, C], target: Disk, codec: Codec[S, C]) -> Pla
         return None
     shape = shape_for(target.block_bytes(), 1)
     checksum = state_checksum(codec, end)
-    file, _ = await create(
-        target, lambda inode: Header(codec.machine.name, 1, shape, inode, end.sequence, checksum), is_cached=True
-    )
+    file = await create(target, Header(codec.machine.name, 1, shape, end.sequence, checksum), is_cached=True)
     with suppress(OSError):
         file.close()
     return end

@@ -17,7 +17,7 @@ from pexservice.errors import DamagedData
 from pexservice.stores.journal import segment as segments
 from pexservice.stores.journal.errors import failed, mismatch
 from pexservice.stores.journal.history_writer import segment_names
-from pexservice.stores.journal.opening import check_pair, is_copy, read_ring
+from pexservice.stores.journal.opening import check_pair, read_ring
 from pexservice.stores.journal.record import Codec, Row
 from pexservice.stores.journal.recovery import Plan, recover, recover_copy
 from pexservice.stores.journal.ring import RING_NAME, Ring
@@ -52,8 +52,17 @@ class Piece(Generic[S]):
 class History(Generic[S, C]):
     """The history of one directory, as it was when it was looked at."""
 
-    def __init__(self, disk: Disk, codec: Codec[S, C], ring: bytes | None, files: list[HistoryFile]) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        codec: Codec[S, C],
+        ring: bytes | None,
+        files: list[HistoryFile],
+        *,
+        is_salvaging: bool = False,
+    ) -> None:
         """Use `look`."""
+        self._is_salvaging = is_salvaging
         self.files = files
         """The segments, oldest first, then the ring."""
         self._disk = disk
@@ -61,8 +70,12 @@ class History(Generic[S, C]):
         self._ring = ring
 
     @classmethod
-    def look(cls, disk: Disk, codec: Codec[S, C]) -> Self:
-        """Read the ring and list the segments. Raises JournalFailed, NotPermitted."""
+    def look(cls, disk: Disk, codec: Codec[S, C], *, is_salvaging: bool = False) -> Self:
+        """Read the ring and list the segments.
+
+        What `is_salvaging` finds ends where the segments do, or the lines of the ring that go on from them, whatever
+        else the ring holds. Raises JournalFailed, NotPermitted.
+        """
         ring = read_ring(disk)
         try:
             files = [HistoryFile(name, disk.size(name)) for name in segment_names(disk)]
@@ -70,7 +83,7 @@ class History(Generic[S, C]):
             raise failed("read", "the data directory", error) from error
         if ring is not None:
             files.append(HistoryFile(RING_NAME, len(ring)))
-        return cls(disk, codec, ring, files)
+        return cls(disk, codec, ring, files, is_salvaging=is_salvaging)
 
     def pieces(self, first: int = 0) -> Iterator[Piece[S]]:
         """Yield what each file from that one on adds, in order, proving that each goes on from the one before.
@@ -92,18 +105,26 @@ class History(Generic[S, C]):
             newest = segment
             rows = segments.rows(self._codec, segment)
             yield Piece(file.name, segment.opening.place, segment.place, segment.bodies, rows, segment=segment)
-        ring = check_pair(self._codec, self._ring, newest)
+        ring = self._check_pair(newest)
         if ring is not None and newest is not None:
             plan = self._plan(ring, newest)
             bodies = [row.body for row in plan.missing]
             rows = map(self._codec.decode_body, bodies)  # The plan proved that they follow.
             yield Piece(RING_NAME, newest.place, plan.place, bodies, rows, plan.dropped)
 
+    def _check_pair(self, newest: Segment[S] | None) -> Ring[S] | None:
+        try:
+            return check_pair(self._codec, self._ring, newest)
+        except DamagedData:
+            if self._is_salvaging and newest is not None:
+                return None
+            raise
+
     def _plan(self, ring: Ring[S], newest: Segment[S]) -> Plan[S]:
         try:
             return recover(self._codec, ring, newest)
         except DamagedData:
-            if self._is_as_it_was(newest) and not is_copy(self._disk, ring):
+            if self._is_as_it_was(newest) and not self._is_salvaging:
                 raise
             return recover_copy(self._codec, ring, newest)
 

@@ -27,13 +27,12 @@ import structlog
 from pexservice.core.judging import Place
 from pexservice.core.machine import C, S
 from pexservice.disk import Disk, FixedFile
-from pexservice.errors import DamagedData
 from pexservice.stores.journal import ring as rings
 from pexservice.stores.journal import segment as segments
 from pexservice.stores.journal.errors import JournalFull, failed, mismatch
 from pexservice.stores.journal.history_writer import HistoryWriter, segment_names
 from pexservice.stores.journal.record import Codec
-from pexservice.stores.journal.recovery import Plan, recover, recover_copy
+from pexservice.stores.journal.recovery import Plan, recover
 from pexservice.stores.journal.ring import RING_NAME, Header, Ring, Shape, state_checksum
 from pexservice.stores.journal.ring_writer import create, settle
 from pexservice.stores.journal.segment import Segment
@@ -66,7 +65,7 @@ def look(disk: Disk, codec: Codec[S, C], *, begin: Callable[[], Place[S] | None]
     ring = check_pair(codec, data, newest)
     if ring is None or data is None or newest is None:
         return Found(Plan(begin() or Place(0, codec.machine.initial), 1, (), (), 0), b"", None, None)
-    plan = _plan(disk, codec, ring, newest)
+    plan = recover(codec, ring, newest)
     if plan.dropped:
         log.info("lines in flight at the end, never answered, dropped", lines=plan.dropped)
     return Found(plan, data, ring.header.shape, newest)
@@ -102,29 +101,6 @@ def check_pair(codec: Codec[S, C], data: bytes | None, newest: Segment[S] | None
     if newest is not None and ring is None:
         raise mismatch(f"the history is there, and {RING_NAME} is missing")
     return ring if newest is not None else None
-
-
-def is_copy(disk: Disk, ring: Ring[S]) -> bool:
-    """Tell whether the file is another than the one that the service wrote to. Raises JournalFailed, NotPermitted."""
-    try:
-        return disk.inode(RING_NAME) != ring.header.inode
-    except OSError as error:
-        raise failed("look at", RING_NAME, error) from error
-
-
-def _plan(disk: Disk, codec: Codec[S, C], ring: Ring[S], newest: Segment[S]) -> Plan[S]:
-    try:
-        return recover(codec, ring, newest)
-    except DamagedData as error:
-        if not is_copy(disk, ring):
-            raise
-        plan = recover_copy(codec, ring, newest)
-        log.warning(
-            "a copy of a journal that was written to meanwhile: it goes on from what its files agree on",
-            sequence=plan.place.sequence,
-            differs=str(error),
-        )
-        return plan
 
 
 def shape_for(block_bytes: int, groups_in_flight: int) -> Shape:
@@ -163,16 +139,17 @@ class Opener(Generic[S, C]):
         if not is_first:
             await self._history.write()
             self._history.renumber()
-        created = await create(self._disk, lambda inode: self._header(shape, inode), is_cached=is_cached)
+        header = self._header(shape)
+        file = await create(self._disk, header, is_cached=is_cached)
         if is_first:
             try:
                 await self._history.write()
             except JournalFull:
-                created[0].close()
+                file.close()
                 raise
-        return created
+        return file, header
 
-    def _header(self, shape: Shape, inode: int) -> Header:
+    def _header(self, shape: Shape) -> Header:
         plan, machine = self._found.plan, self._codec.machine
         base_checksum = state_checksum(self._codec, plan.place)
-        return Header(machine.name, plan.life, shape, inode, plan.place.sequence, base_checksum)
+        return Header(machine.name, plan.life, shape, plan.place.sequence, base_checksum)

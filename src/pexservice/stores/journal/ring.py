@@ -3,7 +3,7 @@
 The ring makes groups durable. It is a file of a fixed size that was written in full before it got its name, and is then
 written over in place, slot by slot, round and round. Slot 0 is its header, each other slot is blank or holds one line:
 
-    v2,fibonacci,life=3,lines=4096,slot_bytes=4096,in_flight=2048,inode=1311,base=64,base_checksum=9f3c0d11,5b0e2f7a
+    v2,fibonacci,life=3,lines=4096,slot_bytes=4096,in_flight=2048,base=64,base_checksum=9f3c0d11,5b0e2f7a
     2,1,3,c34d81e0,1/1,66,66,2n,2026-11-23T18:55:31.223456Z,7e11cd20
     `-|-|-|-- previous: the checksum of line 1              `checksum, over all before it
       | | `-- life: the ring is a new file each time the service starts, and this one is of its third start
@@ -37,7 +37,7 @@ PART_BYTES_MAX: Final = 416
 _CHECKSUM_BYTES: Final = len(",01234567")
 
 _HEADER = re.compile(
-    rb"v([1-9][0-9]{0,8}),([A-Za-z0-9-]+),life=([0-9]{1,20}),lines=([0-9]{1,20}),slot_bytes=([0-9]{1,20}),in_flight=([0-9]{1,20}),inode=([0-9]{1,20}),"
+    rb"v([1-9][0-9]{0,8}),([A-Za-z0-9-]+),life=([0-9]{1,20}),lines=([0-9]{1,20}),slot_bytes=([0-9]{1,20}),in_flight=([0-9]{1,20}),"
     rb"base=([0-9]{1,20}),base_checksum=([0-9a-f]{8}),([0-9a-f]{8})( *\n)"
 )
 _LINE = re.compile(
@@ -83,8 +83,6 @@ class Header:
     machine: str
     life: int
     shape: Shape
-    inode: int
-    """The file's own: another file with these bytes is a copy, made while this one may have been written to."""
     base: int
     """The sequence at which this life began: the place of line 0, which is in the history."""
     base_checksum: int
@@ -95,7 +93,7 @@ class Header:
         shape = self.shape
         text = (
             f"v{FORMAT_VERSION},{self.machine},life={self.life},lines={shape.lines},slot_bytes={shape.slot_bytes},"
-            f"in_flight={shape.in_flight_max},inode={self.inode},base={self.base},"
+            f"in_flight={shape.in_flight_max},base={self.base},"
             f"base_checksum={self.base_checksum:08x}"
         ).encode("ascii")
         checksum = crc32(text)
@@ -246,17 +244,17 @@ def _read_header(codec: Codec[S, C], data: bytes) -> tuple[Header, int]:
     matched = _HEADER.fullmatch(data[:end])
     if matched is None:
         raise damage(RING_NAME, 1, 0, "it is not the header of a ring")
-    checksum = int(matched[10], 16)
-    if crc32(data[: matched.start(10) - 1]) != checksum:
+    checksum = int(matched[9], 16)
+    if crc32(data[: matched.start(9) - 1]) != checksum:
         raise damage(RING_NAME, 1, 0, "its checksum does not match")
     foreign = unknown_version(int(matched[1])) or unknown_machine(matched[2].decode(), codec.machine.name)
     if foreign is not None:
         raise DamagedData(f"{RING_NAME} {foreign}")
-    life, lines, slot_bytes, in_flight_max, inode, base = (int(matched[index]) for index in range(3, 9))
+    life, lines, slot_bytes, in_flight_max, base = (int(matched[index]) for index in range(3, 8))
     if end != slot_bytes:
         raise damage(RING_NAME, 1, 0, "it does not fill its slot")
     try:
         shape = Shape(lines, slot_bytes, in_flight_max)
     except AssertionError as error:
         raise damage(RING_NAME, 1, 0, f"it contradicts itself: {error}") from error
-    return Header(codec.machine.name, life, shape, inode, base, int(matched[9], 16)), checksum
+    return Header(codec.machine.name, life, shape, base, int(matched[8], 16)), checksum

@@ -155,18 +155,16 @@ class RingWriter(Generic[S, C]):
         return failure
 
 
-async def create(disk: Disk, header_of: Callable[[int], Header], *, is_cached: bool) -> tuple[FixedFile, Header]:
-    """Put a new, blank ring in the place of the old one. `header_of` is given its inode.
+async def create(disk: Disk, header: Header, *, is_cached: bool) -> FixedFile:
+    """Put a new, blank ring in the place of the old one.
 
     Raises JournalFull, with the old one still there; JournalFailed; NotPermitted.
     """
-    temporary = new_name(RING_NAME)
+    temporary, shape = new_name(RING_NAME), header.shape
     try:
         remove_if_there(disk, temporary)
         new = disk.create(temporary)
         try:
-            header = header_of(new.inode())
-            shape = header.shape
             new.append(header.encode()[0])
             per_chunk = max(1, _CHUNK_BYTES // shape.slot_bytes)
             chunk = shape.blank * per_chunk
@@ -186,7 +184,7 @@ async def create(disk: Disk, header_of: Callable[[int], Header], *, is_cached: b
         if isinstance(error, OSError):
             raise failed("name the new ring", RING_NAME, error) from error
         raise
-    return file, header
+    return file
 
 
 async def settle(disk: Disk, data: bytes, shape: Shape, slots: tuple[int, ...]) -> None:

@@ -36,7 +36,7 @@ class Run:
         self.of = of
         self.shape = Shape(lines, 512, in_flight_max)
         start = Place(0, 0)
-        self.header = Header("fibonacci", 1, self.shape, 7, 0, rings.state_checksum(CODEC, start))
+        self.header = Header("fibonacci", 1, self.shape, 0, rings.state_checksum(CODEC, start))
         _, self.checksum = self.header.encode()
         self.lines: dict[int, Line] = {}
         self.histories: list[Segment[int]] = []

@@ -123,7 +123,7 @@ def test_another_program_s_segment_with_our_columns_is_told_as_such(what: str, t
 
 
 def header_of(machine: str = "fibonacci", shape: Shape = SHAPE) -> Header:
-    return Header(machine, 3, shape, 5, 7, rings.state_checksum(CODEC, Place(7, 3)))
+    return Header(machine, 3, shape, 7, rings.state_checksum(CODEC, Place(7, 3)))
 
 
 def ring_of(*parts: bytes, header: Header | None = None, rows: tuple[int, ...] = ()) -> bytes:
@@ -149,7 +149,7 @@ def test_a_ring_can_be_read_with_less() -> None:
     """One line of text for each slot, within its first 512 bytes."""
     lines = ring_of(body(8, 4)).decode("ascii").split("\n")
     assert len(lines) == 1 + SHAPE.lines + 1
-    assert lines[0].startswith("v2,fibonacci,life=3,lines=6,slot_bytes=512,in_flight=3,inode=5,base=7,base_checksum=")
+    assert lines[0].startswith("v2,fibonacci,life=3,lines=6,slot_bytes=512,in_flight=3,base=7,base_checksum=")
     assert lines[1].startswith("1,0,3,")
     assert ",1/1,8,4,1n,1970-01-01T00:00:02.500000Z," in lines[1]
 
@@ -209,7 +209,7 @@ def _header(text: bytes) -> bytes:
         (WHOLE.replace(b" " * 9 + b"\n", b" " * 8 + b"\n", 1), "it does not fill its slot"),
         (ring_of(header=header_of("ledger")), "ring.csv belongs to another machine, 'ledger'"),
         (
-            _header(b"v9,fibonacci,life=1,lines=6,slot_bytes=512,in_flight=3,inode=1,base=0,base_checksum=00000000"),
+            _header(b"v9,fibonacci,life=1,lines=6,slot_bytes=512,in_flight=3,base=0,base_checksum=00000000"),
             "version 9",
         ),
     ],

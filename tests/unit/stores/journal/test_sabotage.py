@@ -115,10 +115,11 @@ def test_a_new_ring_before_the_history_is_noticed(monkeypatch: pytest.MonkeyPatc
     """A start brings the history up to date before the ring that has the rows goes."""
 
     async def renew(self: Opener[Any, Any], shape: Shape, *, is_cached: bool) -> Any:
-        created = await ring_writer.create(self._disk, lambda inode: self._header(shape, inode), is_cached=is_cached)
+        header = self._header(shape)
+        file = await ring_writer.create(self._disk, header, is_cached=is_cached)
         await self._history.write()
         self._history.renumber()
-        return created
+        return file, header
 
     monkeypatch.setattr(Opener, "renew", renew)
     assert notices() == "refused"
