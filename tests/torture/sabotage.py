@@ -61,7 +61,7 @@ def no_drain() -> Patches:
 
 def small_segments() -> Patches:
     """No safeguard: segments of a few rows and a ring of a few lines, so that rotations and laps are many."""
-    ring_bounds = {"_RING_BYTES": 0, "_LINES_MIN": 64}
+    ring_bounds = {"_RING_BYTES": 0, "_LINES": 64}
     return [*_limits(segment_bytes_max=400), *(patch.object(opening, name, to) for name, to in ring_bounds.items())]
 
 

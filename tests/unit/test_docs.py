@@ -77,7 +77,7 @@ def test_named_paths_are_there(page: Path) -> None:
         assert (CHECKOUT / name).exists(), name
 
 
-@pytest.mark.parametrize("page", [*PAGES, *(SOURCE / "stores" / "journal" / name for name in ("record.py", "ring.py"))], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *(SOURCE / "stores/journal").glob("r*.py")], ids=lambda page: page.name)
 def test_shown_rows_are_rows(page: Path) -> None:
     """What a page shows of a journal has the checksums that the journal would write; and of a ring, likewise."""
     text = page.read_text("utf-8")

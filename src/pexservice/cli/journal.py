@@ -34,8 +34,8 @@ def journal_commands(more: Mapping[str, click.Command]) -> Group:
     """Return the group of commands that read the journal, and `more`."""
     help_text = """Prove, show or export the history.
 
-    These commands change nothing in it, and may run beside the service. They end with status 66 if there is no journal, and
-    with 65 at the first damage, naming file, line and byte offset.
+    These commands change nothing in it, and may run beside the service. They end with status 66 if there is no journal,
+    and with 65 at the first damage, naming file, line and byte offset.
     """
     return Group("journal", {"verify": verify, "show": show, "backup": backup, **more}, help=help_text)
 
@@ -104,7 +104,9 @@ def show(load: Load, /, data_dir: Path, last: int | None, begin: int | None) -> 
 @options.data_dir
 @click.argument("target", metavar="DIR", callback=options.read(options.path))
 @click.option(
-    "--salvage", is_flag=True, help="Of a damaged journal, write what still goes together: steps that were answered may be lost."
+    "--salvage",
+    is_flag=True,
+    help="Of a damaged journal, write what still goes together; steps that were answered may be lost.",
 )
 @click.pass_obj
 def backup(load: Load, /, data_dir: Path, target: Path, *, salvage: bool) -> None:
