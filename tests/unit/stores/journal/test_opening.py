@@ -17,7 +17,7 @@ from pexservice.stores.journal.record import seal
 from pexservice.stores.journal.ring import RING_NAME, Shape
 from pexservice.stores.journal.segment import new_name, segment_name
 from pexservice.walk.steps import NEXT
-from support.journals import CALM, LEDGERS, OPTIONS, WALKS, disk, found, opened, play
+from support.journals import CALM, LEDGERS, OPTIONS, WALKS, broken, disk, found, opened, play
 from support.simulated_disk import SimulatedDisk
 
 
@@ -30,6 +30,14 @@ def test_a_ring_is_small_on_a_small_disk(free_bytes: int, lines: int) -> None:
     on = disk()
     on.faults.free_bytes = free_bytes
     assert shape_for(on) == Shape(lines, 512, lines // 2)
+
+
+def test_a_file_system_that_tells_nothing_ends_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its room decides how large the ring gets."""
+    on = disk()
+    monkeypatch.setattr(on, "free_bytes", broken)
+    with pytest.raises(JournalFailed, match="cannot look at the file system of the journal"):
+        shape_for(on)
 
 
 def test_what_is_in_flight_when_a_ring_is_made_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:

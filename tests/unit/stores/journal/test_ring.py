@@ -186,6 +186,10 @@ def _line(text: bytes) -> bytes:
         (_line(b"3,2,2,00000000,1/1,"), "it is of life 2, and the ring is of life 3"),
         (_line(b"4,3,3,00000000,1/1,"), "number 4 does not belong here"),
         (_line(b"9,2,3,00000000,1/1,"), "number 9 was not written when the lines up to 2 were durable"),
+        (_line(b"3,2,3,00000000,0/1,"), "it is no part of a row"),
+        (_line(b"3,2,3,00000000,2/1,"), "it is no part of a row"),
+        (_line(b"3,2,3,00000000,1/4,"), "it is no part of a row"),
+        (_line(b"3,2,3,00000000,1/1,x"), "it is no part of a row"),
         (_line(b"3,3,3,00000000,1/1,"), "number 3 was not written when the lines up to 3 were durable"),
     ],
 )
@@ -211,6 +215,10 @@ def _header(text: bytes) -> bytes:
         (
             _header(b"v9,fibonacci,life=1,lines=6,slot_bytes=512,in_flight=3,base=0,base_checksum=00000000"),
             "version 9",
+        ),
+        (
+            _header(b"v2,fibonacci,life=1,lines=6,slot_bytes=512,in_flight=4,base=0,base_checksum=00000000"),
+            "it contradicts itself: the line that calls another durable outlives what is in flight",
         ),
     ],
 )
