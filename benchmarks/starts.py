@@ -22,9 +22,8 @@ from benchmarks.peers.running import free_port, write_original
 from benchmarks.placement import Placement
 from pexservice.core.judging import Place
 from pexservice.limits import DEFAULT
-from pexservice.stores.journal.opening import shape_for
 from pexservice.stores.journal.record import Codec, seal
-from pexservice.stores.journal.ring import RING_NAME, Header, state_checksum
+from pexservice.stores.journal.ring import RING_NAME, Header, Shape, state_checksum
 from pexservice.stores.journal.segment import segment_name
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS
@@ -92,7 +91,7 @@ def write_history(directory: Path, groups: int) -> None:
                 row, checksum = seal(body, checksum)
                 file.write(row)
         written += size
-    shape = shape_for(4096, 1)
+    shape = Shape(4096, 4096, 2048)
     with (directory / RING_NAME).open("wb") as file:
         base_checksum = state_checksum(codec, place)
         file.write(Header(WALK.name, 1, shape, place.sequence, base_checksum).encode()[0])

@@ -17,7 +17,7 @@ import socket
 from pexservice.__main__ import main
 look_up = socket.getaddrinfo
 def two(host, port, **more):
-    if host != b"two.test":
+    if host != "two.test":
         return look_up(host, port, **more)
     return [each for host in {hosts} for each in look_up(host, port, **more)]
 socket.getaddrinfo = two

@@ -182,7 +182,7 @@ def test_what_goes_while_it_is_read_is_not_counted(
     if groups is None:
         assert ended.stdout == "2 segments, 10 groups: whole. Sequence 15, position 15.\n"
     else:
-        assert [int(line.split()[2]) for line in ended.stdout.splitlines()[3:]] == list(groups)
+        assert [int(line.split()[2]) for line in ended.stdout.splitlines()[4:]] == list(groups)
 
 
 def _goes_once_listed(data: Path, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -212,6 +212,9 @@ class SimulatedDisk:
     def block_bytes(self) -> int:
         return self.sector_bytes
 
+    def file_bytes_max(self) -> int:
+        return 1 << 40
+
     def free_bytes(self) -> int:
         return 1 << 30 if self.faults.free_bytes is None else self.faults.free_bytes
 

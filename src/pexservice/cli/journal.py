@@ -34,8 +34,8 @@ def journal_commands(more: Mapping[str, click.Command]) -> Group:
     """Return the group of commands that read the journal, and `more`."""
     help_text = """Prove, show or export the history.
 
-    These commands change nothing, and may run beside the service. They end with status 66 if there is no journal, and
-    with 65 at the first damage, naming file, line and byte offset.
+    These commands change nothing in it, and may run beside the service. They end with status 66 if there is no journal,
+    and with 65 at the first damage, naming file, line and byte offset.
     """
     return Group("journal", {"verify": verify, "show": show, "backup": backup, **more}, help=help_text)
 
@@ -103,19 +103,24 @@ def show(load: Load, /, data_dir: Path, last: int | None, begin: int | None) -> 
 @click.command(cls=Command)
 @options.data_dir
 @click.argument("target", metavar="DIR", callback=options.read(options.path))
+@click.option(
+    "--salvage",
+    is_flag=True,
+    help="Of a damaged journal, write what still goes together; steps that were answered may be lost.",
+)
 @click.pass_obj
-def backup(load: Load, /, data_dir: Path, target: Path) -> None:
+def backup(load: Load, /, data_dir: Path, target: Path, *, salvage: bool) -> None:
     """Write a backup to DIR, also while the service runs.
 
     DIR must be empty, or not be there. It becomes a journal like any other, proved row by row, with all that was
     answered before the command began.
     """
     machine = load().machine
-    end = asyncio.run(_back_up(machine, data_dir, target))
+    end = asyncio.run(_back_up(machine, data_dir, target, is_salvaging=salvage))
     click.echo(f"Sequence {end.sequence}, {machine.describe(end.state)}, now in {target}.")
 
 
-async def _back_up(machine: Machine[Any, Any], data_dir: Path, target: Path) -> Place[Any]:
+async def _back_up(machine: Machine[Any, Any], data_dir: Path, target: Path, *, is_salvaging: bool) -> Place[Any]:
     # Imports are start-up time.
     from pexservice.disk.linux import LinuxDisk  # noqa: PLC0415
     from pexservice.disk.syncer import Syncer  # noqa: PLC0415
@@ -126,7 +131,7 @@ async def _back_up(machine: Machine[Any, Any], data_dir: Path, target: Path) -> 
         pass  # There is one; and nothing was created.
     source, copy = LinuxDisk.inspect(data_dir), LinuxDisk.own(target, Syncer())
     try:
-        end = await backups.backup(source, copy, Codec(machine))
+        end = await backups.backup(source, copy, Codec(machine), is_salvaging=is_salvaging)
     finally:
         source.close()
         copy.close()

@@ -107,6 +107,10 @@ class Disk(Protocol):
         """Return the size of what the disk writes as one."""
         ...
 
+    def file_bytes_max(self) -> int:
+        """Return how large a file of this process may get (getrlimit(2), RLIMIT_FSIZE)."""
+        ...
+
     def free_bytes(self) -> int:
         """Return how many bytes this user may still write to the file system, quotas left aside (statvfs(3))."""
         ...

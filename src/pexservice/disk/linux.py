@@ -7,7 +7,9 @@ while the service runs without a file landing elsewhere.
 import errno
 import fcntl
 import os
+import resource
 import stat
+import sys
 from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
@@ -182,8 +184,13 @@ class LinuxDisk:
                     return after.split()[0]
         return ""
 
+    def file_bytes_max(self) -> int:
+        """As `Disk.file_bytes_max`."""
+        limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+        return sys.maxsize if limit == resource.RLIM_INFINITY else limit
+
     def free_bytes(self) -> int:
-        """Return how many bytes this user may still write to the file system, quotas left aside (statvfs(3))."""
+        """As `Disk.free_bytes`."""
         found = os.fstatvfs(self._fd)
         return found.f_bavail * found.f_frsize
 

@@ -108,8 +108,7 @@ async def bind(host: str, port: int, limits: Limits) -> list[socket.socket]:
 
 async def _addresses(host: str, port: int, where: str, timeout_s: float) -> list[_Address]:
     """Look a host up; a resolver that hangs is left behind when the time is over."""
-    name = host.encode() if host.isascii() else host  # PERF: of a str, Python would import the codec IDNA, 1 ms.
-    look_up = partial(socket.getaddrinfo, name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     slow = f"cannot listen on {where}: the name was not resolved within {timeout_s:g} s. Give an address."
     try:
         found = await in_time(look_up, timeout_s, AddressUnavailable(slow))

@@ -59,7 +59,7 @@ async def _copy(history: History[S, C], target: Disk, codec: Codec[S, C]) -> Pla
             await writer.write()
     if end is None:
         return None
-    shape = shape_for(target.block_bytes(), 1)
+    shape = shape_for(target)
     checksum = state_checksum(codec, end)
     file = await create(target, Header(codec.machine.name, 1, shape, end.sequence, checksum), is_cached=True)
     with suppress(OSError):

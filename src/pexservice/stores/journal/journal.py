@@ -232,7 +232,7 @@ class Journal(Generic[S, C]):
         log.info("there is room again: commands are taken")
 
     async def _renew(self) -> None:
-        shape = self._options.shape or shape_for(self._disk.block_bytes(), IN_FLIGHT_MAX)
+        shape = self._options.shape or shape_for(self._disk)
         file, header = await self._opener.renew(shape, is_cached=self._options.is_interval)
         self._ring = RingWriter(file, header, self._on_durable)
         await self._history.forget(self._options.history_bytes_max)

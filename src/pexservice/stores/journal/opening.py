@@ -40,8 +40,12 @@ from pexservice.stores.journal.segment import Segment
 log = structlog.get_logger()
 
 _RING_BYTES: Final = 4 << 20
-_LINES_MIN: Final = 4_096
+_LINES: Final = 4_096
 """4,096 lines of 4,096 bytes are written anew in some 15 ms, and at 20,000 groups a second half of them last 0.1 s."""
+_LINES_MIN: Final = 16
+"""As many as four groups in flight, and the one that seals, need if each takes a line, twice and more."""
+_SHARE: Final = 4
+"""Of the room that there is, one part for the ring, one for the old ring beside it, and the rest for the history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +107,15 @@ def check_pair(codec: Codec[S, C], data: bytes | None, newest: Segment[S] | None
     return ring if newest is not None else None
 
 
-def shape_for(block_bytes: int, groups_in_flight: int) -> Shape:
-    """Return the shape of a new ring on a disk with such blocks. Also used by backups."""
-    lines = max(_LINES_MIN, _RING_BYTES // block_bytes)
-    shape = Shape(lines, block_bytes, lines // 2)
-    assert shape.in_flight_max >= groups_in_flight, "every group has a line"
-    return shape
+def shape_for(disk: Disk) -> Shape:
+    """Return the shape of a new ring on a disk: smaller where that is small. Raises JournalFailed. Also used by backups."""
+    block_bytes = disk.block_bytes()
+    try:
+        room_bytes = min(disk.free_bytes() // _SHARE, disk.file_bytes_max())
+    except OSError as error:
+        raise failed("look at", "the file system of the journal", error) from error
+    lines = max(_LINES_MIN, min(max(_LINES, _RING_BYTES // block_bytes), room_bytes // block_bytes - 1))
+    return Shape(lines, block_bytes, lines // 2)
 
 
 class Opener(Generic[S, C]):

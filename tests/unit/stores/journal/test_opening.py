@@ -12,13 +12,24 @@ from pexservice.core.judging import Place
 from pexservice.errors import DamagedData
 from pexservice.stores.journal.errors import JournalFailed
 from pexservice.stores.journal.journal import Journal
-from pexservice.stores.journal.opening import look
+from pexservice.stores.journal.opening import look, shape_for
 from pexservice.stores.journal.record import seal
-from pexservice.stores.journal.ring import RING_NAME
+from pexservice.stores.journal.ring import RING_NAME, Shape
 from pexservice.stores.journal.segment import new_name, segment_name
 from pexservice.walk.steps import NEXT
 from support.journals import CALM, LEDGERS, OPTIONS, WALKS, disk, found, opened, play
 from support.simulated_disk import SimulatedDisk
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "lines"),
+    [(1 << 30, 8192), (1 << 20, 511), (40_000, 18), (0, 16)],
+)
+def test_a_ring_is_small_on_a_small_disk(free_bytes: int, lines: int) -> None:
+    """A quarter of the room that there is, but never so small that groups in flight have no line each."""
+    on = disk()
+    on.faults.free_bytes = free_bytes
+    assert shape_for(on) == Shape(lines, 512, lines // 2)
 
 
 def test_what_is_in_flight_when_a_ring_is_made_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
