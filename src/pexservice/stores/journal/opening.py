@@ -108,10 +108,7 @@ def check_pair(codec: Codec[S, C], data: bytes | None, newest: Segment[S] | None
 
 
 def shape_for(disk: Disk) -> Shape:
-    """Return the shape of a new ring on a disk: smaller where that is small. Also used by backups.
-
-    Raises JournalFailed.
-    """
+    """Return the shape of a new ring on a disk, a smaller one on a small disk. Raises JournalFailed."""
     block_bytes = disk.block_bytes()
     try:
         room_bytes = min(disk.free_bytes() // _SHARE, disk.file_bytes_max())
