@@ -8,7 +8,7 @@ a journaling file system does it. What a file grew by and was not synced may als
 import asyncio
 import errno
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -188,9 +188,6 @@ class SimulatedDisk:
         self._inode(name)
         self._change(lambda names: names.pop(name, None))
 
-    def sync_names(self) -> Awaitable[None]:
-        return self._sync_names()
-
     def block_bytes(self) -> int:
         return self.sector_bytes
 
@@ -213,7 +210,7 @@ class SimulatedDisk:
         if not self.faults.lies:
             inode.durable[:] = written
 
-    async def _sync_names(self) -> None:
+    async def sync_names(self) -> None:
         self.operate()
         changes, names = len(self._name_operations), dict(self.inodes)
         await _after(self.rng.randrange(4), lambda: None)

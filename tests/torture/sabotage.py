@@ -61,8 +61,12 @@ def no_drain() -> Patches:
 
 def small_segments() -> Patches:
     """No safeguard: segments of a few rows and a ring of a few lines, so that rotations and laps are many."""
-    ring_bounds = {"_RING_BYTES": 0, "_LINES": 64}
-    return [*_limits(segment_bytes_max=400), *(patch.object(opening, name, to) for name, to in ring_bounds.items())]
+    return [*_limits(segment_bytes_max=400), *_ring(lines=64)]
+
+
+def small_ring() -> Patches:
+    """No safeguard: a ring that is shorter than a segment, goes round all the time, and is soon full."""
+    return _ring(lines=16)
 
 
 def slow_sync() -> Patches:
@@ -156,6 +160,10 @@ def spin() -> Patches:
     return _limits(sweep_period_s=0)
 
 
+def _ring(*, lines: int) -> Patches:
+    return [patch.object(opening, "_RING_BYTES", 0), patch.object(opening, "_LINES", lines)]
+
+
 def _limits(**changed: Any) -> Patches:
     """Change bounds, beside those that another sabotage changed."""
     current: limits.Limits = vars(serve)["DEFAULT"]
@@ -172,6 +180,7 @@ SABOTAGES: Final[dict[str, Callable[[], Patches]]] = {
     "wall-clock": wall_clock,
     "no-drain": no_drain,
     "small-segments": small_segments,
+    "small-ring": small_ring,
     "slow-sync": slow_sync,
     "lenient-host": lenient_host,
     "lenient-framing": lenient_framing,

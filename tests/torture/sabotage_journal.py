@@ -3,7 +3,6 @@
 import asyncio
 import fcntl
 import os
-from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 from unittest.mock import patch
@@ -67,34 +66,29 @@ def ignore_removal() -> Patches:
 
 def late_write() -> Patches:
     """A line is written only when the next one comes: what was answered is lost with the process."""
-    patches: Patches = []
-    for kind in (DirectFile, CachedFile):
-        patches.append(patch.object(kind, "write", _held_back(kind)))
-    return patches
+    write, write_cached = DirectFile.write, CachedFile.write_cached
+    held = dict[Any, tuple[int, bytes]]()
+    opened = set[DirectFile]()
 
-
-def _held_back(kind: type[DirectFile | CachedFile]) -> Callable[..., None]:
-    begin, held = kind.write, dict[Any, tuple[int, bytes]]()
-
-    def hold(self: Any, offset: int, data: bytes, done: Done) -> None:
-        if is_tried(self):
-            begin(self, offset, data, done)
+    def hold(self: DirectFile, offset: int, data: bytes, done: Done) -> None:
+        if self not in opened:  # It is being opened: this puts back what is there.
+            opened.add(self)
+            write(self, offset, data, done)
             return
         before = held.pop(self, None)
         held[self] = (offset, data)
         if before is None:
             asyncio.get_running_loop().call_soon(done, None)
         else:
-            begin(self, *before, done)
+            write(self, *before, done)
 
-    def is_tried(file: Any) -> bool:
-        """Tell whether the file is being opened: the first write puts back what is there."""
-        is_first = file not in seen
-        seen.add(file)
-        return kind is DirectFile and is_first
+    def hold_cached(self: CachedFile, offset: int, data: bytes) -> None:
+        before = held.pop(self, None)
+        held[self] = (offset, data)
+        if before is not None:
+            write_cached(self, *before)
 
-    seen = set[Any]()
-    return hold
+    return [patch.object(DirectFile, "write", hold), patch.object(CachedFile, "write_cached", hold_cached)]
 
 
 def trust_short_write() -> Patches:

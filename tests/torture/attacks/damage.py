@@ -1,14 +1,13 @@
 """Damage to the journal: every kind of it, and what the service may make of each.
 
-the judgement is a table. In every case a start ends with an error that names what is wrong, and changes
-nothing; or it begins at a place that is right. `journal verify` finds every damage. Damages of
-bytes are thousands, so they are judged by calling the code; of each kind one is also put before the real commands.
+The judgement is a table. In every case a start ends with an error that names what is wrong, and changes nothing; or it
+begins at a place that is right. `journal verify` finds every damage. Damages of bytes are thousands, so they are judged
+by calling the code; of each kind one is also put before the real commands.
 """
 
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from random import Random
 from typing import Final
 
@@ -111,17 +110,15 @@ def run(bench: Bench) -> int:
         raise Unsupported(lacking)
     whole = specimen(bench)
     kinds = list(_trials(whole, bench.rng))
-    # The damages are done to the journal itself: a copy of one counts as far as it goes, with a warning.
-    own = whole.directory
-    whole = replace(whole, directory=bench.directory / "pristine")
-    shutil.copytree(own, whole.directory)
+    on_trial = bench.directory / "on_trial"
+    shutil.copytree(whole.directory, on_trial)
     on_bytes = [trial for kind in kinds for trial in kind if trial.damage.is_of_bytes]
     with bench.in_process():
         for number, trial in enumerate(on_bytes):
-            judge_in_process(whole, own, trial, is_thorough=number % _SHARES == bench.index % _SHARES)
+            judge_in_process(whole, on_trial, trial, is_thorough=number % _SHARES == bench.index % _SHARES)
     sample = [bench.rng.choice(kind) for kind in kinds[bench.index % _SHARES :: _SHARES] if kind]
     for trial in sample:
-        judge_for_real(bench, whole, own / RING_NAME, trial)
+        judge_for_real(bench, whole, trial)
     return len(on_bytes) + len(sample)
 
 

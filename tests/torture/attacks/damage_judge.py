@@ -95,14 +95,12 @@ def judge_in_process(whole: Specimen, directory: Path, trial: Trial, *, is_thoro
         _put(directory / name, pristine.read_bytes() if pristine.exists() else None)
 
 
-def judge_for_real(bench: Bench, whole: Specimen, own_ring: Path, trial: Trial) -> None:
+def judge_for_real(bench: Bench, whole: Specimen, trial: Trial) -> None:
     """Try any damage by running the real commands on it. Raises Violation."""
     directory = bench.directory / "damaged"
     wrapper = _WITHOUT_PRIVILEGE if trial.damage.is_of_modes else []
     with _explained(trial):
         shutil.copytree(whole.directory, directory)
-        (directory / RING_NAME).unlink()
-        os.link(own_ring, directory / RING_NAME)
         _inflict(directory, trial.damage)
         before = contents(directory)
 
@@ -124,7 +122,6 @@ def judge_for_real(bench: Bench, whole: Specimen, own_ring: Path, trial: Trial) 
             again = command("verify")
             require(again.status == verified.status, f"verify said {verified}, and after a start and a step {again}")
     shutil.rmtree(directory)
-    own_ring.write_bytes((whole.directory / RING_NAME).read_bytes())
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pexservice.errors import PexError
 
 @dataclass(slots=True, eq=False)
 class Flight(Generic[S, C]):
-    """A group, its row, and the lines that the row takes. See `core.store.Commit`.
+    """A group, its row, and the lines that the row takes; or one of several rows (`rows.py`). See `core.store.Commit`.
 
     A group of which nothing was taken has no row: it waits for those before it, since it was judged on what they lead
     to. The line that seals has no judgement: nobody waits for it.
@@ -20,6 +20,8 @@ class Flight(Generic[S, C]):
 
     expected: Judgement[S, C] | None
     parts: list[bytes]
+    continues: bool = False
+    """Whether the row before it is of the same group: if that was sent, this one may not be turned away."""
     first: int = 0
     last: int = 0
     """Its lines are numbered from `first` to `last`; without any, `last` is that of the group before."""
@@ -27,6 +29,12 @@ class Flight(Generic[S, C]):
     is_done: bool = False
     error: PexError | None = None
     _waiter: asyncio.Future[None] | None = None
+
+    @property
+    def end(self) -> Place[S]:
+        """Where its row leads."""
+        assert self.expected is not None, "only a line that seals has no row"
+        return self.expected.end
 
     def finish(self, error: PexError | None = None) -> None:
         """Let it be answered, or say why it may not be."""

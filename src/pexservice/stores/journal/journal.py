@@ -14,11 +14,12 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import ClassVar, Final, Generic, Self
 
 import structlog
 
-from pexservice.core.judging import Judgement, Place, judge
+from pexservice.core.judging import Place, judge
 from pexservice.core.machine import C, S
 from pexservice.core.measures import SECONDS_BOUNDS, Histogram, Measure
 from pexservice.core.store import Commit, Status
@@ -28,10 +29,10 @@ from pexservice.stores.journal.errors import JournalFull, RowTooLong
 from pexservice.stores.journal.flight import Flight, Places
 from pexservice.stores.journal.history_writer import HistoryWriter
 from pexservice.stores.journal.opening import Found, Opener, shape_for
-from pexservice.stores.journal.options import IN_FLIGHT_MAX, Options
+from pexservice.stores.journal.options import IN_FLIGHT_MAX, ROWS_IN_FLIGHT_MAX, Options
 from pexservice.stores.journal.record import Codec
-from pexservice.stores.journal.ring import cut
 from pexservice.stores.journal.ring_writer import RingWriter
+from pexservice.stores.journal.rows import flights
 
 log = structlog.get_logger()
 
@@ -117,17 +118,15 @@ class Journal(Generic[S, C]):
         if ring.failure is not None:
             raise ring.failure.with_traceback(None)
         judgement = judge(self._codec.machine, self._places.tail, commands)
-        flight: Flight[S, C] = Flight(judgement, self._parts(judgement))
-        if len(flight.parts) > self._lines_max:
-            message = f"the row after sequence {self._places.tail.sequence} takes {len(flight.parts)} lines of the ring"
-            raise RowTooLong(message)
+        rows = flights(self._codec, judgement, commands, self._lines_max, time.time())
         self._places.tail = judgement.end
-        if self._blocked or not ring.has_room(len(flight.parts), self._history.kept):
-            self._blocked.append(flight)
-            self._wanted.set()
-        else:
-            self._send(ring, flight)
-        return flight
+        for flight in rows:
+            if self._blocked or not self._may_send(ring, flight):
+                self._blocked.append(flight)
+                self._wanted.set()
+            else:
+                self._send(ring, flight)
+        return rows[-1]
 
     def read(self) -> Place[S]:
         """As `Store.read`."""
@@ -260,41 +259,41 @@ class Journal(Generic[S, C]):
             self._places.is_unsealed = False
             ring.send(Flight(None, [b""]), is_cached=False)
 
-    def _parts(self, judgement: Judgement[S, C]) -> list[bytes]:
-        """Return the parts of a group's row; none if nothing was taken."""
-        if not judgement.taken:
-            return []
-        machine = self._codec.machine
-        return cut(self._codec.encode_body(judgement.end, machine.encode(judgement.taken), time.time()))
+    def _may_send(self, ring: RingWriter[S, C], flight: Flight[S, C]) -> bool:
+        is_room = ring.has_room(len(flight.parts), self._history.kept)
+        return is_room and (self._options.is_interval or ring.rows_under_way < ROWS_IN_FLIGHT_MAX)
 
     def _send(self, ring: RingWriter[S, C], flight: Flight[S, C]) -> None:
         places = self._places
         places.is_unsealed = True
         ring.send(flight, is_cached=self._options.is_interval)
-        assert flight.expected is not None, "a group has a judgement"
-        places.sent = flight.expected.end
+        places.sent = flight.end
         if self._options.is_interval:
-            places.shown = flight.expected.end
+            places.shown = flight.end
             flight.finish()
         if self._is_half_full(ring):
             self._wanted.set()
 
     def _send_blocked(self, ring: RingWriter[S, C]) -> None:
-        while self._blocked and ring.has_room(len(self._blocked[0].parts), self._history.kept):
+        while self._blocked and self._may_send(ring, self._blocked[0]):
             self._send(ring, self._blocked.popleft())
 
     def _turn_away_blocked(self, error: JournalFull) -> None:
-        """Nothing of them was written: the next group begins where the last one ends that was."""
-        while self._blocked:
-            self._blocked.popleft().finish(error)
-        self._places.tail = self._places.sent
+        """Nothing of them was written: the next group begins where the last one ends that was, or still has to be."""
+        begun = deque(takewhile(lambda flight: flight.continues, self._blocked))
+        turned_away = list(self._blocked)[len(begun) :]
+        self._blocked = begun
+        self._places.tail = begun[-1].end if begun else self._places.sent
+        for flight in turned_away:
+            flight.finish(error)
 
     def _on_durable(self, flight: Flight[S, C]) -> None:
-        judgement = flight.expected
-        if judgement is None:
+        if flight.expected is None:
             return
         if flight.parts:
-            self._history.add(b"".join(flight.parts), judgement.end, flight.first)
+            self._history.add(b"".join(flight.parts), flight.end, flight.first)
         if not flight.is_done:
-            self._places.shown = judgement.end
+            self._places.shown = flight.end
             flight.finish()
+        if self._blocked:
+            self._wanted.set()

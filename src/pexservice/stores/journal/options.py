@@ -8,6 +8,8 @@ from pexservice.stores.journal.ring import Shape
 
 IN_FLIGHT_MAX: Final = 4
 """Groups under way at once (docs/speed.md). More answer few clients sooner, and each costs what a group costs."""
+ROWS_IN_FLIGHT_MAX: Final = 16
+"""Rows under way at once, where a group takes several. Each is one write or two, of the 64 that `disk.syncer` has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,11 @@ class RingWriter(Generic[S, C]):
         last = self.last + count
         return last - self.shape.lines < max(kept, 1) and last - self.durable <= self.shape.in_flight_max
 
+    @property
+    def rows_under_way(self) -> int:
+        """How many rows were sent and are not yet durable, those before them counted in."""
+        return len(self._under_way)
+
     def send(self, flight: Flight[S, C], *, is_cached: bool) -> None:
         """Write the lines of a group. With `is_cached` they are durable with the next `sync`. Raises Fatal."""
         flight.first = self.last + 1
