@@ -161,7 +161,7 @@ def spin() -> Patches:
 
 
 def _ring(*, lines: int) -> Patches:
-    return [patch.object(opening, "_RING_BYTES", 0), patch.object(opening, "_LINES", lines)]
+    return [patch.object(opening, "_LINES", lines)]
 
 
 def _limits(**changed: Any) -> Patches:

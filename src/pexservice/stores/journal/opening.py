@@ -39,9 +39,9 @@ from pexservice.stores.journal.segment import Segment
 
 log = structlog.get_logger()
 
-_RING_BYTES: Final = 4 << 20
-_LINES: Final = 4_096
-"""4,096 lines of 4,096 bytes are written anew in some 15 ms, and at 20,000 groups a second half of them last 0.1 s."""
+_LINES: Final = 1_024
+"""1,024 lines of 4,096 bytes are read, proved, and written anew in some 6 ms of processor time, which every start pays
+(docs/speed.md). Half of them last 25 ms at 20,000 groups a second: longer than the history takes to be written."""
 _LINES_MIN: Final = 16
 """As many as four groups in flight, and the one that seals, need if each takes a line, twice and more."""
 _SHARE: Final = 4
@@ -114,7 +114,7 @@ def shape_for(disk: Disk) -> Shape:
         room_bytes = min(disk.free_bytes() // _SHARE, disk.file_bytes_max())
     except OSError as error:
         raise failed("look at", "the file system of the journal", error) from error
-    lines = max(_LINES_MIN, min(max(_LINES, _RING_BYTES // block_bytes), room_bytes // block_bytes - 1))
+    lines = max(_LINES_MIN, min(_LINES, room_bytes // block_bytes - 1))
     return Shape(lines, block_bytes, lines // 2)
 
 

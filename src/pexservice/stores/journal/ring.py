@@ -3,7 +3,7 @@
 The ring makes groups durable. It is a file of a fixed size that was written in full before it got its name, and is then
 written over in place, slot by slot, round and round. Slot 0 is its header, each other slot is blank or holds one line:
 
-    v2,fibonacci,life=3,lines=4096,slot_bytes=4096,in_flight=2048,base=64,base_checksum=e971773f,03a0ec64
+    v2,fibonacci,life=3,lines=1024,slot_bytes=4096,in_flight=512,base=64,base_checksum=e971773f,3e351b6e
     2,1,3,820a4482,1/1,67,67,2n,2026-11-23T18:55:31.223601Z,55f30d85
     `-|-|-|-- previous: the checksum of line 1              `checksum, over all before it
       | | `-- life: the ring is a new file each time the service starts, and this one is of its third start
@@ -193,10 +193,10 @@ def read(codec: Codec[S, C], data: bytes) -> Ring[S]:
     invalid: dict[int, str] = {}
     blank = shape.blank
     for slot in range(1, shape.lines + 1):
-        held = data[slot * shape.slot_bytes : (slot + 1) * shape.slot_bytes]
-        if held != blank:
+        begin = slot * shape.slot_bytes
+        if not data.startswith(blank, begin):  # PERF: a third of the time of a slice that is compared.
             try:
-                line = decode_line(header, slot, held)
+                line = decode_line(header, slot, data[begin : begin + shape.slot_bytes])
             except InvalidSlotError as error:
                 invalid[slot] = str(error)
             else:

@@ -23,7 +23,7 @@ from support.simulated_disk import SimulatedDisk
 
 @pytest.mark.parametrize(
     ("free_bytes", "lines"),
-    [(1 << 30, 8192), (1 << 20, 511), (40_000, 18), (0, 16)],
+    [(1 << 30, 1024), (1 << 20, 511), (40_000, 18), (0, 16)],
 )
 def test_a_ring_is_small_on_a_small_disk(free_bytes: int, lines: int) -> None:
     """A quarter of the room that there is, but never so small that groups in flight have no line each."""
