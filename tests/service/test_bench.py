@@ -125,6 +125,24 @@ def test_plots_that_cannot_be_written_are_one_sentence(service: Service, tmp_pat
 
 
 @pytest.mark.parametrize("tool", ["own", "ab"])
+def test_a_service_that_dies_meanwhile_is_one_sentence(tmp_path: Path, tool: str) -> None:
+    """Soon, and not when all the time for the load is up."""
+    if tool == "ab" and shutil.which("ab") is None:
+        pytest.skip("ab is not installed (make test-deps)")
+    with serving(tmp_path / "data") as service:
+        program = command("pexservice", "bench", url(service), "--with", tool, "--requests", "200000")
+        with subprocess.Popen(
+            program, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as process:
+            wait_until(lambda: service.sequence() > 100)
+            service.stop(9)
+            assert process.wait(HANG_S / 2) == 69
+            assert process.stderr is not None
+            said = process.stderr.read()
+    assert re.fullmatch(r"pexservice: nothing answers at .*\n", said), said
+
+
+@pytest.mark.parametrize("tool", ["own", "ab"])
 def test_a_stop_leaves_nothing(service: Service, tmp_path: Path, tool: str) -> None:
     """Neither a load that goes on, nor a directory."""
     if tool == "ab" and shutil.which("ab") is None:

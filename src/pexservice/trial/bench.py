@@ -22,6 +22,8 @@ from pexservice.walk.steps import NEXT
 With = Literal["auto", "ab", "wrk", "own"]
 _SAMPLE_S: Final = 0.1
 _TOLD_S: Final = 1.0
+_SILENCE_S: Final = 1.0
+"""Without an answer, after which a read tells whether the service is there: a slow disk holds up steps alone."""
 _QUIET_S: Final = 0.2
 """For which the sequence must stand still before and after, or others step."""
 
@@ -109,13 +111,14 @@ def report(screen: Screen, target: Target, account: Account, samples: Sequence[t
 def _own(target: Target, watch: Watch, requests: int, connections: int) -> Outcome:
     """Drive clients of our own, as many requests as wanted unless that takes too long."""
     latest = target.begin.sequence
+    began_s = heard_s = time.monotonic()
 
     def note(operation: Operation) -> None:
-        nonlocal latest
+        nonlocal latest, heard_s
+        heard_s = operation.answered_s
         if operation.place is not None:
             latest = max(latest, operation.place.sequence)
 
-    began_s = time.monotonic()
     with Clients(
         (target.host, target.port),
         clients=connections,
@@ -130,6 +133,9 @@ def _own(target: Target, watch: Watch, requests: int, connections: int) -> Outco
             except NotAnAnswer as error:
                 raise AddressUnavailable(f"what answers at {target.url} is no pexservice.") from error
             watch.take(latest)
+            if time.monotonic() > heard_s + _SILENCE_S:
+                target.place()
+                heard_s = time.monotonic()
             if time.monotonic() > began_s + SECONDS_MAX:
                 clients.stop()
         seconds = time.monotonic() - began_s

@@ -106,7 +106,7 @@ class _Seen:
         return [
             *([" ".join(title)] if paper.width > _WIDE else title),
             "",
-            paper.paint("answers a second", "2"),
+            paper.paint("answers a second; x: a kill", "2"),
             *columns(paper, values, 5 if paper.height > 15 else 2),  # noqa: PLR2004 - the rest has 11 lines.
             paper.paint(under(marks), "31"),
             "",
@@ -212,8 +212,7 @@ def summary(verdict: Verdict, killed: int, pause_s: float, paper: Paper) -> list
     if killed:
         lines.append(f"Killed {_times(killed)}; longest pause {pause_s:.2f} s.")
     lines.append(
-        f"Unknown: {verdict.unknown:,} were cut off by a kill, unanswered; {verdict.unknown_taken:,} of them "
-        "were taken, once each."
+        f"Unknown: {verdict.unknown:,} cut off by a kill, unanswered; of them {verdict.unknown_taken:,} taken, once each."
     )
     if verdict.turned_away:
         lines.append(f"Turned away: {verdict.turned_away:,} requests, which took no step (503: no room on the disk?).")

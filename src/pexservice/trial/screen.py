@@ -89,7 +89,7 @@ class Screen:
     def say(self, line: str) -> None:
         """Write a line below the picture, which stays; at a terminal, in as many lines as it takes."""
         is_long = self.is_live and len(_SGR.sub("", line)) > self.paper.width
-        lines = textwrap.wrap(line, self.paper.width) if is_long else [line]
+        lines = textwrap.wrap(line, self.paper.width) if is_long else [line.rstrip()]
         self._stream.write("\n".join(lines) + "\n")
         self._stream.flush()
         self._above = 0

@@ -53,7 +53,7 @@ def test_without_a_terminal_there_are_lines_and_no_pictures() -> None:
     screen = Screen(stream, is_live=False)
     screen.draw(lambda _: ["one"], now=True)
     screen.tell("two " * 50)
-    assert stream.getvalue() == "two " * 50 + "\n"
+    assert stream.getvalue() == "two " * 49 + "two\n"
 
 
 def test_colours_take_no_room() -> None:

@@ -49,6 +49,16 @@ def test_ab_is_read(tmp_path: Path) -> None:
     assert outcome.load == "ab -l -k -c 10 -n 1000 http://127.0.0.1:8081/next"
 
 
+def test_percentages_that_ab_makes_up_are_left_out(tmp_path: Path) -> None:
+    """Of ten requests it has no 99th of a hundred, and shows what lies behind the last."""
+    (tmp_path / "served.csv").write_text(
+        "Percentage served,Time in ms\n50,1.678\n80,1.700\n90,1.8\n95,0.257\n99,0.257\n", "ascii"
+    )
+    few = AB.replace("Complete requests:      1000", "Complete requests:      10")
+    assert few != AB
+    assert Ab(10, 1).outcome(few, TARGET, tmp_path).served_ms == [(50, 1.678), (80, 1.7), (90, 1.8), (100, 9.0)]
+
+
 def test_ab_that_was_stopped_leaves_some_under_way(tmp_path: Path) -> None:
     """One on each connection, at most."""
     assert Ab(2000, 10).outcome(AB, TARGET, tmp_path).unknown == 13
