@@ -47,6 +47,8 @@ _BELOW: Final = 46
 _POINT: Final = 3.5
 _LEGEND: Final = 3
 """Names in one row of it."""
+_TICKS: Final = 12
+"""What the height of a plot has room for."""
 _LOG_FROM: Final = 10.0
 """From this ratio between largest and smallest on, a logarithmic axis tells more."""
 
@@ -206,9 +208,11 @@ def _round(value: float, way: Callable[[float], int]) -> float:
 def _decades(first: float, last: float) -> list[float]:
     """Return the round figures from one to another, both included: 1, 2, 5, or only 1 if those are too many."""
     exponents = range(math.floor(math.log10(first)), math.ceil(math.log10(last)) + 1)
-    multiples = (1, 2, 5) if len(exponents) <= 4 else (1,)  # noqa: PLR2004 - decades.
-    found = {multiple * 10.0**exponent for exponent in exponents for multiple in multiples}
-    return sorted(each for each in found | {first, last} if first <= each <= last)
+    fine = [each * 10.0**exponent for exponent in exponents for each in (1, 2, 5)]
+    fine = [each for each in fine if first <= each <= last]
+    if len(fine) <= _TICKS:
+        return fine
+    return [10.0**exponent for exponent in exponents if first <= 10.0**exponent <= last]
 
 
 def _step(high: float) -> float:

@@ -17,12 +17,12 @@ from benchmarks.peers.catalogue import DURABLE_GO, FSYNC, ORIGINAL, REDIS, TITLE
 from benchmarks.placement import ONE_CORE
 from benchmarks.spread import rate, ratio, spread
 from benchmarks.targets import judge
-from benchmarks.units import duration, number
+from benchmarks.units import duration
 
 _METHOD: Final = """\
-- **Interleaved.** In each of {rounds} rounds every load runs once on every peer, on a fresh process with fresh data,
-  the order of the peers turning: {ab_requests} requests by `ab`, {seconds} s by the others. Figures are medians of the
-  rounds, in brackets least and largest; a ratio is taken within a round before the median.
+- **Interleaved.** In each round every load runs once on every peer, on a fresh process with fresh data, the order of
+  the peers turning: {ab_requests} requests by `ab`, {seconds} s by the others. Figures are medians of the rounds, of
+  which there were {rounds}, in brackets least and largest; a ratio is taken within a round before the median.
 - **Placed.** The server has one core, the load generator another. CPU is the processor time of the peer's processes,
   user and system, per answer with 2xx. The kernel's own threads, which finish the syncs, are not in it: "rest of its
   core" below shows them, together with whatever else the machine did. *All cores* is whatever ran on any of them, the
@@ -31,8 +31,9 @@ _METHOD: Final = """\
   README, therefore ends at position {ab_requests}, where an answer of pexservice is up to a hundred times as long.
   Under `wrk` one request of a hundred is `/reset`, so that every peer stays low. `/previous` at position 0 gives
   constant answers, as the floor's are, which repeats bytes that pexservice once answered.
-- **Checked.** After each load the sequence must have advanced by the answers with 2xx: exactly, under `ab` and the
-  fixed rate; by at most the requests under way more, under `wrk`, which leaves those when its time is up.
+- **Checked.** After each load the sequence of pexservice, or of Go, must have advanced by the answers with 2xx:
+  exactly, under `ab` and the fixed rate; by at most the requests under way more, under `wrk`, which leaves those when
+  its time is up. The others tell no sequence. Nobody may answer with an error.
 - **Latency** is that of `ab` and `wrk` as they tell it, with clients that are never idle (`wrk` corrects it for
   coordinated omission); under the fixed rate it counts from when each request was due. A *commit* of pexservice is one
   group of steps, and with `fsync` one write to the device. *The device's own* time is that of one block written
@@ -78,15 +79,13 @@ def headline(results: Results) -> str:
         return "What one core gives was not measured in this run."
     pace = f"**On one core, pexservice answers {ours.middle:,.0f} steps a second, each on disk before its answer"
     compared = (
-        (ORIGINAL, "those of the Go original, which stores once a second"),
-        (DURABLE_GO, "those of the same made durable with an fsync in each step"),
-        (REDIS, "those of FastAPI with Redis"),
+        (ORIGINAL, "the Go original, which stores once a second"),
+        (DURABLE_GO, "the same with an fsync in each step"),
+        (REDIS, "FastAPI with Redis"),
     )
     shares = [(ratio(results, rate, (MAIN, FSYNC), (MAIN, peer)), words) for peer, words in compared]
-    told = [f"{number(share.middle)} times {words}" for share, words in shares if share]
-    if not told:
-        return pace + ".**"
-    return f"{pace}: {', '.join(told[:-1])}{' and ' if told[:-1] else ''}{told[-1]}.**"
+    told = [f"{share.middle:.2g} times as many as {words}" for share, words in shares if share]
+    return f"{pace}{': ' if told else ''}{'; '.join(told)}.**"
 
 
 def _parts(results: Results, folder: Path) -> Iterator[str]:
