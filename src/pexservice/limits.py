@@ -109,7 +109,7 @@ class Limits:
     recovery_patience_s: float = 1.0
     """A start answers 503 only if recovery takes longer; until then clients wait in the kernel's backlog."""
     start_quiet_s: float = 1.0
-    """From serving until what only metrics need is imported, 40 ms of a core, which the first answers have until then."""
+    """From serving until what only metrics need is imported: 40 ms of a core that the first answers need more."""
     report_period_s: float = 5.0
     """How often the service manager gets a report, unless its watchdog asks for more."""
     start_patience_s: float = 30.0
