@@ -65,6 +65,8 @@ def write(results: Results, out: Path) -> Path:
     folder = out / "benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
     results.save(folder / "results.json")
+    for old in folder.glob("*.svg"):
+        old.unlink()
     for name, svg in pictures.all_of(results):
         (folder / f"{name}.svg").write_text(svg, "utf-8")
     page = out / "benchmarks.md"

@@ -48,7 +48,10 @@ def test_the_page_begins_with_one_sentence_and_one_picture_and_ends_with_the_tar
 def test_a_page_can_be_made_anew(tmp_path: Path) -> None:
     """From the raw results beside it, and it is the same."""
     measured = whole()
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "of-an-earlier-report.svg").touch()
     text = report.write(measured, tmp_path).read_text("utf-8")
+    assert not (tmp_path / "benchmarks" / "of-an-earlier-report.svg").exists()
     again = Results.load(tmp_path / "benchmarks" / "results.json")
     assert (again.measurements, again.starts) == (measured.measurements, measured.starts)
     assert report.write(again, tmp_path / "again").read_text("utf-8") == text
