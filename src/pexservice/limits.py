@@ -114,6 +114,8 @@ class Limits:
     """For the token file to be read, and for the data directory to be had: some syncs of a very slow disk."""
     recovery_patience_s: float = 1.0
     """A start answers 503 only if recovery takes longer; until then clients wait in the kernel's backlog."""
+    start_quiet_s: float = 1.0
+    """From serving until what only metrics need is imported: 40 ms of a core that the first answers need more."""
     report_period_s: float = 5.0
     """How often the service manager gets a report, unless its watchdog asks for more."""
     start_patience_s: float = 30.0

@@ -11,10 +11,10 @@ from typing import Final
 
 from pexservice.trial.figures import Outcome, rates
 
-INK: Final = "#7d8590"
-"""Contrast of 3.7 to white and 5.1 to GitHub's dark."""
-COLOURS: Final = ("#2f81f7", "#d9730d", "#2da44e", "#a371f7", "#db61a2", "#8b8b00")
-WIDTH: Final = 720
+INK: Final = "#757d87"
+"""Contrast of 4.2 to white and 4.5 to GitHub's dark."""
+PRODUCT: Final = "#2f81f7"
+WIDTH: Final = 760
 _LEFT: Final = 60
 _RIGHT: Final = 20
 _PANEL: Final = 160
@@ -41,13 +41,15 @@ def load(outcome: Outcome, samples: Sequence[tuple[float, int]], title: str) -> 
 
 def document(height: float, parts: Sequence[str]) -> str:
     """Return a whole file."""
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
-    return "\n".join([f'{head} font-family="sans-serif" font-size="12" fill="{INK}">', *parts, "</svg>", ""])
+    size = f'viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}"'
+    font = 'font-family="system-ui, sans-serif"'
+    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font} fill="{INK}">', *parts, "</svg>", ""])
 
 
-def text(x: float, y: float, words: str, *, anchor: str = "start", weight: str = "normal") -> str:
+def text(x: float, y: float, words: str, *, anchor: str = "start", weight: str = "normal", size: int = 13) -> str:  # noqa: PLR0913 - as SVG has it.
     """Return words."""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-weight="{weight}">{escape(words)}</text>'
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text {place} font-weight="{weight}" font-size="{size}">{escape(words)}</text>'
 
 
 def line(x1: float, y1: float, x2: float, y2: float) -> str:
@@ -72,9 +74,9 @@ def _panel(
     path = " ".join(f"{_LEFT + share * width:.1f},{bottom - value / most * _PANEL:.1f}" for share, value in points)
     first, last = (_LEFT + points[index][0] * width for index in (0, -1))
     parts.append(
-        f'<polygon points="{first:.1f},{bottom} {path} {last:.1f},{bottom}" fill="{COLOURS[0]}" fill-opacity="0.2"/>'
+        f'<polygon points="{first:.1f},{bottom} {path} {last:.1f},{bottom}" fill="{PRODUCT}" fill-opacity="0.2"/>'
     )
-    parts.append(f'<polyline points="{path}" fill="none" stroke="{COLOURS[0]}" stroke-width="2"/>')
+    parts.append(f'<polyline points="{path}" fill="none" stroke="{PRODUCT}" stroke-width="2"/>')
     return parts
 
 
