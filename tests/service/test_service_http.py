@@ -194,7 +194,7 @@ def test_a_read_may_depend_on_the_tag(client: Client, method: str) -> None:
 @pytest.mark.parametrize("path", STEPS)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_no_step_is_taken_on_a_condition_that_fails(client: Client, method: str, path: str) -> None:
-    """It is judged, never ignored (RFC 9110, 13.1): a tag that no read gave names no state; If-Match: * always holds."""
+    """It is judged, never ignored (RFC 9110, 13.1): a tag of no read names no state; If-Match: * always holds."""
     now = client.ask("GET", "/current")
     for condition in (
         "If-None-Match: *",
