@@ -159,3 +159,11 @@ def test_whether_any_of_some_keys_is_known() -> None:
     known.expect({key(2): seen(2)})
     asked = [{key(1), key(3)}, {key(2), key(3)}, {key(3)}, set()]
     assert [known.has_any(each) for each in asked] == [True, True, False, False]
+
+
+def test_a_key_that_is_taken_anew_is_the_newest() -> None:
+    """It was too old, and the group that took it became durable."""
+    known = KnownKeys(2, 60, Clock())
+    known.settle({key(1): seen(1), key(2): seen(2)})
+    known.settle({key(1): seen(3), key(3): seen(4)})
+    assert [known.get(key(number)) for number in (1, 2, 3)] == [seen(3), None, seen(4)]
