@@ -13,9 +13,11 @@ from binascii import b2a_base64
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
-from hashlib import blake2b
 from types import MappingProxyType
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from hashlib import blake2b
 
 _DIGEST_BYTES: Final = 16
 """128 bits: among 2**32 keys the odds that two of them meet are 2**-65."""
@@ -111,5 +113,7 @@ def digest(key: bytes, secret: bytes) -> bytes:
 
 
 @lru_cache(maxsize=1)  # PERF: half of the time; a process has one store.
-def _keyed(secret: bytes) -> blake2b:
+def _keyed(secret: bytes) -> "blake2b":
+    from hashlib import blake2b  # noqa: PLC0415 - imports are start-up time, and this one wants OpenSSL.
+
     return blake2b(digest_size=_DIGEST_BYTES, key=secret)
