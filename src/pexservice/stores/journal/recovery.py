@@ -40,7 +40,7 @@ from pexservice.core.machine import C, S
 from pexservice.stores.journal.errors import damage, mismatch
 from pexservice.stores.journal.record import Codec, InvalidRowError
 from pexservice.stores.journal.ring import RING_NAME, Line, Ring, RingRow, Shape, linked, state_checksum
-from pexservice.stores.journal.segment import Segment
+from pexservice.stores.journal.segment import Segment, damaged_row
 
 
 class Holds(Enum):
@@ -196,12 +196,13 @@ def _check_rows_are_the_same(rows: list[RingRow], end: int, history: Segment[S])
     """Raise DamagedData unless what is in both the ring and the segment is the same."""
     bodies = {row.sequence: row.body for row in rows if row.last <= end}
     first = min(bodies, default=None)
-    for body in reversed(history.bodies):
+    for index in reversed(range(len(history.bodies))):
+        body = history.bodies[index]
         sequence = int(body.partition(b",")[0])
         if first is None or sequence < first:
             return
         if bodies.get(sequence, body) != body:
-            raise mismatch(f"the rows of sequence {sequence} in {history.name} and {RING_NAME} differ")
+            raise damaged_row(history, index, f"its row of sequence {sequence} is not the one in {RING_NAME}")
 
 
 def _follow(codec: Codec[S, C], rows: tuple[RingRow, ...], place: Place[S], shape: Shape) -> Place[S]:

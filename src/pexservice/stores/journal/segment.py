@@ -77,9 +77,14 @@ def rows(codec: Codec[S, C], segment: Segment[S]) -> Iterator[Row[S]]:
             row = codec.decode_body(body)
             codec.follow(row, before)
         except InvalidRowError as error:
-            raise _damage_of(segment.name, segment.data.split(b"\n"), index + 2, str(error)) from error
+            raise damaged_row(segment, index, str(error)) from error
         yield row
         before = row.place
+
+
+def damaged_row(segment: Segment[S], index: int, reason: str) -> DamagedData:
+    """Return the error for the row of this index that is not what it should be: file, line, byte offset."""
+    return _damage_of(segment.name, segment.data.split(b"\n"), index + 2, reason)
 
 
 def _read_opening(codec: Codec[S, C], name: str, data: bytes) -> Opening[S]:
