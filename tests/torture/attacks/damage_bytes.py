@@ -92,7 +92,7 @@ def row_forged(file: File, _rng: Random) -> Iterator[Damage]:
     """As before, and all checksums after it are computed anew: only the arithmetic is wrong."""
     for index in range(2, len(file.lines) - 1):
         damage = file.hurt(forged(file, index, len(file.lines)), file.lines[index].begin)
-        yield replace(damage, names=file.name)  # At it, or the row after it, or both differ from what the ring has.
+        yield replace(damage, names=f"{file.name} is damaged at line ")  # It, or the row after it: they contradict.
 
 
 def last_row_forged(file: File, _rng: Random) -> Iterator[Damage]:
