@@ -86,7 +86,7 @@ class Looked(dict[bytes, Seen]):
 
     def has_any(self, digests: AbstractSet[bytes], /) -> bool:
         """As `Known.has_any`."""
-        return not digests.isdisjoint(self)
+        return not digests.isdisjoint(self.keys())
 
 
 class Known(Protocol):

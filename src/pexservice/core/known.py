@@ -73,8 +73,11 @@ class KnownKeys:
         return None if self._is_old(seen) else seen
 
     def has_any(self, digests: AbstractSet[bytes]) -> bool:
-        """Tell whether any of these may be known; some may be too old. PERF: 0.05 us for each, and 0.3 with `get`."""
-        return not (digests.isdisjoint(self._kept) and digests.isdisjoint(self._under_way))
+        """Tell whether any of these may be known; some may be too old. PERF: 0.05 us for each, and 0.3 with `get`.
+
+        PERF: of views, the longer one is looked up in; of a dictionary, every key would be.
+        """
+        return not (digests.isdisjoint(self._kept.keys()) and digests.isdisjoint(self._under_way.keys()))
 
     def expect(self, keys: Keys) -> None:
         """Know the keys of a group that is under way."""
