@@ -85,13 +85,13 @@ class KnownKeys:
 
     def settle(self, keys: Keys) -> None:
         """Keep the keys of the oldest group under way: it became durable."""
-        kept, now_s = self._kept, self._now_s
-        for digest, seen in keys.items():  # PERF: as `keep`, without calls: 0.4 us less for each.
-            self._under_way.pop(digest, None)
+        kept, under_way, now_s = self._kept, self._under_way, self._now_s
+        for digest, (time_s, sequence, command, state) in keys.items():  # PERF: as `keep`, without calls: 0.5 us less.
+            under_way.pop(digest, None)
             if digest in kept:
                 del kept[digest]
-            time_s, sequence, command, state = seen
-            kept[digest] = f",{min(time_s, now_s)},{sequence},{command},{state}\n".encode("ascii")
+            known_s = time_s if time_s <= now_s else now_s  # noqa: FURB136 - as above.
+            kept[digest] = f",{known_s},{sequence},{command},{state}\n".encode("ascii")
         self._bound()
 
     def forget(self, keys: Keys) -> None:
