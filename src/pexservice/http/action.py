@@ -12,6 +12,7 @@ from typing import Any, Generic
 from pexservice.core.machine import C, Refusal, S
 from pexservice.http.answer import Answer, Head, problem, refused
 from pexservice.http.clock import Clock
+from pexservice.http.feed import Feed
 from pexservice.http.forms import Body, Fields
 from pexservice.http.request import Request
 
@@ -69,6 +70,17 @@ def turned_away(
 
 
 @dataclass(frozen=True, slots=True)
+class StreamAction:
+    """Tell the client what happens, until one of the two has enough: the connection's last answer, if it begins."""
+
+    request: Request
+    feed: Feed[Any]
+    begin: Callable[[], Answer]
+    """Makes the head and what the client is told at once. May raise NotApplied."""
+    closes: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ContinueAction:
     """Tell a client to send the body that it announced (RFC 9110, 10.1.1). Its request is still to be answered."""
 
@@ -77,4 +89,4 @@ class ContinueAction:
     closes: bool = False
 
 
-Action = CommandAction[Any, Any] | ReplyAction
+Action = CommandAction[Any, Any] | ReplyAction | StreamAction

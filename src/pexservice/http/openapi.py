@@ -45,6 +45,18 @@ def state_operations(path: str, does: str) -> dict[str, Any]:
     return {"get": operation}
 
 
+def event_operations(path: str, does: str) -> dict[str, Any]:
+    """Return the operations of a path that tells of each state as it comes to be."""
+    answers = {
+        "200": {
+            "description": "Server-sent events without an end: the state as `message`, with the sequence as its "
+            "id; how the service is as `service`",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        }
+    }
+    return {"get": _operation(path, does, answers | _responses({"503": "NotApplied"}), "Last-Event-ID")}
+
+
 def command_operations(
     path: str,
     does: str,

@@ -14,18 +14,25 @@ from pexservice.core.judging import Place
 from pexservice.core.machine import C, S
 from pexservice.http import conditions, negotiation, origin
 from pexservice.http.access import Access
-from pexservice.http.action import Action, CommandAction, ReplyAction, turned_away
+from pexservice.http.action import Action, CommandAction, ReplyAction, StreamAction, turned_away
 from pexservice.http.answer import Answer, Head, problem
 from pexservice.http.clock import Clock
 from pexservice.http.conditions import NO_MATCH, Verdict, judge
 from pexservice.http.endpoint import COMMAND, READ, Endpoint
+from pexservice.http.feed import Feed
 from pexservice.http.forms import Forms
-from pexservice.http.openapi import command_operations, state_operations
+from pexservice.http.openapi import command_operations, event_operations, state_operations
 from pexservice.http.request import Request
 from pexservice.limits import Limits
 
 _VARY: Final = "Accept, Prefer"
 _MINIMAL: Final = {"Preference-Applied": "return=minimal", "Vary": _VARY}
+
+_STREAM: Final = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",  # nginx hands on each event at once.
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,11 @@ class Resource(Generic[S, C]):
     def state(self, path: str, does: str) -> Endpoint:
         """Return the endpoint that reads the state."""
         return Endpoint(path, READ, does, self._read, state_operations(path, does))
+
+    def events(self, path: str, does: str, data: Callable[[int, S], str]) -> Endpoint:
+        """Return the endpoint that tells of each state as it comes to be. `data` writes an event's, as for `Feed`."""
+        feed = Feed(self.site.engine, self.site.limits, data)
+        return Endpoint(path, READ, does, partial(self._watch, feed), event_operations(path, does))
 
     def command(
         self,
@@ -94,6 +106,19 @@ class Resource(Generic[S, C]):
             closes=not request.keep_alive,
             carries_value=body is not None,
         )
+
+    def _watch(self, feed: Feed[S], request: Request) -> Action:
+        last_id = ",".join(request.values(b"last-event-id"))
+        is_head = request.method == "HEAD"
+        head = Head(self.site.clock, 200, _STREAM, request if is_head else None)
+
+        def begin() -> Answer:
+            place, data = feed.first(last_id)
+            _, written = head.bare(self.forms.fields(place.sequence, place.state))
+            return head, written if is_head else written + data
+
+        closes = not request.keep_alive
+        return ReplyAction(request, begin, closes) if is_head else StreamAction(request, feed, begin, closes)
 
     def _read(self, request: Request) -> Action:
         form = negotiation.preferred(request, list(self.forms.bodies))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pexservice.http.endpoint import Endpoint
 from pexservice.http.resource import Resource, Site
 from pexservice.walk.fibonacci import Walker
-from pexservice.walk.forms import forms
+from pexservice.walk.forms import event, forms
 from pexservice.walk.pages import Pages
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step
 
@@ -21,6 +21,7 @@ def endpoints(site: Site[int, Step], probes: Sequence[Endpoint]) -> list[Endpoin
         steps.command("/next", "one step up, and the value there", lambda _: NEXT),
         steps.command("/previous", "one step down, and the value there", lambda _: PREVIOUS),
         steps.command("/reset", "back to position 0", lambda _: RESET),
+        reads.events("/events", "where the walk stands, whenever that changes", event),
         *probes,
     ]
     return Pages(reads, table).endpoints()
