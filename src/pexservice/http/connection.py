@@ -268,12 +268,9 @@ class Connection:
         self._go_on()
 
     def _begin(self, action: StreamAction) -> None:
-        """Begin an answer that has no end, if client and service will stay; else it ends with its beginning.
-
-        What the client asked behind it is never carried out: the head said that the connection ends with this answer.
-        """
+        """Begin an answer without an end, the last one here; where that cannot go on, it ends with its beginning."""
         head, data = action.begin()
-        self._queue.clear()
+        self._queue.clear()  # Its head said that nothing behind it is answered.
         self._reader = None
         if self._shared.draining or Event.BEGAN not in LIFE[self.phase]:
             self._write(head, data)

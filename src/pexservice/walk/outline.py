@@ -2,7 +2,7 @@
 
 The idea: the last digits are F(n) modulo a power of ten. The first are those of phi^n / sqrt(5), of which F(n) is the
 nearest integer (Knuth, TAOCP 1.2.8, (15)), and so come from its logarithm: computed to some dozens of digits more than
-are wanted, what those are rounded by changes nothing, or it would show in them. MICROSECONDS at n = 10,000,000, where
+are wanted, what those are rounded by changes nothing, or it would show in them. 0.1 ms at n = 10,000,000, where
 the number itself takes 260 ms and has 2 million digits.
 """
 
@@ -17,7 +17,7 @@ SHOWN_WHOLE: Final = 1_000
 _ENDS: Final = 100
 """How many digits are shown of either end."""
 _GUARD: Final = 60
-"""Digits computed beyond those wanted. Rounding spoils the last 25 at most, for n < 2^64: 20 for the size of n, which the logarithm loses."""
+"""Digits computed beyond those wanted. Rounding spoils the last 25 at most: 20 of them at a position near 2^64."""
 _SPOILED: Final = 25
 _ROUGH: Final = Context(prec=_ENDS + _GUARD, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
@@ -32,13 +32,12 @@ class Outline(NamedTuple):
     @classmethod
     def of(cls, position: int) -> "Outline":
         """Return that of F(position)."""
-        if digits_max(position) <= SHOWN_WHOLE:
+        found = _first(position) if digits_max(position) > SHOWN_WHOLE + 1 else None
+        if found is None:  # It is short; or rounding might matter, which is so at one position in 10^35.
             whole = str(Pair.at(position).value)
-            return cls(len(whole), whole)
-        found = _first(position)
-        if found is None:  # Never seen: one position in 10^35.
-            whole = str(Pair.at(position).value)
-            return cls(len(whole), whole[:_ENDS], whole[-_ENDS:])
+            return (
+                cls(len(whole), whole) if len(whole) <= SHOWN_WHOLE else cls(len(whole), whole[:_ENDS], whole[-_ENDS:])
+            )
         digits, head = found
         tail = fibonacci_modulo(position, 10**_ENDS)
         return cls(digits, head, f"{tail:0{_ENDS}}")

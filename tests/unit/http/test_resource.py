@@ -9,7 +9,7 @@ from pexservice.core.budget import Budget
 from pexservice.core.judging import Place, judge
 from pexservice.errors import AnswersUnsent, BadRequest
 from pexservice.http.access import Access
-from pexservice.http.action import CommandAction, ReplyAction
+from pexservice.http.action import Action, CommandAction, ReplyAction
 from pexservice.http.clock import Clock
 from pexservice.http.forms import Forms
 from pexservice.http.request import Request, parse_head
@@ -67,7 +67,7 @@ class Counting:
         assert isinstance(action, ReplyAction)
         return action.reply()[1].decode()
 
-    def adding(self, *fields: str, by: str = "by=1", method: str = "POST") -> CommandAction[Any, Any] | ReplyAction:
+    def adding(self, *fields: str, by: str = "by=1", method: str = "POST") -> Action:
         """Return what a command amounts to."""
         return self.add.action(parse_head(message(method, f"/add?{by}", *fields)))
 
