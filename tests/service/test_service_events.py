@@ -101,8 +101,8 @@ def test_http_10_watches_too(service: Service, client: Client) -> None:
 
 def test_a_long_value_is_told_by_its_ends(tmp_path: Path) -> None:
     """Beyond 1,000 digits, with how many there are; then it is no number to whoever takes it for one."""
-    stand_at(tmp_path, 10_000)
-    with serving(tmp_path) as service, service.connect() as client, Stream(service.connect()) as stream:
+    stand_at(tmp_path / "data", 10_000)
+    with serving(tmp_path / "data") as service, service.connect() as client, Stream(service.connect()) as stream:
         shown = stream.until(1)
         value = client.ask("GET", "/current").body.decode().strip()
         assert shown["digits"] == len(value) == 2090
@@ -144,8 +144,8 @@ def test_watchers_keep_no_others_out(tmp_path: Path) -> None:
 
 def test_a_watcher_that_never_reads_costs_little_and_is_closed(tmp_path: Path) -> None:
     """The kernel holds some events for it; then it is reset, and others were served all the time."""
-    stand_at(tmp_path, 4_700)
-    with serving(tmp_path) as service, service.connect() as client:
+    stand_at(tmp_path / "data", 4_700)
+    with serving(tmp_path / "data") as service, service.connect() as client:
         sleeper = socket.socket()
         sleeper.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sleeper.settimeout(60)
