@@ -11,7 +11,7 @@ the next look is put off until sending is a small share of the time.
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, Final, Generic
 
@@ -168,10 +168,12 @@ class Pulse:
         self._committed = (0, 0.0)
         """Groups, and seconds that they took, by the last look at them."""
         self._commit_ms: float | None = None
+        self._labels: Mapping[str, str] = {}
 
     def look(self) -> None:
         """Write down how the service is now."""
         self._looked_s = self._commented_s = perf_counter()
+        self._labels = self._engine.labels  # Not at each look: it asks the file system, which may be a remote one.
         self.event = self._made()
 
     def news(self) -> bytes:
@@ -184,7 +186,7 @@ class Pulse:
                 news = self.event = event
         if now_s - self._commented_s >= self._limits.comment_period_s:
             self._commented_s = now_s
-            news += _COMMENT
+            news = _COMMENT + (news or self.event)  # A script cannot see comments, and wants to know, too.
         return news
 
     def _made(self) -> bytes:
@@ -199,8 +201,9 @@ class Pulse:
         document = {
             "ready": unready is None,
             "reason": unready.code if unready is not None else None,
+            "title": unready.title if unready is not None else None,
             "commit_ms": self._commit_ms,
             "watchers": engine.metrics.watchers,
-            "store": dict(engine.labels),
+            "store": dict(self._labels),
         }
         return f"event: service\ndata: {json.dumps(document)}\n\n".encode("ascii")

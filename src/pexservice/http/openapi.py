@@ -81,6 +81,16 @@ def command_operations(
     return {"post": post, "get": get}
 
 
+def with_page(operations: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the operations of such a path, where a form that a browser posted is sent back to its page."""
+    answer = {
+        "description": "Taken; Location is the page, for whoever prefers text/html",
+        "headers": {"Location": {"schema": {"type": "string"}}},
+    }
+    responses = dict(sorted({**operations["post"]["responses"], "303": answer}.items()))
+    return {**operations, "post": operations["post"] | {"responses": responses}}
+
+
 def text_operations(
     path: str, does: str, *media_types: str, problems: Sequence[str] = (), is_judged: bool = False
 ) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The endpoints by which clients read a state and have commands taken: what HTTP makes of any machine.
 
 Reading is conditional, in the form that the client prefers; commands are guarded by tokens and against browsers that
-fetch ahead or act for pages of other sites. None of it knows what the state is.
+fetch ahead or act for pages of other sites. A form that a browser posts is sent back to the page, so that neither Back
+nor Reload posts it again. None of it knows what the state is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +21,8 @@ from pexservice.http.clock import Clock
 from pexservice.http.conditions import NO_MATCH, Verdict, judge
 from pexservice.http.endpoint import COMMAND, READ, Endpoint
 from pexservice.http.feed import Feed
-from pexservice.http.forms import Forms
-from pexservice.http.openapi import command_operations, event_operations, state_operations
+from pexservice.http.forms import Body, Forms
+from pexservice.http.openapi import command_operations, event_operations, state_operations, with_page
 from pexservice.http.request import Request
 from pexservice.limits import Limits
 
@@ -33,6 +34,10 @@ _STREAM: Final = {
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",  # nginx hands on each event at once.
 }
+
+
+def _nothing(_sequence: int, _state: object) -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ class Resource(Generic[S, C]):
 
     site: Site[S, C]
     forms: Forms[S]
+    page: str | None = None
+    """Where a browser that posted a form is sent back to (303), relative to the commands; else it gets the state."""
 
     def state(self, path: str, does: str) -> Endpoint:
         """Return the endpoint that reads the state."""
@@ -77,6 +84,8 @@ class Resource(Generic[S, C]):
         operations = command_operations(
             path, does, needs_token=self.site.access.needs_token, parameters=parameters, problems=problems
         )
+        if self.page is not None:
+            operations = with_page(operations)
         return Endpoint(path, COMMAND, does, partial(self._take, command), operations)
 
     def _take(self, command: Callable[[Request], C], request: Request) -> Action:
@@ -90,9 +99,14 @@ class Resource(Generic[S, C]):
         rejection = conditions.rejection(request)
         if rejection is not None:
             return turned_away(self.site.clock, request, 412, rejection)
+        status, carries_value = 200, True
+        body: Body[S] | None
         if negotiation.wants_minimal(request):
-            body = None
+            status, body, carries_value = 204, None, False
             fields = _MINIMAL | {"Cache-Control": "no-store"}
+        elif self.page is not None and request.method == "POST" and negotiation.wants_html(request):
+            status, body, carries_value = 303, _nothing, False
+            fields = {"Location": self.page, "Cache-Control": "no-store", "Vary": _VARY}
         else:
             form = negotiation.preferred(request, list(self.forms.bodies))
             body = self.forms.bodies[form]
@@ -100,11 +114,11 @@ class Resource(Generic[S, C]):
         return CommandAction(
             request,
             command(request),
-            Head(self.site.clock, 200 if body else 204, fields, request),
+            Head(self.site.clock, status, fields, request),
             self.forms.fields,
             body,
             closes=not request.keep_alive,
-            carries_value=body is not None,
+            carries_value=carries_value,
         )
 
     def _watch(self, feed: Feed[S], request: Request) -> Action:

@@ -14,7 +14,7 @@ def endpoints(site: Site[int, Step], probes: Sequence[Endpoint]) -> list[Endpoin
     """Return the endpoints of the walk, and with them those of `probes` that share its listener."""
     ahead = Walker()
     """Follows the steps that are on their way to the disk; a read is about the place before them."""
-    steps = Resource(site, forms(ahead))
+    steps = Resource(site, forms(ahead), page="./")
     reads = Resource(site, forms(Walker(beside=ahead)))
     table = [
         reads.state("/current", "the value here"),

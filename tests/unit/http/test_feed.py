@@ -198,6 +198,7 @@ def test_watchers_hear_how_the_service_is() -> None:
         assert told[0] == {
             "ready": False,
             "reason": QueueFull.code,
+            "title": QueueFull.title,
             "commit_ms": 3.0,
             "watchers": 1,
             "store": {"durability": "fsync"},
