@@ -85,8 +85,10 @@ class Limits:
     # Events (http/feed.py).
     watchers_max: int = 2_000
     """Clients that watch at a time, and never more than half of the connections: each keeps one to itself."""
+    watch_glance_s: float = 0.02
+    """Between two looks at whether there is something to tell: sooner than people notice."""
     watch_period_s: float = 0.1
-    """Between two looks at what there is to tell: sooner than people notice, and no more than a page can draw."""
+    """Between two states that are told, at least: no more than a page can draw."""
     watch_share_max: float = 0.02
     """The share of the time that sending to watchers may take: a thousand of them are told less often than one."""
     watchers_at_once: int = 32
@@ -148,7 +150,9 @@ class Limits:
         assert self.memo_answer_bytes_max <= self.memo_request_bytes_max, "an answer is kept beside its request"
         assert self.request_line_bytes_max <= self.header_bytes_max, "a line is shorter than a section"
         assert 0 < self.watch_share_max < 1, "most of the time is for those who ask"
-        assert self.watch_period_s <= self.pulse_period_s <= self.comment_period_s, "what is looked at less often"
+        assert self.watch_glance_s <= self.watch_period_s <= self.pulse_period_s <= self.comment_period_s, (
+            "what is looked at less often"
+        )
         assert self.body_bytes_max <= self.chunked_bytes_max, "framing adds to a body"
         assert self.drain_idle_s <= self.drain_cold_s <= self.drain_timeout_s, "a stop goes by how long one is idle"
 

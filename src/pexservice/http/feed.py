@@ -1,9 +1,9 @@
 """What watchers are told: where the machine stands, whenever that has changed. No sockets.
 
-The idea: a watcher is owed the state of now, and nothing of what was before. So a feed looks at the durable place ten
-times a second, and if that is another than it told, writes it down once, as a server-sent event (HTML, 9.2), and sends
-those bytes to all. A watcher that has yet to take what it was sent before is passed over, and gets the latest when it
-has. Nothing is queued, no command pays for it, and while nobody watches there is no timer.
+The idea: a watcher is owed the state of now, and nothing of what was before. So a feed looks at the durable place now
+and then, and if that is another than it told, writes it down once, as a server-sent event (HTML, 9.2), and sends those
+bytes to all, ten times a second at most. A watcher that has yet to take what it was sent before is passed over, and
+gets the latest when it has. Nothing is queued, no command pays for it, and while nobody watches there is no timer.
 
 To send to a thousand takes some milliseconds. They are sent to in small parts, between which others get their turn, and
 the next look is put off until sending is a small share of the time.
@@ -96,7 +96,7 @@ class Feed(Generic[S]):
         self._watchers.add(watcher)
         self._count()
         if self._next is None:
-            self._look_in(self._limits.watch_period_s)
+            self._look_in(self._limits.watch_glance_s)
 
     def leave(self, watcher: Watch) -> None:
         """Tell a watcher nothing more."""
@@ -133,7 +133,7 @@ class Feed(Generic[S]):
         if news:
             self._send(news, list(self._watchers), 0.0)
         else:
-            self._look_in(self._limits.watch_period_s)
+            self._look_in(self._limits.watch_glance_s)
 
     def _send(self, news: bytes, left: list[Watch], spent_s: float) -> None:
         """Tell the next few of those who are left."""

@@ -15,8 +15,10 @@ from pexservice.http.feed import Feed, Watch
 from pexservice.limits import Limits
 from support.fake_transport import FakeTransport
 
-SOON = Limits(watch_period_s=0.001, pulse_period_s=0.005, comment_period_s=0.02, watch_share_max=0.9)
-QUIET = Limits(watch_period_s=0.001, pulse_period_s=60, comment_period_s=60, watch_share_max=0.9)
+SOON = Limits(
+    watch_glance_s=0.001, watch_period_s=0.001, pulse_period_s=0.005, comment_period_s=0.02, watch_share_max=0.9
+)
+QUIET = Limits(watch_glance_s=0.001, watch_period_s=0.001, pulse_period_s=60, comment_period_s=60, watch_share_max=0.9)
 
 
 class Standing:
@@ -232,7 +234,12 @@ def test_sending_takes_a_share_of_the_time() -> None:
             reader.watch.end()
 
     limits = Limits(
-        watch_period_s=0.001, pulse_period_s=60, comment_period_s=60, watchers_at_once=2, watch_share_max=1e-5
+        watch_glance_s=0.001,
+        watch_period_s=0.001,
+        pulse_period_s=60,
+        comment_period_s=60,
+        watchers_at_once=2,
+        watch_share_max=1e-5,
     )
     play(scene, limits)
 
