@@ -127,16 +127,6 @@ def test_our_own_page_and_programs_step(client: Client) -> None:
         assert client.ask(method, "/next", *fields).sequence == before + 1
 
 
-@pytest.mark.parametrize("path", STEPS)
-def test_a_form_of_the_page_is_sent_back_to_it(client: Client, path: str) -> None:
-    """A browser that posts gets 303 after the step, so that it neither shows a bare number nor posts again."""
-    before = client.ask("GET", "/current").sequence
-    answer = client.ask("POST", path, "Accept: text/html,application/xhtml+xml,*/*;q=0.8")
-    assert (answer.status, answer["location"], answer.body) == (303, "./", b"")
-    assert answer["cache-control"] == "no-store"
-    assert answer.sequence == before + 1
-
-
 @pytest.mark.parametrize("target", ["/current", "/next"])
 def test_each_form_of_a_value(client: Client, target: str) -> None:
     """A value comes as a bare number, as text, or as a document with all about it, as Accept says."""
