@@ -1,4 +1,4 @@
-"""A browser for all tests of the page, and tabs of which each test has its own."""
+"""A browser for the tests of the page, and tabs of which each test has its own."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +11,9 @@ from system.browser.tab import WIDE, Browser, Tab, chromium
 from torture.crowd import stand_at
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running() -> Iterator[Any]:
-    """Run one browser for all."""
+    """Run one browser for the tests of a file."""
     with chromium() as browser:
         yield browser
 

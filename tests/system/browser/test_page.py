@@ -126,6 +126,7 @@ def test_it_gets_back_a_service_that_was_killed(tmp_path: Path, browser: Browser
         for tab in tabs:
             tab.shows("link", "Reconnecting\u2026")
             assert (tab.text("position"), tab.text("value")) == ("1", "1")
+            assert tab.text("health") == "Not known while it is away"
         tabs[0].click("Next")
         tabs[0].shows(
             "message", "No answer came: next was taken or not. The sequence tells, once this page is connected."
@@ -133,6 +134,7 @@ def test_it_gets_back_a_service_that_was_killed(tmp_path: Path, browser: Browser
     with serving(tmp_path, "--port", port) as service:
         for tab in tabs:
             tab.goes_live().shows("message", "Connected again.")
+            assert tab.text("health") == "Takes steps"
         tabs[1].click("Next")
         for tab in tabs:
             tab.shows("position", "2")

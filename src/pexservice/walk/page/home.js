@@ -81,6 +81,7 @@ function heard() {
 function lose(isClosed) {
   if (!failures) say("The connection is lost. This page tries to get it back.");
   main.classList.add("lost");
+  byId("health").textContent = "Not known while it is away";
   mark("lost", "Reconnecting\u2026");
   // After an answer that is none, such as a proxy's, a browser does not ask again by itself.
   if (isClosed) retrying = setTimeout(watch, RETRY_MS[Math.min(failures, RETRY_MS.length - 1)]);
@@ -140,7 +141,7 @@ function sample() {
 
 function draw() {
   const known = samples.filter((rate) => rate !== null);
-  const most = ceiling(Math.max(1, ...known));
+  const most = Math.max(1, ...known);
   let line = "", area = "", from = null;
   samples.forEach((rate, index) => {
     if (rate === null) { from = null; return; }
@@ -163,11 +164,6 @@ function draw() {
   if (!still.matches) {
     plot.firstElementChild.animate([{ transform: "translateX(1px)" }, { transform: "none" }], 1000);
   }
-}
-
-function ceiling(rate) {
-  const power = 10 ** Math.floor(Math.log10(rate));
-  return [1, 2, 5, 10].find((each) => each * power >= rate) * power;
 }
 
 function rounded(rate) {
