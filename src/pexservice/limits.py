@@ -20,6 +20,12 @@ PENDING_LIMIT: Final = 10_000_000
 """The most commands that an operator may let wait: some GiB of memory."""
 CONNECTIONS_LIMIT: Final = 1_000_000
 """The most connections that an operator may ask for: about as many descriptors as a process may have (fs.nr_open)."""
+BENCH_REQUESTS_MAX: Final = 200_000
+"""Requests of one load: more than a minute of them, and some 60 MB to remember."""
+BENCH_CONNECTIONS_MAX: Final = 500
+"""Connections of one load: half of the descriptors that a process has by default."""
+DEMO_KILLS_MAX: Final = 100
+"""Kills of one demonstration: more leave its load no time between them."""
 SYNC_INTERVAL_S_MIN: Final = 0.001
 """More often would be to sync all the time, and --durability fsync does that better."""
 
@@ -127,6 +133,8 @@ class Limits:
     """For the token file to be read, and for the data directory to be had: some syncs of a very slow disk."""
     recovery_patience_s: float = 1.0
     """A start answers 503 only if recovery takes longer; until then clients wait in the kernel's backlog."""
+    start_quiet_s: float = 1.0
+    """From serving until what only metrics need is imported: 40 ms of a core that the first answers need more."""
     report_period_s: float = 5.0
     """How often the service manager gets a report, unless its watchdog asks for more."""
     start_patience_s: float = 30.0
