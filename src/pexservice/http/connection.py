@@ -165,8 +165,7 @@ class Connection:
             self._meet(Event.TIMED_OUT)
             if self.phase is Phase.CUT:
                 is_head = self._reader is not None and self._reader.is_head
-                limit_s = self._shared.limits.request_timeout_s
-                self._write(*too_late(self._shared.clock, limit_s, is_to_head=is_head))
+                self._write(*too_late(self._shared.clock, self._shared.limits.request_timeout_s, is_to_head=is_head))
             else:
                 self._go_on()
 
