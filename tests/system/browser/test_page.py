@@ -2,9 +2,10 @@
 
 import re
 import signal
+import sys
 from pathlib import Path
 
-from support.process import Service, free_port, serving
+from support.process import Service, free_port, serving, slow_to_recover
 from support.show import Show
 from system.browser.tab import Browser, address
 from torture.crowd import stand_at
@@ -139,6 +140,21 @@ def test_it_gets_back_a_service_that_was_killed(tmp_path: Path, browser: Browser
         for tab in tabs:
             tab.shows("position", "2")
         assert service.sequence() == 2
+
+
+def test_it_asks_again_when_it_was_turned_away(tmp_path: Path, browser: Browser) -> None:
+    """A browser gives a stream up for good if it is answered 503, as by a service that recovers; the page does not."""
+    port = str(free_port())
+    with serving(tmp_path, "--port", port) as service:
+        tab = browser(address(service)).goes_live()
+        tab.may_be_offline = True
+        service.stop(signal.SIGKILL)
+    with serving(tmp_path, "--port", port, program=[sys.executable, "-c", slow_to_recover(4)]) as service:
+        tab.page.wait_for_function("() => source && source.readyState === EventSource.CLOSED")
+        soon_ms = 20_000  # Long before it takes silence for a loss.
+        tab.page.wait_for_function("() => document.getElementById('link').innerText === 'Live'", timeout=soon_ms)
+        tab.click("Next")
+        tab.shows("position", "1")
 
 
 def test_a_long_number_is_shown_by_its_ends_and_copied_whole(tmp_path: Path, browser: Browser) -> None:

@@ -184,7 +184,7 @@ def test_nothing_is_told_before_it_is_known_or_after_the_end() -> None:
 
 
 def test_watchers_hear_how_the_service_is() -> None:
-    """That it takes no steps and why, how long a commit took of late, and a comment now and then."""
+    """That it takes no steps and why, how long a commit took of late; and all of it again with each comment."""
 
     async def scene(engine: Standing, feed: Feed[int]) -> None:
         feed.first("")
@@ -194,7 +194,7 @@ def test_watchers_hear_how_the_service_is() -> None:
         engine.metrics.commit_seconds.observe(0.004)
         await until(lambda: b'"commit_ms": 3.0' in reader.transport.sent)
         engine.unready = None
-        await until(lambda: b"\n:\n\n" in reader.transport.sent)
+        await until(lambda: b"\n:\n\nevent: service\n" in reader.transport.sent)
         told = [json.loads(each) for each in re.findall(rb"event: service\ndata: (.*)\n", reader.transport.sent)]
         assert [each["ready"] for each in told[:2]] == [False, True]
         assert told[0] == {
