@@ -105,7 +105,7 @@ class Limits:
     """Between two looks at whether there is something to tell: sooner than people notice."""
     watch_period_s: float = 0.1
     """Between two states that are told, at least: no more than a page can draw."""
-    watch_share_max: float = 0.02
+    watch_share_max: float = 0.01
     """The share of the time that sending to watchers may take: a thousand of them are told less often than one."""
     watchers_at_once: int = 32
     """Watchers sent to in one go: some 0.3 ms, for which nobody else is served."""
