@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 MUCH ?= short
 
-.PHONY: help run demo docs recording all roll-back uninstall image test coverage test-lowest check test-alerts test-proxy test-systemd test-image \
-  test-deps test-systemd-deps test-image-deps bench-deps torture torture-short bench dist format lock clean
+.PHONY: help run demo docs recording all roll-back uninstall image test coverage test-lowest check test-alerts \
+  test-browser test-proxy test-systemd test-image test-deps test-systemd-deps test-image-deps bench-deps torture \
+  torture-short bench dist format lock clean
 
 # Otherwise make removes the .python of an environment, which it takes for a file that nobody asked for.
 .SECONDARY:
@@ -62,12 +63,14 @@ check: $(VENV)/.dev ## check what can be checked without running it: formatting,
 
 # The folders of tests/system that need minutes, each by its name; MUCH=full is for a release.
 test-alerts: test-deps ## see each alert fire by its fault, with a real Prometheus (as root)
+test-browser: test-deps ## use the home page in Chromium: buttons, restart, keyboard, axe-core's rules
 test-proxy: test-deps ## restart it behind nginx, and behind Caddy, under load; MUCH=full sends a million requests
 test-systemd: test-systemd-deps ## kill, stop and damage it in a booted systemd (as root); MUCH=full kills it more often
 test-image: test-image-deps ## build the image, and run it confined, killed and restarted (as root); MUCH=full likewise
 # Alerts wait most of the time; more at once than this and the faults get in each other's way.
 test-alerts: WORKERS := -n 6
-test-alerts test-proxy test-systemd test-image: $(VENV)/.dev
+test-browser: $(VENV)/.browser
+test-alerts test-browser test-proxy test-systemd test-image: $(VENV)/.dev
 	$(BIN)/pytest $(WORKERS) --much=$(MUCH) tests/system/$(@:test-%=%)
 
 test-deps: ## install the Debian packages that tests and attacks use (as root)
@@ -101,7 +104,7 @@ lock: COMPILE = $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --al
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 lock: $(VENV)/.dev ## compute the lock files anew (needs a package index)
 	$(BIN)/pip install --quiet pip-tools
-	for name in run dev bench dist docs; do \
+	for name in run dev bench browser dist docs; do \
 	  $(COMPILE) --output-file requirements/$$name.txt requirements/$$name.in; \
 	done
 	cp requirements/dev.txt requirements/lowest.txt  # What it does not have to change, it keeps.
@@ -128,8 +131,8 @@ clean: ## remove what the above made, but never ./data
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-$(VENV)/.bench $(VENV)/.dist: $(VENV)/.dev
+$(VENV)/.bench $(VENV)/.browser $(VENV)/.dist: $(VENV)/.dev
 $(VENV)/.docs: $(VENV)/.run
-$(VENV)/.dev $(VENV)/.bench $(VENV)/.dist $(VENV)/.docs: $(VENV)/.%: requirements/%.txt
+$(VENV)/.dev $(VENV)/.bench $(VENV)/.browser $(VENV)/.dist $(VENV)/.docs: $(VENV)/.%: requirements/%.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

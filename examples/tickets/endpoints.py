@@ -24,7 +24,7 @@ _PROBLEMS: Final = {400: "The holder or the seats are missing or wrong", 409: "R
 
 
 def _document(sequence: int, hall: Hall) -> str:
-    return json.dumps({"sequence": sequence, "left": left(hall), "held": dict(hall)}) + "\n"
+    return json.dumps({"sequence": sequence, "left": left(hall), "held": dict(hall)})
 
 
 _FORMS: Final = Forms[Hall](
@@ -55,6 +55,7 @@ def endpoints(site: Site[Hall, Command], probes: Sequence[Endpoint]) -> list[End
         box_office.state("/hall", "how many seats are left, and who holds the others"),
         box_office.command("/buy", "takes seats", _reader(Buy), parameters=_PARAMETERS, problems=_PROBLEMS),
         box_office.command("/return", "gives seats back", _reader(Return), parameters=_PARAMETERS, problems=_PROBLEMS),
+        box_office.events("/events", "the hall, whenever that changes", _document),
         *probes,
     ]
     return described(box_office, _INFO, table)

@@ -128,6 +128,14 @@ class AnswersUnsent(NotApplied):
     )
 
 
+class WatchersFull(NotApplied):
+    """Raised when as many watch as may watch."""
+
+    code = "watchers-full"
+    title = "Too many watchers"
+    detail = "As many clients watch the events as may watch. Ask again later, or read the state now and then."
+
+
 class Recovering(NotApplied):
     """Raised while the service reads its journal after a start."""
 

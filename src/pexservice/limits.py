@@ -98,6 +98,25 @@ class Limits:
     backlog: int = 4_096
     """Connections that the kernel holds before they are accepted; it takes at most net.core.somaxconn."""
 
+    # Events (http/feed.py).
+    watchers_max: int = 2_000
+    """Clients that watch at a time, and never more than half of the connections: each keeps one to itself."""
+    watch_glance_s: float = 0.02
+    """Between two looks at whether there is something to tell: sooner than people notice."""
+    watch_period_s: float = 0.1
+    """Between two states that are told, at least: no more than a page can draw."""
+    watch_share_max: float = 0.01
+    """The share of the time that sending to watchers may take: a thousand of them are told less often than one."""
+    watchers_at_once: int = 32
+    """Watchers sent to in one go: some 0.3 ms, for which nobody else is served."""
+    watcher_kernel_bytes: int = 8 * KIB
+    """What the kernel may hold for a watcher (it doubles that): some events, so that who reads late skips the rest."""
+    pulse_period_s: float = 1.0
+    """How often watchers may be told how the service is."""
+    comment_period_s: float = 15.0
+    """Watchers are sent a comment as often, by which both ends, and what is between them, know that the other is there.
+    Common proxies give up after 60 s."""
+
     # Access.
     token_characters_min: int = 22
     """22 characters of base64 hold 128 bits, the least that nobody guesses (RFC 6749, 10.10)."""
@@ -148,6 +167,10 @@ class Limits:
         assert self.read_bytes_max <= self.write_buffer_bytes_max, "what waits of a connection is less than it is owed"
         assert self.memo_answer_bytes_max <= self.memo_request_bytes_max, "an answer is kept beside its request"
         assert self.request_line_bytes_max <= self.header_bytes_max, "a line is shorter than a section"
+        assert 0 < self.watch_share_max < 1, "most of the time is for those who ask"
+        assert self.watch_glance_s <= self.watch_period_s <= self.pulse_period_s <= self.comment_period_s, (
+            "what is looked at less often"
+        )
         assert self.body_bytes_max <= self.chunked_bytes_max, "framing adds to a body"
         assert self.drain_idle_s <= self.drain_cold_s <= self.drain_timeout_s, "a stop goes by how long one is idle"
 

@@ -294,4 +294,4 @@ def test_the_pages_about_the_service(client: Client) -> None:
     document = json.loads(description.body)
     assert description["content-type"] == "application/json"
     assert document["openapi"].startswith("3.1.")
-    assert {*STEPS, *READS} == set(document["paths"])
+    assert {*STEPS, *READS, "/events"} == set(document["paths"])

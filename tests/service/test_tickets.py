@@ -120,6 +120,7 @@ def test_the_frame_is_the_walk_s(tmp_path: Path) -> None:
             "/hall",
             "/buy",
             "/return",
+            "/events",
             "/livez",
             "/readyz",
             "/metrics",

@@ -15,6 +15,7 @@ class FakeTransport:
         self.was_reset = False
         self.takes = True
         self.stalls = False
+        self.is_narrow = False
         self.sent = b""
         self.unsent_bytes = 0
 
@@ -35,6 +36,9 @@ class FakeTransport:
     def read(self, *, wanted: bool) -> None:
         if not self.is_closed:
             self.is_reading = wanted
+
+    def narrow(self) -> None:
+        self.is_narrow = True
 
     def is_stalled(self, now_s: float) -> bool:
         return self.stalls

@@ -23,6 +23,8 @@ class HeldEngine:
 
     def __init__(self, place: Place[int]) -> None:
         self.place = place
+        self.unready: NotApplied | None = None
+        self.labels = {"durability": "fsync"}
         self.asked: list[tuple[Asked[int, Any], Caller[Any]]] = []
 
     @property

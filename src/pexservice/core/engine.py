@@ -11,6 +11,7 @@ alone until it is durable; only then is it shown. No command costs a task, a fut
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -38,7 +39,7 @@ class Engine(Generic[S, C]):
 
     def __init__(self, machine: Machine[S, C], metrics: Metrics, budget: Budget, limits: Limits) -> None:
         self.machine = machine
-        self._metrics = metrics
+        self.metrics = metrics
         self._budget = budget
         self._limits = limits
         self._store: Store[S, C] | None = None
@@ -64,6 +65,11 @@ class Engine(Generic[S, C]):
         if self._store is None:
             raise Recovering
         return self._store.read()
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """How the store is set up: nothing before there is one."""
+        return {} if self._store is None else self._store.status().labels
 
     @property
     def waiting(self) -> int:
@@ -173,11 +179,11 @@ class Engine(Generic[S, C]):
             return
         judgement = group.judgement
         assert judgement is not None, "what is durable was judged"
-        self._metrics.replayed += len(judgement.replays)
+        self.metrics.replayed += len(judgement.replays)
         for refusal in judgement.refusals.values():
-            self._metrics.declined[refusal.code] += 1
+            self.metrics.declined[refusal.code] += 1
         if judgement.taken:
-            self._metrics.count_group(self.machine.tally(judgement.taken), len(judgement.taken), group.seconds)
+            self.metrics.count_group(self.machine.tally(judgement.taken), len(judgement.taken), group.seconds)
         self._value_bytes = self._answer_bytes(judgement.end.state)
 
     def _answer_bytes(self, state: S) -> int:

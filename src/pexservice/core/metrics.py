@@ -31,6 +31,8 @@ class Metrics:
     connections_accepted: int = 0
     connections_evicted: int = 0
     connections_turned_away: int = 0
+    watchers: int = 0
+    """How many are told of each state, just now."""
     recovery_seconds: float = 0.0
     started_s: float = field(default_factory=time.time)
     """When the process started, to a fraction of a second, since 1970."""

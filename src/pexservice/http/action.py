@@ -13,6 +13,7 @@ from pexservice.core.keys import Terms
 from pexservice.core.machine import C, Refusal, S
 from pexservice.http.answer import Answer, Head, problem, refused
 from pexservice.http.clock import Clock
+from pexservice.http.feed import Feed
 from pexservice.http.forms import Body, Fields
 from pexservice.http.request import Request
 
@@ -86,6 +87,17 @@ def turned_away(
 
 
 @dataclass(frozen=True, slots=True)
+class StreamAction:
+    """Tell the client what happens, until one of the two has enough: the connection's last answer, if it begins."""
+
+    request: Request
+    feed: Feed[Any]
+    begin: Callable[[], Answer]
+    """Makes the head and what the client is told at once. May raise NotApplied."""
+    closes: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ContinueAction:
     """Tell a client to send the body that it announced (RFC 9110, 10.1.1). Its request is still to be answered."""
 
@@ -94,4 +106,4 @@ class ContinueAction:
     closes: bool = False
 
 
-Action = CommandAction[Any, Any] | ReplyAction
+Action = CommandAction[Any, Any] | ReplyAction | StreamAction

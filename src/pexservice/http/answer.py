@@ -39,7 +39,7 @@ class Head:
         self.status = status
 
     def bare(self, fields: str = "") -> "Answer":
-        """Return an answer without a body, of a status that never has one: 204, 304. `fields` are whole lines."""
+        """Return an answer without a body, that has no length: 204, 304, a stream. `fields` are whole lines."""
         return self, f"{self.start}{self.clock.date}\r\n{fields}\r\n".encode("ascii")
 
     def with_body(self, body: str, fields: str = "", *, omit_body: bool = False) -> "Answer":

@@ -9,18 +9,17 @@ under way than it may have, nothing more is read from it.
 """
 
 from collections.abc import Callable
-from functools import partial
 from itertools import islice
 from math import inf
 from typing import Any, Final
 
 from pexservice.errors import NotApplied
-from pexservice.http.action import Action, CommandAction, ContinueAction, ReplyAction
-from pexservice.http.answer import Answer, Head, bad_request, not_applied, too_late
-from pexservice.http.phases import AT_REST, DISCARDING, ON, UNDER_WAY, UNREAD, Event, Phase
+from pexservice.http.action import Action, CommandAction, ContinueAction, ReplyAction, StreamAction
+from pexservice.http.answer import Answer, Head, not_applied, too_late
+from pexservice.http.feed import Watch
+from pexservice.http.phases import AT_REST, DISCARDING, LIFE, ON, OPEN_ENDED, UNREAD, Event, Phase, patience_s
 from pexservice.http.reader import Event as Read
-from pexservice.http.reader import Reader, WantsContinue
-from pexservice.http.request import Request
+from pexservice.http.reader import Reader
 from pexservice.http.shared import Shared
 from pexservice.http.transport import Transport
 
@@ -46,6 +45,7 @@ class Connection:
         "_submit",
         "_transport",
         "_unanswered",
+        "_watch",
         "phase",
     )
 
@@ -59,6 +59,7 @@ class Connection:
         self._queue: list[Action | ContinueAction] = []
         self._unanswered = 0
         self._since_s = inf
+        self._watch: Watch | None = None
         self.phase = Phase.NEW
 
     # What the transport calls, as `transport.Handler`.
@@ -96,11 +97,15 @@ class Connection:
         """Go on with a client that has caught up."""
         self._go_on()
         self._pump()
+        if self._watch is not None:
+            self._watch.catch_up()
 
     def on_lost(self) -> None:
         """End. Commands under way are taken or not; nobody is left to be told."""
         self._meet(Event.LOST)
         self._queue.clear()
+        if self._watch is not None:
+            self._watch.end()
         self._on_lost(self)
 
     # What the engine calls, as `group.Caller`.
@@ -151,17 +156,16 @@ class Connection:
     def sweep(self) -> None:
         """Close the connection if it is past a deadline."""
         now_s = self._shared.clock.now_s
-        if self._since_s == inf or self.phase in UNDER_WAY:
+        if self._since_s == inf or self.phase in OPEN_ENDED:
             self._since_s = now_s
         if self._transport.unsent_bytes:
             if self._transport.is_stalled(now_s):
                 self.abort()
-        elif now_s - self._since_s >= self._patience_s():
+        elif now_s - self._since_s >= patience_s(self.phase, self._shared.limits):
             self._meet(Event.TIMED_OUT)
             if self.phase is Phase.CUT:
                 is_head = self._reader is not None and self._reader.is_head
-                limit_s = self._shared.limits.request_timeout_s
-                self._write(*too_late(self._shared.clock, limit_s, is_to_head=is_head))
+                self._write(*too_late(self._shared.clock, self._shared.limits.request_timeout_s, is_to_head=is_head))
             else:
                 self._go_on()
 
@@ -170,16 +174,10 @@ class Connection:
     def _meet(self, event: Event) -> None:
         self.phase = ON[event][self.phase]
 
-    def _patience_s(self) -> float:
-        limits = self._shared.limits
-        if self.phase is _IDLE:
-            return limits.keep_alive_s
-        if self.phase is Phase.LINGERING:
-            return limits.linger_s
-        return inf if self.phase in UNDER_WAY else limits.request_timeout_s
-
     def _go_on(self) -> None:
         """Do what belongs to the phase."""
+        if self._watch is not None and self.phase is not Phase.STREAMING:
+            self._watch.end()
         if self.phase is _IDLE and self._reader is not None and self._reader.has_begun:
             self._meet(Event.PART)
             self._since_s = self._shared.clock.now_s
@@ -205,7 +203,7 @@ class Connection:
         read: list[Read] = list(islice(iter(reader.next, None), shared.limits.read_ahead_max))
         self._reader = None if reader.at_boundary else reader
         if read:
-            self._queue.extend(self._action(each) for each in read)
+            self._queue.extend(map(shared.action, read))
             self._since_s = inf
         elif before != (reader.has_begun, reader.in_body):  # A head has its time, and a body has its own.
             self._since_s = shared.clock.now_s
@@ -217,13 +215,6 @@ class Connection:
         if not self._queue[-1].closes:
             return Event.ASKED
         return Event.ASKED_LAST if self._reader is None else Event.OVERRAN
-
-    def _action(self, read: Read) -> Action | ContinueAction:
-        if isinstance(read, Request):
-            return self._shared.memo.action(read)
-        if isinstance(read, WantsContinue):
-            return ContinueAction()
-        return ReplyAction(None, partial(bad_request, self._shared.clock, read), closes=True)
 
     def _pump(self) -> None:
         """Carry out what may be, from the head of the queue."""
@@ -250,6 +241,8 @@ class Connection:
                 self._unanswered += 1
             elif isinstance(action, ReplyAction):
                 self._write(*action.reply())
+            elif isinstance(action, StreamAction):
+                self._begin(action)
             else:
                 self._tell_to_continue(action)
         except NotApplied as error:
@@ -271,6 +264,20 @@ class Connection:
             self._transport.send(action.data)
         if self.phase is not _CLOSED:
             self._meet(Event.ANSWERED)
+        self._go_on()
+
+    def _begin(self, action: StreamAction) -> None:
+        """Begin an answer without an end, the last one here; where that cannot go on, it ends with its beginning."""
+        head, data = action.begin()
+        self._queue.clear()  # Its head said that nothing behind it is answered.
+        self._reader = None
+        if self._shared.draining or Event.BEGAN not in LIFE[self.phase]:
+            self._write(head, data)
+            return
+        self._shared.metrics.answers[head.status] += 1
+        self._meet(Event.BEGAN)
+        self._watch = Watch(action.feed, self._transport)
+        self._transport.send(data)
         self._go_on()
 
     def _write(self, head: Head, data: bytes) -> None:

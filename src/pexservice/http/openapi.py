@@ -46,6 +46,18 @@ def state_operations(path: str, does: str) -> dict[str, Any]:
     return {"get": operation}
 
 
+def event_operations(path: str, does: str) -> dict[str, Any]:
+    """Return the operations of a path that tells of each state as it comes to be."""
+    answers = {
+        "200": {
+            "description": "Server-sent events without an end: the state as `message`, with the sequence as its "
+            "id; how the service is as `service`",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        }
+    }
+    return {"get": _operation(path, does, answers | _responses({"503": "NotApplied"}), "Last-Event-ID")}
+
+
 def command_operations(
     path: str,
     does: str,
@@ -69,6 +81,16 @@ def command_operations(
         post["security"] = [{"token": []}]
     get = post | {"operationId": f"{post['operationId']}ByGet", "summary": f"{does}; by POST is better"}
     return {"post": post, "get": get}
+
+
+def with_page(operations: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the operations of such a path, where a form that a browser posted is sent back to its page."""
+    answer = {
+        "description": "Taken; Location is the page, for whoever prefers text/html",
+        "headers": {"Location": {"schema": {"type": "string"}}},
+    }
+    responses = dict(sorted({**operations["post"]["responses"], "303": answer}.items()))
+    return {**operations, "post": operations["post"] | {"responses": responses}}
 
 
 def text_operations(

@@ -10,7 +10,10 @@ Two things are no phases, since they are independent of all of this: that a clie
 """
 
 from enum import Enum
+from math import inf
 from typing import Final
+
+from pexservice.limits import Limits
 
 
 class Phase(Enum):
@@ -32,6 +35,8 @@ class Phase(Enum):
     """Requests are under way, and what the client may still be sending is discarded."""
     HALF = "half"
     """Requests are under way, and the client has closed its half."""
+    STREAMING = "streaming"
+    """The client is told what happens until one of the two has enough. Nothing that it asks behind that is taken."""
     LINGERING = "lingering"
     """All is answered and our half is closed. What the client was still sending is discarded until it hears of that."""
     CLOSING = "closing"
@@ -55,6 +60,8 @@ class Event(Enum):
     """A request is complete that says that it is the last, with nothing behind it."""
     OVERRAN = "overran"
     """More came than is taken: bytes behind the last request, or what is no request."""
+    BEGAN = "began"
+    """Of what was under way, the last is an answer without an end, and that has begun."""
     ANSWERED = "answered"
     """Of what was under way, the last is answered."""
     ENDED = "ended"
@@ -69,12 +76,23 @@ class Event(Enum):
 
 UNDER_WAY: Final = frozenset({Phase.WAITING, Phase.LAST, Phase.CUT, Phase.HALF})
 """The client waits for an answer."""
+OPEN_ENDED: Final = UNDER_WAY | {Phase.STREAMING}
+"""The client is not late, however long it sends nothing."""
 AT_REST: Final = frozenset({Phase.NEW, Phase.IDLE})
 """The client waits for nothing and is in the middle of nothing."""
-DISCARDING: Final = frozenset({Phase.LAST, Phase.CUT, Phase.LINGERING})
+DISCARDING: Final = frozenset({Phase.LAST, Phase.CUT, Phase.STREAMING, Phase.LINGERING})
 """What comes is not carried out."""
 UNREAD: Final = frozenset({Phase.HALF, Phase.CLOSING, Phase.CLOSED})
 """Nothing is received."""
+
+
+def patience_s(phase: Phase, limits: Limits) -> float:
+    """Return how long a connection may be in a phase without traffic."""
+    if phase is Phase.IDLE:
+        return limits.keep_alive_s
+    if phase is Phase.LINGERING:
+        return limits.linger_s
+    return inf if phase in OPEN_ENDED else limits.request_timeout_s
 
 
 LIFE: Final[dict[Phase, dict[Event, Phase]]] = {
@@ -116,6 +134,7 @@ LIFE: Final[dict[Phase, dict[Event, Phase]]] = {
         Event.ASKED: Phase.WAITING,
         Event.ASKED_LAST: Phase.LAST,
         Event.OVERRAN: Phase.CUT,
+        Event.BEGAN: Phase.STREAMING,
         Event.ANSWERED: Phase.IDLE,
         Event.ENDED: Phase.HALF,
         Event.STOPPED: Phase.CUT,
@@ -123,6 +142,7 @@ LIFE: Final[dict[Phase, dict[Event, Phase]]] = {
     },
     Phase.LAST: {
         Event.OVERRAN: Phase.CUT,
+        Event.BEGAN: Phase.STREAMING,
         Event.ANSWERED: Phase.CLOSING,
         Event.ENDED: Phase.HALF,
         Event.STOPPED: Phase.LAST,
@@ -142,6 +162,12 @@ LIFE: Final[dict[Phase, dict[Event, Phase]]] = {
     Phase.HALF: {  # It was read from, so nothing that it sent before waits to be carried out.
         Event.ANSWERED: Phase.CLOSING,
         Event.STOPPED: Phase.HALF,
+        Event.LOST: Phase.CLOSED,
+    },
+    Phase.STREAMING: {
+        Event.OVERRAN: Phase.STREAMING,
+        Event.ENDED: Phase.CLOSING,  # Who watches and sends no more has gone, or cannot be told from who has.
+        Event.STOPPED: Phase.LINGERING,
         Event.LOST: Phase.CLOSED,
     },
     Phase.LINGERING: {

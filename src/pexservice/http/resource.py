@@ -1,7 +1,8 @@
 """The endpoints by which clients read a state and have commands taken: what HTTP makes of any machine.
 
 Reading is conditional, in the form that the client prefers; commands are guarded by tokens and against browsers that
-fetch ahead or act for pages of other sites. None of it knows what the state is.
+fetch ahead or act for pages of other sites. A form that a browser posts is sent back to the page, so that neither Back
+nor Reload posts it again. None of it knows what the state is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,19 +15,30 @@ from pexservice.core.judging import Place
 from pexservice.core.machine import C, S
 from pexservice.http import conditions, idempotency, negotiation, origin
 from pexservice.http.access import Access
-from pexservice.http.action import Action, CommandAction, ReplyAction, turned_away
+from pexservice.http.action import Action, CommandAction, ReplyAction, StreamAction, turned_away
 from pexservice.http.answer import Answer, Head, problem
 from pexservice.http.clock import Clock
 from pexservice.http.conditions import NO_MATCH, Verdict, judge, tag_of
 from pexservice.http.endpoint import COMMAND, READ, Endpoint
-from pexservice.http.forms import Forms
-from pexservice.http.openapi import command_operations, state_operations
+from pexservice.http.feed import Feed
+from pexservice.http.forms import Body, Forms
+from pexservice.http.openapi import command_operations, event_operations, state_operations, with_page
 from pexservice.http.request import Request
 from pexservice.limits import Limits
 
 _VARY: Final = "Accept, Prefer"
 _MINIMAL_VARIANT: Final = "minimal"
 _MINIMAL: Final = {"Preference-Applied": "return=minimal", "Vary": _VARY}
+
+_STREAM: Final = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",  # nginx hands on each event at once.
+}
+
+
+def _nothing(_sequence: int, _state: object) -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +57,17 @@ class Resource(Generic[S, C]):
 
     site: Site[S, C]
     forms: Forms[S]
+    page: str | None = None
+    """Where a browser that posted a form is sent back to (303), relative to the commands; else it gets the state."""
 
     def state(self, path: str, does: str) -> Endpoint:
         """Return the endpoint that reads the state."""
         return Endpoint(path, READ, does, self._read, state_operations(path, does))
+
+    def events(self, path: str, does: str, data: Callable[[int, S], str]) -> Endpoint:
+        """Return the endpoint that tells of each state as it comes to be. `data` writes an event's, as for `Feed`."""
+        feed = Feed(self.site.engine, self.site.limits, data)
+        return Endpoint(path, READ, does, partial(self._watch, feed), event_operations(path, does))
 
     def command(
         self,
@@ -66,6 +85,8 @@ class Resource(Generic[S, C]):
         operations = command_operations(
             path, does, needs_token=self.site.access.needs_token, parameters=parameters, problems=problems
         )
+        if self.page is not None:
+            operations = with_page(operations)
         return Endpoint(path, COMMAND, does, partial(self._take, command), operations)
 
     def _take(self, command: Callable[[Request], C], request: Request) -> Action:
@@ -79,9 +100,14 @@ class Resource(Generic[S, C]):
         key = idempotency.key_of(request)
         if conditions.never_holds(request):
             return turned_away(self.site.clock, request, 412, conditions.NEVER)
+        status, carries_value = 200, True
+        body: Body[S] | None
         if negotiation.wants_minimal(request):
-            body = None
+            status, body, carries_value = 204, None, False
             fields = _MINIMAL | {"Cache-Control": "no-store"}
+        elif self.page is not None and request.method == "POST" and negotiation.wants_html(request):
+            status, body, carries_value = 303, _nothing, False
+            fields = {"Location": self.page, "Cache-Control": "no-store", "Vary": _VARY}
         else:
             form = negotiation.preferred(request, list(self.forms.bodies))
             body = self.forms.bodies[form]
@@ -89,14 +115,27 @@ class Resource(Generic[S, C]):
         action = CommandAction(
             request,
             command(request),
-            Head(self.site.clock, 200 if body else 204, fields, request),
+            Head(self.site.clock, status, fields, request),
             self.forms.fields,
             body,
             closes=not request.keep_alive,
-            carries_value=body is not None,
+            carries_value=carries_value,
             terms=conditions.terms(request, [_MINIMAL_VARIANT, *map(_variant, self.forms.bodies)]),
         )
         return action if key is None else action.with_key(key)
+
+    def _watch(self, feed: Feed[S], request: Request) -> Action:
+        last_id = ",".join(request.values(b"last-event-id"))
+        is_head = request.method == "HEAD"
+        head = Head(self.site.clock, 200, _STREAM, request if is_head else None)
+
+        def begin() -> Answer:
+            place, data = feed.first(last_id)
+            _, written = head.bare(self.forms.fields(place.sequence, place.state))
+            return head, written if is_head else written + data
+
+        closes = not request.keep_alive
+        return ReplyAction(request, begin, closes) if is_head else StreamAction(request, feed, begin, closes)
 
     def _read(self, request: Request) -> Action:
         form = negotiation.preferred(request, list(self.forms.bodies))

@@ -202,6 +202,16 @@ class SocketTransport:
             self.is_reading = wanted
             self._watch()
 
+    def narrow(self) -> None:
+        """As `Transport`. On TCP, a client that has vanished is lost after as long as one that does not read."""
+        if self._handler is None:
+            return
+        limits = self._poller.limits
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.watcher_kernel_bytes)
+        if self._socket.family != socket.AF_UNIX:
+            patience_ms = int(limits.request_timeout_s * 1000)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience_ms)
+
     def is_stalled(self, now_s: float) -> bool:
         """As `Transport`."""
         if self._outbox is None:

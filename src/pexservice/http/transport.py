@@ -33,6 +33,10 @@ class Transport(Protocol):
         """Receive from now on, or leave what comes to the kernel."""
         ...
 
+    def narrow(self) -> None:
+        """Have the kernel keep little of what is sent from now on: for a client that is to skip what it reads late."""
+        ...
+
     def is_stalled(self, now_s: float) -> bool:
         """Whether bytes are unsent and the client has not taken any for too long. To be asked at every sweep."""
         ...

@@ -128,6 +128,7 @@ class Exposition(Collector):
             yield CounterMetricFamily(f"pex_connections_{name}", text, count)
         yield GaugeMetricFamily("pex_connections_open", "Open connections.", state.connections)
         yield GaugeMetricFamily("pex_connections_max", "How many may be open.", state.limits.connections_max)
+        yield GaugeMetricFamily("pex_watchers", "Clients that are told of each state, by /events.", metrics.watchers)
         unsent = "Bytes of answers that clients have yet to read."
         yield GaugeMetricFamily("pex_unsent_bytes", unsent, state.unsent_bytes)
         yield GaugeMetricFamily(

@@ -24,7 +24,16 @@ from pexservice.core.machine import C, S
 from pexservice.core.metrics import Metrics
 from pexservice.core.store import Store
 from pexservice.disk.daemons import first, in_daemon
-from pexservice.errors import AnswersUnsent, Draining, NotApplied, QueueFull, Recovering, Unanswered, defect
+from pexservice.errors import (
+    AnswersUnsent,
+    Draining,
+    NotApplied,
+    QueueFull,
+    Recovering,
+    Unanswered,
+    WatchersFull,
+    defect,
+)
 from pexservice.http.clock import Clock
 from pexservice.http.endpoint import Endpoint
 from pexservice.http.memo import Memo
@@ -94,7 +103,13 @@ class Service(Generic[S, C]):
         self._server = self._server_of(self._endpoints, settings.limits.connections_max)
         self._opened: asyncio.Future[Store[S, C]] = asyncio.get_running_loop().create_future()
         self._exposition: Exposition | None = None
-        reasons: list[type[NotApplied]] = [QueueFull, AnswersUnsent, Recovering, *held.store.unready_reasons]
+        reasons: list[type[NotApplied]] = [
+            QueueFull,
+            AnswersUnsent,
+            WatchersFull,
+            Recovering,
+            *held.store.unready_reasons,
+        ]
         self._metrics.show_from_the_start(application.machine.kinds, reasons)
 
     async def run(self, stopping: asyncio.Future[None]) -> None:

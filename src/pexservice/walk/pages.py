@@ -1,15 +1,15 @@
 """What a listener says of itself: the page at / for people, and /openapi.json for machines.
 
-The page is made from the table of endpoints, once, when first asked for, so that it names nothing that answers 404 and
-leaves out nothing that is there. What changes, {position} and {sequence}, is put in when somebody asks.
+Both are made from the table of endpoints, so that they name nothing that answers 404 and leave out nothing that is
+there. A browser gets the page of `home.py`, anyone else a text.
 """
 
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Final
 
 from pexservice import __version__
+from pexservice.core.judging import Place
 from pexservice.http import negotiation
 from pexservice.http.action import Action, ReplyAction
 from pexservice.http.answer import Answer, Head
@@ -19,9 +19,9 @@ from pexservice.http.openapi import text_operations
 from pexservice.http.request import Request
 from pexservice.http.resource import Resource
 from pexservice.http.text import PLAIN, unless_held
+from pexservice.walk.home import Home, Row
 from pexservice.walk.steps import Step
 
-_HTML: Final = (Path(__file__).parent / "home.html").read_text("ascii")
 _TEXT: Final = """\
 pexservice {version}: a durable, exact walk along the Fibonacci numbers.
 
@@ -32,16 +32,12 @@ It stands at position {position}, after {sequence} steps.
 Every step is on disk before it is answered. POST is the recommended way to step.
 """
 _TEXT_NOTE: Final = "A step needs a token: send 'Authorization: Bearer' with it.\n"
-_HTML_NOTE: Final = (
-    "\n<p>A step needs a token, which these buttons do not have: take a client that sends "
-    "<code>Authorization: Bearer</code> with it.</p>"
-)
 _HOME_FIELDS: Final = {
-    "Cache-Control": "no-cache",
+    "Content-Type": PLAIN,
+    "Cache-Control": "no-store",  # Else Back shows where the walk stood.
     "Vary": "Accept",
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-    "frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 _INFO: Final = {
     "title": "pexservice",
@@ -74,13 +70,14 @@ class Pages:
         if turned_away is not None:
             return turned_away
         is_html = negotiation.wants_html(request)
-        template = self._html if is_html else self._text
-        fields = {"Content-Type": "text/html; charset=utf-8" if is_html else PLAIN} | _HOME_FIELDS
+        fields = dict(_HOME_FIELDS)
+        if is_html:
+            fields |= {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": self._page.policy}
         head = Head(resource.site.clock, 200, fields, request)
 
         def reply() -> Answer:
             place = resource.site.engine.place
-            body = template.replace("{position}", str(place.state)).replace("{sequence}", str(place.sequence))
+            body = self._page.page(place) if is_html else self._text(place)
             lines = resource.forms.fields(place.sequence, place.state)
             return head.with_body(body, lines, omit_body=request.method == "HEAD")
 
@@ -91,27 +88,15 @@ class Pages:
         return self._resource.site.access.needs_token
 
     @property
-    def _listed(self) -> list[tuple[str, str, str]]:
-        """What is listed: the methods that matter to people, the path, and what it does."""
+    def _listed(self) -> list[Row]:
         without_head = [(" ".join(m for m in each.methods if m != "HEAD"), each) for each in self._table]
         return [(methods, each.path, each.does) for methods, each in without_head if each.is_listed]
 
     @cached_property
-    def _text(self) -> str:
-        lines = "\n".join(f"  {methods:8}  {path:13}  {does}" for methods, path, does in self._listed)
-        text = _TEXT.replace("{version}", __version__).replace("{endpoints}", lines)
-        return text + _TEXT_NOTE if self._needs_token else text
+    def _page(self) -> Home:
+        return Home(self._resource.site.engine, self._listed, needs_token=self._needs_token)
 
-    @cached_property
-    def _html(self) -> str:
-        rows = []
-        for methods, path, does in self._listed:
-            code = f"<code>{path}</code>"
-            link = f'<a href="{path}">{code}</a>' if methods == "GET" else code
-            rows.append(f"  <tr><td><code>{methods}</code></td><td>{link}</td><td>{does}</td></tr>")
-        return (
-            _HTML.replace("{version}", __version__)
-            .replace("{endpoints}", "\n".join(rows))
-            .replace("{disabled}", " disabled" if self._needs_token else "")
-            .replace("{note}", _HTML_NOTE if self._needs_token else "")
-        )
+    def _text(self, place: Place[int]) -> str:
+        lines = "\n".join(f"  {methods:8}  {path:13}  {does}" for methods, path, does in self._listed)
+        text = _TEXT.format(version=__version__, position=place.state, sequence=place.sequence, endpoints=lines)
+        return text + _TEXT_NOTE if self._needs_token else text

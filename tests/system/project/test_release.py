@@ -25,7 +25,9 @@ def test_a_release_is_reproducible_and_complete(tmp_path: Path) -> None:
         metadata = wheel.read(f"pexservice-{__version__}.dist-info/METADATA").decode()
         names = wheel.namelist()
     assert f"\nVersion: {__version__}\n" in metadata
-    assert {"pexservice/walk/home.html", "pexservice/http/components.json", "pexservice/py.typed"} <= set(names)
+    assert {"pexservice/http/components.json", "pexservice/py.typed"} <= set(names)
+    page = {f"pexservice/walk/page/{name}" for name in ("home.html", "home.css", "home.js", "icon.svg")}
+    assert page <= set(names)
     assert not [name for name in names if not name.startswith(("pexservice/", f"pexservice-{__version__}.dist-info/"))]
 
 

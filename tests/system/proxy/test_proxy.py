@@ -137,3 +137,22 @@ def test_without_the_line_against_it_a_request_is_sent_again(tmp_path: Path, pro
             assert client.ask("GET", "/next").status == 200
             client.ask("GET", "/next")
         assert len(server.taken) > 2, server.taken
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_events_come_through_as_they_happen(tmp_path: Path, proxy: Proxy) -> None:
+    """Each at once, and none is kept back until there are more; the proxy ends the stream when its client does."""
+    with ExitStack() as stack:
+        service = stack.enter_context(serving(tmp_path / "data"))
+        port = stack.enter_context(proxy(tmp_path / "proxy", f"127.0.0.1:{service.port}"))
+        direct = stack.enter_context(service.connect())
+        with Client(("127.0.0.1", port)) as watcher:
+            watcher.send(message("GET", "/events"))
+            received = b""
+            for sequence in range(5):
+                while b"id: %d\n" % sequence not in received:
+                    data = watcher.socket.recv(65536)
+                    assert data, "the stream ended"
+                    received += data
+                direct.ask("POST", "/next")
+        wait_until(lambda: b"pex_watchers 0.0" in direct.ask("GET", "/metrics").body)

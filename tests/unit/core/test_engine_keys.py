@@ -85,7 +85,7 @@ def test_a_condition_that_fails_is_answered_with_it() -> None:
             engine.submit(Asked(terms=terms), caller)
         engine.submit(Asked(command=ord("p"), terms=Terms(b"k")), caller)
         await settled()
-        counts.append((dict(engine._metrics.declined), engine._metrics.replayed))
+        counts.append((dict(engine.metrics.declined), engine.metrics.replayed))
 
     expected = [b"0 0 condition-failed", b"1 1", b"1 1 again", b"2 2", b"2 2 key-reused"]
     assert play(scenario, store).told == expected

@@ -29,7 +29,7 @@ def test_a_refusal_takes_no_number_and_is_not_kept(is_shared: bool) -> None:  # 
         await settled()
         assert caller.told == [b"1 (8, 1)", b"1 (8, 1) limit-reached", b"2 (10, 2)", b"2 (10, 2) limit-reached"]
         assert engine.place == Place(2, (10, 2))
-        metrics = engine._metrics
+        metrics = engine.metrics
         assert (metrics.declined, metrics.taken) == ({FULL.code: 2}, {"up": 2, "down": 0})
 
     play(scenario, store, machine=COUNTER)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pexservice.errors import QueueFull
 from pexservice.limits import DEFAULT
 from support.client import message
 from support.messages import NEXT
@@ -83,3 +84,96 @@ def test_the_last_answer_to_a_half_closed_client_says_close() -> None:
     assert b"Connection: close" not in first
     assert b"Connection: close" in last
     assert wire.transport.is_closed
+
+
+WATCH = message("GET", "/watch")
+
+
+def test_nothing_behind_a_stream_is_carried_out() -> None:
+    """Its head says that it is the last answer; what came before it is answered before it."""
+    wire = Wire()
+    wire.receive(NEXT + WATCH + NEXT + NEXT[:-2])
+    assert not wire.feed.watches
+    wire.held.answer()
+    wire.receive(b"\r\n" + NEXT)
+    assert not wire.held.asked
+    assert wire.transport.statuses() == [200, 200]
+    assert wire.transport.sent.endswith(b"Connection: close\r\nDate: " + wire.clock.date.encode() + b"\r\n\r\nfirst\n")
+    assert wire.transport.is_narrow
+    assert len(wire.feed.watches) == 1
+
+
+def test_a_stream_is_not_idle_and_never_late() -> None:
+    """Nobody makes room for another connection by closing it, and no deadline passes while the client reads."""
+    wire = Wire()
+    wire.receive(WATCH)
+    wire.pass_s(10_000)
+    wire.pass_s(10_000)
+    assert not wire.connection.is_idle
+    assert not wire.transport.is_closed
+    assert wire.feed.watches
+
+
+def test_a_watcher_that_does_not_read_is_closed() -> None:
+    """After the deadline that any unread answer has, and its place is free."""
+    wire = Wire()
+    wire.receive(WATCH)
+    wire.transport.clog()
+    [watch] = wire.feed.watches
+    assert watch.tell(b"second")
+    assert not watch.tell(b"third")
+    wire.pass_s(1)
+    assert not wire.transport.is_closed
+    wire.transport.stalls = True
+    wire.pass_s(1)
+    assert wire.transport.was_reset
+    assert not wire.feed.watches
+
+
+def test_a_watcher_that_reads_again_is_told_what_it_missed() -> None:
+    """The feed hears of it as soon as all is taken."""
+    wire = Wire()
+    wire.receive(WATCH)
+    wire.transport.clog()
+    [watch] = wire.feed.watches
+    watch.tell(b"second")
+    wire.transport.drain()
+    assert wire.feed.caught_up == [watch]
+
+
+@pytest.mark.parametrize("how", ["half-closed", "overrun", "draining"])
+def test_a_stream_that_cannot_go_on_ends_with_its_beginning(how: str) -> None:
+    """The client gets the state of now, and the connection ends in order."""
+    wire = Wire()
+    wire.receive(NEXT)
+    if how == "overrun":
+        wire.receive(message("GET", "/watch", "Connection: close") + NEXT)
+    else:
+        wire.receive(WATCH)
+    if how == "half-closed":
+        wire.connection.on_end()
+    wire.shared.draining = how == "draining"
+    wire.held.answer()
+    assert wire.transport.sent.endswith(b"first\n")
+    assert not wire.feed.watches
+    assert wire.transport.is_shut_down or wire.transport.is_closed
+
+
+def test_a_stream_that_is_turned_away_leaves_the_connection() -> None:
+    """503, and what was asked behind it is carried out."""
+    wire = Wire()
+    wire.feed.error = QueueFull()
+    wire.receive(WATCH + message("GET", "/livez"))
+    assert wire.transport.statuses() == [503, 200]
+    wire.receive(NEXT)
+    assert wire.held.asked
+
+
+def test_http_10_is_told_as_well() -> None:
+    """A stream needs nothing of HTTP/1.1: it ends with the connection."""
+    wire = Wire()
+    wire.receive(message("GET", "/watch", version="1.0"))
+    assert len(wire.feed.watches) == 1
+    wire.connection.stop()
+    assert wire.transport.is_shut_down
+    assert not wire.feed.watches

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,13 +14,16 @@ from hypothesis import strategies as st
 
 from pexservice.errors import QueueFull
 from pexservice.http import connection
-from pexservice.http.phases import AT_REST, DISCARDING, LIFE, ON, UNDER_WAY, UNREAD, Event, Phase
+from pexservice.http.phases import AT_REST, DISCARDING, LIFE, ON, UNDER_WAY, UNREAD, Event, Phase, patience_s
+from pexservice.http.request import parse_head
+from pexservice.limits import DEFAULT
 from support.client import message
 from support.messages import NEXT
 from support.wire import Wire
 
 DOCS = Path(__file__).parents[3] / "docs"
 READ = message("GET", "/livez")
+WATCH = message("GET", "/watch")
 LAST = message("GET", "/next", "Connection: close")
 EXPECTING = message("POST", "/next", "Expect: 100-continue", "Content-Length: 3")
 PART = NEXT[:-2]
@@ -80,6 +84,7 @@ def reach(wire: Wire, phase: Phase) -> None:
         Phase.LAST: [lambda: wire.receive(LAST)],
         Phase.CUT: [lambda: wire.receive(NEXT), wire.connection.stop],
         Phase.HALF: [lambda: wire.receive(NEXT), wire.connection.on_end],
+        Phase.STREAMING: [lambda: wire.receive(WATCH)],
         Phase.LINGERING: [lambda: wire.receive(WHOLE[Event.OVERRAN])],
         Phase.CLOSING: [lambda: wire.receive(LAST), wire.transport.clog, wire.held.answer],
     }
@@ -90,7 +95,10 @@ def reach(wire: Wire, phase: Phase) -> None:
 
 def cause(wire: Wire, phase: Phase, event: Event) -> None:
     """Have an event happen to the connection."""
-    if event is Event.ANSWERED:
+    if event is Event.BEGAN:  # It stood in the queue, behind what is answered now.
+        wire.connection._queue.append(wire.shared.memo.action(parse_head(WATCH)))
+        wire.held.answer()
+    elif event is Event.ANSWERED:
         wire.held.answer()
     elif event is Event.ENDED:
         wire.connection.on_end()
@@ -151,9 +159,17 @@ def test_the_kinds_of_phases_agree_with_the_table() -> None:
     assert {phase for phase in Phase if Event.OVERRAN not in LIFE.get(phase, {})} == UNREAD
 
 
+def test_each_phase_has_its_patience() -> None:
+    """A client that waits for an answer, or is told what happens, is never late; any other is in the end."""
+    patience = {phase: patience_s(phase, DEFAULT) for phase in Phase}
+    assert {phase for phase, seconds in patience.items() if seconds == inf} == {*UNDER_WAY, Phase.STREAMING}
+    assert patience[Phase.IDLE] == DEFAULT.keep_alive_s
+    assert patience[Phase.LINGERING] == DEFAULT.linger_s
+
+
 PIECES = [
-    *[NEXT, READ, LAST, PART, EXPECTING, b"abc", b"\r\n", b"\r", b"\0"],
-    *[6 * NEXT, 5 * (NEXT + READ), NEXT + EXPECTING],
+    *[NEXT, READ, WATCH, LAST, PART, EXPECTING, b"abc", b"\r\n", b"\r", b"\0"],
+    *[6 * NEXT, 5 * (NEXT + READ), NEXT + EXPECTING, NEXT + WATCH + NEXT],
 ]
 DEEDS = ["answer", "refuse", "end", "stop", "time", "clog", "drain", "lose", "abort"]
 
@@ -187,6 +203,7 @@ def check(wire: Wire) -> None:
     assert not (transport.is_reading and phase in UNREAD)
     assert not (transport.is_shut_down and phase not in {Phase.LINGERING, Phase.CLOSING, Phase.CLOSED})
     assert not (wire.connection.is_idle and phase not in AT_REST)
+    assert bool(wire.feed.watches) == (phase is Phase.STREAMING)
     if phase is not Phase.CLOSED:
         assert (bool(wire.held.asked) or bool(wire.connection._queue)) == (phase in UNDER_WAY)
     if phase in {Phase.NEW, Phase.IDLE, Phase.READING}:

@@ -9,7 +9,7 @@ from pexservice.core.budget import Budget
 from pexservice.core.judging import Place, judge
 from pexservice.errors import AnswersUnsent, BadRequest
 from pexservice.http.access import Access
-from pexservice.http.action import CommandAction, ReplyAction
+from pexservice.http.action import Action, CommandAction, ReplyAction
 from pexservice.http.clock import Clock
 from pexservice.http.forms import Forms
 from pexservice.http.request import Request, parse_head
@@ -53,11 +53,11 @@ def amount(request: Request) -> int:
 class Counting:
     """The endpoints of a counter, and their answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, page: str | None = None) -> None:
         self.engine = Standing()
         self.clock = Clock()
         site: Site[tuple[int, int], int] = Site(cast("Any", self.engine), Access(()), self.clock, DEFAULT)
-        resource = Resource(site, FORMS)
+        resource = Resource(site, FORMS, page)
         self.read = resource.state("/count", "the count")
         self.add = resource.command("/add", "adds", amount)
 
@@ -67,7 +67,7 @@ class Counting:
         assert isinstance(action, ReplyAction)
         return action.reply()[1].decode()
 
-    def adding(self, *fields: str, by: str = "by=1", method: str = "POST") -> CommandAction[Any, Any] | ReplyAction:
+    def adding(self, *fields: str, by: str = "by=1", method: str = "POST") -> Action:
         """Return what a command amounts to."""
         return self.add.action(parse_head(message(method, f"/add?{by}", *fields)))
 
@@ -135,6 +135,28 @@ def test_a_command_without_a_value_is_answered_by_fields() -> None:
     assert isinstance(action, CommandAction)
     assert not action.carries_value
     assert action.render(4, (9, 3))[1].endswith(b"Pex-Sequence: 4\r\nCount: 9\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("page", "method", "fields", "status"),
+    [
+        ("./", "POST", ["Accept: text/html, */*;q=0.8"], 303),
+        ("./", "POST", ["Accept: text/html, */*;q=0.8", "Prefer: return=minimal"], 204),
+        ("./", "GET", ["Accept: text/html, */*;q=0.8"], 200),
+        ("./", "POST", ["Accept: */*"], 200),
+        (None, "POST", ["Accept: text/html, */*;q=0.8"], 200),
+    ],
+)
+def test_a_form_is_sent_back_to_its_page(page: str | None, method: str, fields: list[str], status: int) -> None:
+    """If there is one, and a browser posts: the command is taken, and the answer has no value and needs no room."""
+    action = Counting(page).adding(*fields, method=method)
+    assert isinstance(action, CommandAction)
+    head, answer = action.render(4, (9, 3))
+    assert head.status == status
+    assert action.carries_value == (status == 200)
+    if status == 303:
+        assert b"\r\nLocation: ./\r\nCache-Control: no-store\r\n" in answer
+        assert answer.endswith(b"\r\nPex-Sequence: 4\r\nCount: 9\r\nContent-Length: 0\r\n\r\n")
 
 
 @pytest.mark.parametrize(

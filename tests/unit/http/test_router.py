@@ -47,7 +47,7 @@ def test_another_path_is_told_what_there_is() -> None:
     for path in ("/nothing", "/next/", "/NEXT", "//next"):
         answer = reply(router, f"GET {path}")
         assert answer.startswith(b"HTTP/1.1 404 ")
-        assert b"/current, /livez, /metrics, /next, /openapi.json, /previous, /readyz, /reset." in answer
+        assert b"/current, /events, /livez, /metrics, /next, /openapi.json, /previous, /readyz, /reset." in answer
 
 
 def test_a_query_does_not_change_the_path() -> None:

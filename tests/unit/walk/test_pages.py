@@ -42,9 +42,7 @@ class Home:
 def test_it_names_what_is_there_and_nothing_else(fields: str, has_probes: bool) -> None:  # noqa: FBT001
     """Each path of the table with what it does; probes only if they share the listener."""
     home = Home(has_probes=has_probes)
-    row = (
-        r"<tr><td><code>[A-Z ]+</code></td><td>(?:<a [^>]*>)?<code>(/[^<]*)</code>" if fields else r"^  [A-Z ]+ (/\S+)"
-    )
+    row = r'<tr><th scope="row">(?:<a [^>]*>)?<code>(/[^<]*)</code>' if fields else r"^  [A-Z ]+ (/\S+)"
     named = re.findall(row, home.page(fields), re.MULTILINE)
     assert named == [each.path for each in home.table if each.is_listed]
     assert ("/metrics" in named) == has_probes
@@ -59,20 +57,22 @@ def test_it_shows_where_the_walk_stands_now(fields: str) -> None:
         page = home.page(fields)
         assert f"Pex-Sequence: {place.sequence}\r\nPex-Position: {place.state}\r\n" in page
         assert re.search(rf"\b{place.state}\b", page.partition("\r\n\r\n")[2])
-        assert "{" not in re.sub(r"<style>.*</style>", "", page, flags=re.DOTALL)
+        assert "{" not in re.sub(r"<(style|script)>.*?</\1>", "", page, flags=re.DOTALL)
 
 
 @pytest.mark.parametrize("needs_token", [False, True])
 def test_buttons_are_there_for_whoever_may_step(needs_token: bool) -> None:  # noqa: FBT001
-    """A browser sends no token of its own, so where one is needed they are off, and it says why."""
+    """A browser sends no token of its own, so where one is needed they are off until it is entered."""
     page = Home(needs_token=needs_token).page(HTML)
-    assert ("<fieldset disabled>" in page) == ("needs a token" in page) == needs_token
+    assert ("<fieldset disabled>" in page) == ("needs a token" in page) == ('id="token"' in page) == needs_token
     assert ("needs a token" in Home(needs_token=needs_token).page()) == needs_token
 
 
-def test_it_may_do_nothing_but_step() -> None:
-    """No script runs in it, and no other site shows it."""
-    page = Home().page(HTML)
+@pytest.mark.parametrize("fields", ["", HTML])
+def test_nobody_keeps_it_and_no_other_site_shows_it(fields: str) -> None:
+    """Back asks again, whatever the form; nothing runs in the text."""
+    page = Home().page(fields)
+    assert "\r\nCache-Control: no-store\r\n" in page
     assert "Content-Security-Policy: default-src 'none';" in page
     assert "frame-ancestors 'none'" in page
 

@@ -1,0 +1,262 @@
+"""What watchers are told, when, and what it costs."""
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import pytest
+
+from pexservice.core.judging import Place
+from pexservice.core.metrics import Metrics
+from pexservice.errors import NotApplied, QueueFull, Recovering, WatchersFull
+from pexservice.http.feed import Feed, Watch
+from pexservice.limits import Limits
+from support.fake_transport import FakeTransport
+
+SOON = Limits(
+    watch_glance_s=0.001, watch_period_s=0.001, pulse_period_s=0.005, comment_period_s=0.02, watch_share_max=0.9
+)
+QUIET = Limits(watch_glance_s=0.001, watch_period_s=0.001, pulse_period_s=60, comment_period_s=60, watch_share_max=0.9)
+
+
+class Standing:
+    """As `Engine`, as far as a feed knows it."""
+
+    def __init__(self) -> None:
+        self.metrics = Metrics()
+        self.labels = {"durability": "fsync"}
+        self.at: Place[int] | None = Place(0, 0)
+        self.unready: NotApplied | None = None
+        self.looks = 0
+
+    @property
+    def place(self) -> Place[int]:
+        self.looks += 1
+        if self.at is None:
+            raise Recovering
+        return self.at
+
+
+class Reader:
+    """A watcher, and what it was sent."""
+
+    def __init__(self, feed: Feed[int]) -> None:
+        self.transport = FakeTransport()
+        self.transport.handler = cast("Any", self)
+        self.watch = Watch(feed, self.transport)
+
+    def on_clogged(self) -> None:
+        """As `Handler`."""
+
+    def on_drained(self) -> None:
+        """As `Connection`, when it watches."""
+        self.watch.catch_up()
+
+    @property
+    def ids(self) -> list[int]:
+        """The sequences of which it was told."""
+        return [int(each) for each in re.findall(rb"^id: (\d+)$", self.transport.sent, re.MULTILINE)]
+
+
+Scene = Callable[[Standing, Feed[int]], Awaitable[None]]
+
+
+def play(scene: Scene, limits: Limits = QUIET) -> None:
+    """Play a scene, which leaves nobody watching: then nothing may be left on the event loop."""
+
+    async def all_of_it() -> None:
+        engine = Standing()
+        feed = Feed(cast("Any", engine), limits, lambda sequence, state: f"{sequence} {state}")
+        await scene(engine, feed)
+        assert feed._next is None
+        before = engine.looks
+        await asyncio.sleep(0.01)
+        assert engine.looks == before
+        assert engine.metrics.watchers == 0
+
+    asyncio.run(all_of_it())
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - it is about what happens by time.
+            await asyncio.sleep(0.001)
+
+
+def test_every_watcher_is_told_of_a_change_in_the_same_bytes() -> None:
+    """The state is written once, whoever watches; and while it is the same, nothing is said."""
+
+    async def scene(engine: Standing, feed: Feed[int]) -> None:
+        written: list[int] = []
+
+        def write(sequence: int, _: int) -> str:
+            written.append(sequence)
+            return str(sequence)
+
+        feed._data = write
+        readers = [Reader(feed) for _ in range(3)]
+        assert engine.metrics.watchers == 3
+        engine.at = Place(7, 5)
+        await until(lambda: readers[0].ids and readers[2].ids)
+        await asyncio.sleep(0.01)
+        assert [reader.ids for reader in readers] == [[7]] * 3
+        assert written == [7]
+        for reader in readers:
+            reader.watch.end()
+
+    play(scene)
+
+
+def test_the_first_thing_told_is_the_state_of_now() -> None:
+    """Also to one who comes between two looks. Who has that state already is told only how the service is."""
+
+    async def scene(engine: Standing, feed: Feed[int]) -> None:
+        place, data = feed.first("")
+        assert place == Place(0, 0)
+        assert data.endswith(b"id: 0\ndata: 0 0\n\n")
+        reader = Reader(feed)
+        engine.at = Place(3, 2)
+        place, data = feed.first("0")
+        assert place == Place(3, 2)
+        assert data.endswith(b"id: 3\ndata: 3 2\n\n")
+        assert b"id:" not in feed.first("3")[1]
+        assert b"event: service\n" in feed.first("3")[1]
+        reader.watch.end()
+
+    play(scene)
+
+
+def test_a_watcher_that_does_not_read_is_owed_the_latest_and_no_more() -> None:
+    """Nothing is queued for it: once it reads again it is told of the state of now, and of none before."""
+
+    async def scene(engine: Standing, feed: Feed[int]) -> None:
+        slow, quick = Reader(feed), Reader(feed)
+        slow.transport.clog()
+        for sequence in range(1, 6):
+            engine.at = Place(sequence, 0)
+            await until(lambda: quick.ids[-1:] == [engine.at.sequence] if engine.at else False)
+        assert slow.ids == [1]
+        slow.transport.drain()
+        assert slow.ids == [1, 5]
+        slow.transport.drain()
+        assert slow.ids == [1, 5]
+        slow.watch.end()
+        quick.watch.end()
+
+    play(scene)
+
+
+def test_no_more_watch_than_may() -> None:
+    """Nor more than half of the connections."""
+
+    async def scene(_: Standing, feed: Feed[int]) -> None:
+        readers = []
+        for _each in range(2):
+            feed.first("")
+            readers.append(Reader(feed))
+        with pytest.raises(WatchersFull):
+            feed.first("")
+        for reader in readers:
+            reader.watch.end()
+        feed.first("")
+
+    play(scene, Limits(watchers_max=2))
+    play(scene, Limits(connections_max=5))
+
+
+def test_nothing_is_told_before_it_is_known_or_after_the_end() -> None:
+    """Who comes while the service recovers is turned away; and an engine that has ended says nothing more."""
+
+    async def scene(engine: Standing, feed: Feed[int]) -> None:
+        at, engine.at = engine.at, None
+        with pytest.raises(Recovering):
+            feed.first("")
+        engine.at = at
+        reader = Reader(feed)
+        engine.at = None
+        await until(lambda: feed._next is None)
+        reader.watch.end()
+        assert reader.transport.sent == b""
+
+    play(scene)
+
+
+def test_watchers_hear_how_the_service_is() -> None:
+    """That it takes no steps and why, how long a commit took of late; and all of it again with each comment."""
+
+    async def scene(engine: Standing, feed: Feed[int]) -> None:
+        feed.first("")
+        reader = Reader(feed)
+        engine.unready = QueueFull()
+        engine.metrics.commit_seconds.observe(0.002)
+        engine.metrics.commit_seconds.observe(0.004)
+        await until(lambda: b'"commit_ms": 3.0' in reader.transport.sent)
+        engine.unready = None
+        await until(lambda: b"\n:\n\nevent: service\n" in reader.transport.sent)
+        told = [json.loads(each) for each in re.findall(rb"event: service\ndata: (.*)\n", reader.transport.sent)]
+        assert [each["ready"] for each in told[:2]] == [False, True]
+        assert told[0] == {
+            "ready": False,
+            "reason": QueueFull.code,
+            "title": QueueFull.title,
+            "commit_ms": 3.0,
+            "watchers": 1,
+            "store": {"durability": "fsync"},
+        }
+        reader.watch.end()
+
+    play(scene, SOON)
+
+
+def test_sending_takes_a_share_of_the_time() -> None:
+    """Many are sent to in parts, between which others get their turn; and the longer it took, the later the next."""
+
+    async def scene(engine: Standing, feed: Feed[int]) -> None:
+        loop = asyncio.get_running_loop()
+        readers = [Reader(feed) for _ in range(5)]
+        engine.at = Place(1, 1)
+        turns: list[int] = []
+
+        def turn() -> None:
+            turns.append(sum(1 for reader in readers if reader.ids))
+            if turns[-1] < len(readers):
+                loop.call_soon(turn)
+
+        turn()
+        await until(lambda: all(reader.ids for reader in readers))
+        await until(lambda: turns[-1] == len(readers))
+        assert set(turns) >= {2, 4, 5}
+        assert isinstance(feed._next, asyncio.TimerHandle)
+        assert feed._next.when() - loop.time() > 0.1
+        for reader in readers:
+            reader.watch.end()
+
+    limits = Limits(
+        watch_glance_s=0.001,
+        watch_period_s=0.001,
+        pulse_period_s=60,
+        comment_period_s=60,
+        watchers_at_once=2,
+        watch_share_max=1e-5,
+    )
+    play(scene, limits)
+
+
+def test_a_watcher_may_be_lost_by_being_told() -> None:
+    """Or before its turn comes: it is left out, and the others are told."""
+
+    async def scene(engine: Standing, feed: Feed[int]) -> None:
+        readers = [Reader(feed) for _ in range(3)]
+
+        def all_end(_: bytes) -> None:
+            for reader in readers:
+                reader.watch.end()
+
+        for each in readers:
+            each.transport.send = all_end  # type: ignore[method-assign, assignment]
+        engine.at = Place(1, 1)
+        await until(lambda: feed._next is None)
+
+    play(scene)
