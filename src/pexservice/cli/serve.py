@@ -16,6 +16,15 @@ from pexservice.limits import CONNECTIONS_LIMIT, DEFAULT, PENDING_LIMIT, SYNC_IN
 _PORT_MAX: Final = 65_535
 
 
+def _workers(text: str) -> int:
+    """Return how many workers there are to be. Raises ValueError."""
+    if text == "auto":
+        from pexservice.process import cores  # noqa: PLC0415 - imports are start-up time.
+
+        return cores.workers(DEFAULT.workers_max)
+    return whole(1, DEFAULT.workers_max)(text)
+
+
 @click.command(cls=Command)
 @option("--host", metavar="HOST", default="127.0.0.1", callback=read(host), help="Address to listen on.")
 @option(
@@ -52,6 +61,14 @@ _PORT_MAX: Final = 65_535
     default="1s",
     callback=read(parse_duration_s),
     help="How often to sync, with --durability interval.",
+)
+@option(
+    "--workers",
+    metavar="COUNT|auto",
+    default="1",
+    callback=read(_workers),
+    help="Processes that serve, beside one that owns the data; 1 is a single process that does both. auto: one less "
+    "than there are processors, from four on; below, a single process is faster.",
 )
 @option(
     "--max-connections",
@@ -130,6 +147,7 @@ def serve(load: Load, /, log_format: Any, log_level: str, **values: Any) -> None
         data_dir=values["data_dir"],
         durability=values["durability"],
         sync_interval_s=values["sync_interval"],
+        workers=values["workers"],
         limits=limits,
     )
     status = _serve(load, settings)
@@ -168,6 +186,12 @@ def _check(ctx: click.Context, values: dict[str, Any]) -> None:
         raise click.UsageError(message, ctx)
     if interval and values["sync_interval"] < SYNC_INTERVAL_S_MIN:
         message = f"{interval}: it must be {SYNC_INTERVAL_S_MIN * 1000:g}ms or more."
+        raise click.UsageError(message, ctx)
+    if values["max_pending"] < values["workers"]:
+        message = (
+            f"{given(ctx, 'max_pending')} and {given(ctx, 'workers')} contradict each other: of the steps that may "
+            "wait, each worker needs one."
+        )
         raise click.UsageError(message, ctx)
     admin_host, admin_port = values["admin_bind"] or ("", 0)
     is_port_shared = not values["uds"] and values["port"] and values["port"] == admin_port

@@ -108,7 +108,7 @@ class Engine(Generic[S, C]):
         Raises Fatal when the store cannot go on: then nothing more may be answered.
         """
         self._store = store
-        self._value_bytes = self.machine.answer_bytes_max(store.read().state) + _HEAD_BYTES
+        self._measure(store.read())
         try:
             while True:
                 self._hand_over(store)
@@ -147,6 +147,8 @@ class Engine(Generic[S, C]):
         """Let groups leave for the store, as many as it takes at once."""
         try:
             while self._queue and len(self._in_flight) < store.in_flight_max and not self._has_failed:
+                if store.is_shared:  # Values may have become longer since our last group.
+                    self._measure(store.read())
                 valued_max = self._limits.group_answer_bytes_max // self._value_bytes
                 group = self._queue.cut(self._limits.group_commands_max, valued_max)
                 group.reserve(self._budget, self._value_bytes)
@@ -175,7 +177,10 @@ class Engine(Generic[S, C]):
             self._metrics.declined[refusal.code] += 1
         if judgement.taken:
             self._metrics.count_group(self.machine.tally(judgement.taken), len(judgement.taken), group.seconds)
-        self._value_bytes = self.machine.answer_bytes_max(judgement.end.state) + _HEAD_BYTES
+        self._measure(judgement.end)
+
+    def _measure(self, place: Place[S]) -> None:
+        self._value_bytes = self.machine.answer_bytes_max(place.state) + _HEAD_BYTES
 
     def _turn_away_rest(self, error: NotApplied) -> None:
         """Turn away who waits, behind the groups in flight. The store may take a while to get what it lacks."""

@@ -8,7 +8,7 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -114,6 +114,11 @@ class LinuxDisk:
             return cls(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY), None)
         except OSError as error:
             raise _cannot("read", f"the data directory {path}", error) from error
+
+    @property
+    def locks(self) -> Sequence[int]:
+        """The descriptor of the lock, if there is one."""
+        return [self._lock] if self._lock is not None else []
 
     def names(self) -> list[str]:
         """As `Disk.names`."""

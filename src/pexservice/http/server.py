@@ -62,7 +62,7 @@ class Server:
         try:
             for _ in range(_ACCEPTS):
                 client = listener.accept()
-                self._shared.metrics.connections_accepted += 1
+                self._shared.metrics.connections["accepted"] += 1
                 if len(self._connections) < self._connections_max or self._make_room():
                     self._poller.adopt(client, self._connect)
                 else:
@@ -96,10 +96,10 @@ class Server:
         while self._victims:
             victim = self._victims.popleft()
             if victim in self._connections and victim.is_idle:
-                self._shared.metrics.connections_evicted += 1
+                self._shared.metrics.connections["evicted"] += 1
                 victim.stop()
                 return True
-        self._shared.metrics.connections_turned_away += 1
+        self._shared.metrics.connections["turned_away"] += 1
         if now_s != self._refusal_logged_at_s:
             self._refusal_logged_at_s = now_s
             log.warning("connection turned away, none is idle", connections=self._connections_max)

@@ -9,20 +9,47 @@ watchdog is not fed. Every report is complete, so the next makes up for one that
 import time
 from collections.abc import Callable
 from math import inf
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
-from pexservice.core.engine import Engine
-from pexservice.errors import Recovering
+from pexservice.core.judging import Place
+from pexservice.core.machine import Machine
+from pexservice.errors import NotApplied, Recovering
 
 log = structlog.get_logger()
+
+
+class Reported(Protocol):
+    """What reports are about: an engine, or a writer that has several."""
+
+    machine: Machine[Any, Any]
+
+    @property
+    def unready(self) -> NotApplied | None:
+        """Why commands are turned away just now, if they are."""
+        ...
+
+    @property
+    def place(self) -> Place[Any]:
+        """The durable place."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """How many commands are not yet durable."""
+        ...
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether commands wait and nobody works on them."""
+        ...
 
 
 class Reports:
     """Makes the reports on one service."""
 
-    def __init__(self, engine: Engine[Any, Any], is_draining: Callable[[], bool], start_patience_s: float) -> None:
+    def __init__(self, engine: Reported, is_draining: Callable[[], bool], start_patience_s: float) -> None:
         self._start_patience_s = start_patience_s
         self._engine = engine
         self._is_draining = is_draining

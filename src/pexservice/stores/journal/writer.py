@@ -59,6 +59,7 @@ class Journal(Generic[S, C]):
     """The store of the service. It owns the segments of its directory."""
 
     unready_reasons: ClassVar[tuple[type[NotApplied], ...]] = (JournalFull,)
+    is_shared: Final = False
     in_flight_max: Final = 1
 
     def __init__(
