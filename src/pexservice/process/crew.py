@@ -21,7 +21,7 @@ from pexservice.process.counts import Live, Region
 from pexservice.process.nursery import Nursery
 from pexservice.process.worker import Order
 from pexservice.stores.shared.message import Kind, Told
-from pexservice.stores.shared.writer import Channel, Writer
+from pexservice.stores.shared.ordering import Channel, Writer
 
 log = structlog.get_logger()
 
@@ -87,7 +87,7 @@ class Crew(Generic[S, C]):
             member.beats = beats
             if member.missed == self._limits.beats_missed_max:
                 log.error("a worker is silent and is replaced", worker=member.number, pid=member.live[Live.PID])
-                self._do(self._end(member))
+                self._do(self._nursery.kill(member.number))
 
     async def stop(self, timeout_s: float) -> None:
         """Tell all to answer what they accepted and to end; return when they have, or were ended after the time."""
@@ -99,7 +99,7 @@ class Crew(Generic[S, C]):
         for member in self._members:
             if member.channel is not None:
                 log.warning("a worker did not end in time", worker=member.number)
-                await self._end(member)
+                await self._nursery.kill(member.number)
         if not self._gone.done() and self._ending:
             await first(self._gone, timeout_s=self._limits.nursery_patience_s)
 
@@ -141,9 +141,6 @@ class Crew(Generic[S, C]):
         await asyncio.sleep(member.pause_s)
         if not self._is_stopping:
             await self._start(member)
-
-    async def _end(self, member: _Member[S, C]) -> None:
-        await self._nursery.end(member.number)  # Its socket closes, and tells the rest.
 
     def _do(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

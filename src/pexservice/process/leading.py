@@ -32,7 +32,7 @@ from pexservice.process.reports import Reports
 from pexservice.process.start import Held, opened, tell_listening
 from pexservice.process.together import Pulse, Together
 from pexservice.process.worker import Order, Plan, work
-from pexservice.stores.shared.writer import Writer
+from pexservice.stores.shared.ordering import Writer
 
 log = structlog.get_logger()
 

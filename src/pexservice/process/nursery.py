@@ -80,8 +80,12 @@ class Nursery:
         if code:
             raise Scarce(f"no worker process can be started: {os.strerror(code)}. Raise the limit on processes.")
 
+    async def kill(self, number: int) -> None:
+        """Have a worker end, whatever it does. Raises NurseryLost."""
+        await self._ask(("kill", number, None), ())
+
     async def end(self, number: int) -> int:
-        """End a worker, whatever it does, if it has not ended; return its exit status, or minus the signal."""
+        """As `kill`, of one that may have ended; return its exit status, or minus the signal. Raises NurseryLost."""
         return int(await self._ask(("end", number, None), ()))
 
     async def _ask(self, what: tuple[str, int, object], fds: Sequence[int]) -> bytes:
@@ -125,7 +129,11 @@ def _tend(control: socket.socket, parent: int, work: Work, masked: set[int | sig
         if not data:
             os._exit(0)
         kind, number, order = pickle.loads(data)  # noqa: S301 - of the service itself, over a socket of its own.
-        reply = _start(control, partial(work, order, fds), pids, number) if kind == "start" else _end(pids, number)
+        if kind == "start":
+            reply = _start(control, partial(work, order, fds), pids, number)
+        else:
+            os.kill(pids[number], signal.SIGKILL)  # To one that has ended, and is not yet waited for, it does nothing.
+            reply = os.waitstatus_to_exitcode(os.waitpid(pids.pop(number), 0)[1]) if kind == "end" else 0
         for fd in fds:
             os.close(fd)
         control.send(b"%d" % reply)
@@ -143,12 +151,3 @@ def _start(control: socket.socket, work: Callable[[], NoReturn], pids: dict[int,
         work()
     pids[number] = pid
     return 0
-
-
-def _end(pids: dict[int, int], number: int) -> int:
-    pid = pids.pop(number, 0)
-    if not pid:
-        return 0
-    os.kill(pid, signal.SIGKILL)  # To one that has ended, and waits to be asked for its status, it does nothing.
-    _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status)

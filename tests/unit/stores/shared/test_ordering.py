@@ -1,0 +1,273 @@
+"""The process that owns the data, with its workers in the same process."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from pexservice.core.judging import Place, judge
+from pexservice.errors import Recovering, StorageFailed
+from pexservice.stores.shared.message import Kind, Told
+from pexservice.stores.shared.ordering import starts
+from pexservice.walk.machine import WALK
+from pexservice.walk.steps import NEXT, PREVIOUS
+from support.engine_scenes import settled
+from support.machines import COUNTER
+from support.memory_store import Full, MemoryStore
+from support.shared_store import Shared
+
+
+def play(
+    scenario: Callable[[Shared, MemoryStore[Any, Any]], Coroutine[Any, Any, None]], *, in_flight_max: int = 1
+) -> None:
+    """Run a scenario on a writer whose store is held back."""
+
+    async def run() -> None:
+        below = MemoryStore(WALK, is_held=True, in_flight_max=in_flight_max)
+        shared = Shared(WALK, below).run()
+        await settled()
+        await scenario(shared, below)
+        await shared.stop()
+
+    asyncio.run(run())
+
+
+async def heard() -> None:
+    """Let messages get where they go."""
+    for _ in range(5):
+        await asyncio.sleep(0.001)
+
+
+def test_what_comes_while_the_store_is_busy_shares_the_next_group() -> None:
+    """Of however many workers."""
+
+    async def scenario(shared: Shared, below: MemoryStore[Any, Any]) -> None:
+        workers = [shared.worker() for _ in range(4)]
+        commits = [workers[0].commit([NEXT])]
+        await heard()
+        commits += [worker.commit([PREVIOUS, NEXT]) for worker in workers[1:]]
+        await heard()
+        assert (len(below.groups), shared.writer.waiting, shared.writer.is_stalled) == (1, 7, False)
+        below.release()
+        await heard()
+        assert list(map(len, below.groups)) == [1, 6]
+        below.release()
+        ends = [(await commit).end.sequence for commit in commits]
+        assert sorted(ends) == [1, 3, 5, 7]
+
+    play(scenario)
+
+
+def test_a_durable_group_is_published_then_the_next_leaves_then_it_is_answered() -> None:
+    """So who was answered finds nothing older anywhere, and the disk does not wait for messages."""
+
+    async def scenario(shared: Shared, below: MemoryStore[Any, Any]) -> None:
+        one, other = shared.worker(), shared.worker()
+        first = one.commit([NEXT])
+        await heard()
+        other.commit([NEXT])
+        await heard()
+        order: list[str] = []
+        show, commit, tell = shared.writer._board.show_place, below.commit, shared.writer.tell
+
+        def note(what: str, then: Callable[..., Any]) -> Callable[..., Any]:
+            return lambda *of: (order.append(what), then(*of))[1]
+
+        shared.writer._board.show_place = note("published", show)  # type: ignore[method-assign]
+        below.commit = note("next", commit)  # type: ignore[method-assign]
+        shared.writer.tell = note("answered", tell)  # type: ignore[method-assign]
+        assert one.read() == Place(0, 0)
+        below.release()
+        await first
+        assert order == ["published", "next", "answered"]
+        assert other.read() == Place(1, 1)
+
+    play(scenario)
+
+
+def test_several_groups_are_in_flight_and_answered_in_order() -> None:
+    """As many as the store takes; they leave as they come."""
+
+    async def scenario(shared: Shared, below: MemoryStore[Any, Any]) -> None:
+        workers = [shared.worker() for _ in range(3)]
+        commits = []
+        for worker in workers:
+            commits.append(worker.commit([NEXT]))
+            await heard()
+        assert len(below.groups) == 2
+        below.release(1)
+        await heard()
+        assert workers[0].read() == Place(0, 0)
+        below.release(0)
+        await heard()
+        assert workers[0].read() == Place(2, 2)
+        below.release(2)
+        assert [(await commit).start.sequence for commit in commits] == [0, 1, 2]
+
+    play(scenario, in_flight_max=2)
+
+
+def test_groups_that_come_before_the_store_is_open_wait() -> None:
+    """Until then workers are told that it recovers."""
+
+    async def run() -> None:
+        shared = Shared(WALK, MemoryStore(WALK))
+        worker = shared.worker()
+        assert isinstance(worker.unready, Recovering)
+        assert isinstance(shared.writer.unready, Recovering)
+        commit = worker.commit([NEXT])
+        await heard()
+        assert shared.writer.is_stalled
+        shared.run()
+        assert (await commit).end == shared.writer.place == Place(1, 1)
+        assert shared.heard == [Kind.OPEN]
+        await shared.stop()
+
+    asyncio.run(run())
+
+
+def test_groups_are_joined_up_to_what_a_row_may_hold() -> None:
+    """The rest waits."""
+
+    async def scenario(shared: Shared, below: MemoryStore[Any, Any]) -> None:
+        workers = [shared.worker() for _ in range(4)]
+        workers[0].commit([NEXT])
+        await heard()
+        for worker in workers[1:]:
+            worker.commit([NEXT] * 30_000)
+        await heard()
+        below.release()
+        await heard()
+        assert list(map(len, below.groups)) == [1, 60_000]
+        below.release()
+        await heard()
+        assert list(map(len, below.groups)) == [1, 60_000, 30_000]
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("is_at_once", [True, False])
+def test_a_store_that_cannot_go_on_ends_the_writer(is_at_once: bool) -> None:  # noqa: FBT001
+    """Behind the groups before it, and nothing of it is answered."""
+
+    async def scenario(shared: Shared, below: MemoryStore[Any, Any]) -> None:
+        worker = shared.worker()
+        if is_at_once:
+            below.commit = _fail  # type: ignore[assignment,method-assign]
+        commit = asyncio.ensure_future(_awaited(worker.commit([NEXT])))
+        await heard()
+        if not is_at_once:
+            below.fail(StorageFailed())
+        await heard()
+        assert shared.running is not None
+        assert isinstance(shared.running.exception(), StorageFailed)
+        assert not commit.done()
+        commit.cancel()
+
+    play(scenario)
+
+
+def _fail(_commands: object) -> None:
+    raise StorageFailed
+
+
+async def _awaited(commit: Any) -> Any:
+    return await commit
+
+
+@pytest.mark.parametrize("is_at_once", [True, False])
+def test_who_is_turned_away_is_told_in_turn(is_at_once: bool) -> None:  # noqa: FBT001
+    """And the writer goes on."""
+
+    async def scenario(shared: Shared, below: MemoryStore[Any, Any]) -> None:
+        worker = shared.worker()
+        below.unready = Full() if is_at_once else None
+        commit = worker.commit([NEXT])
+        await heard()
+        if not is_at_once:
+            below.fail(Full())
+            below.ahead = below.place
+        with pytest.raises(Full):
+            await commit
+        below.unready = None
+        commit = worker.commit([NEXT])
+        await heard()
+        below.release()
+        assert (await commit).end == Place(1, 1)
+
+    play(scenario)
+
+
+def test_a_worker_that_is_gone_is_not_waited_for() -> None:
+    """Its group is taken all the same, and others are answered."""
+
+    async def scenario(shared: Shared, below: MemoryStore[Any, Any]) -> None:
+        gone, other = shared.worker(), shared.worker()
+        gone.commit([NEXT])
+        await heard()
+        commit = other.commit([NEXT])
+        await heard()
+        await gone.close()
+        await heard()
+        assert shared.ended == ["worker"]
+        below.release()
+        await heard()
+        below.release()
+        assert (await commit).start == Place(1, 1)
+        shared.writer.tell(shared.channels[0], Told(Kind.STOP))
+
+    play(scenario)
+
+
+def test_a_worker_that_was_cut_off_is_gone() -> None:
+    """A reset is an end, and a wake-up for nothing is none."""
+
+    async def scenario(shared: Shared, below: MemoryStore[Any, Any]) -> None:
+        worker = shared.worker()
+        await heard()
+        channel = shared.channels[0]
+        shared.writer._on_message(channel, lambda _: shared.ended.append("too early"))
+        shared.writer.tell(channel, Told(Kind.STOP))
+        worker._channel.close()  # With a message unread: a reset.
+        shared.writer._on_message(channel, lambda _: shared.ended.append("worker"))
+        assert shared.ended == ["worker"]
+        assert channel.socket.fileno() == -1
+
+    play(scenario)
+
+
+def test_a_worker_that_does_not_listen_costs_what_its_socket_holds() -> None:
+    """What does not fit is dropped, and nobody waits."""
+
+    async def scenario(shared: Shared, below: MemoryStore[Any, Any]) -> None:
+        shared.worker()
+        for _ in range(10_000):
+            shared.writer.tell(shared.channels[0], Told(Kind.STOP))
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("counts", [[5], [1, 1, 3], [2, 3]])
+def test_parts_begin_where_those_before_them_end(counts: list[int]) -> None:
+    """By sequence and by state, also where the machine refused something."""
+    commands = [9, 3, 1, -1, 5]
+    judgement = judge(COUNTER, Place(4, COUNTER.initial), commands)
+    assert judgement.refusals
+    begin, place = 0, judgement.start
+    for count, start in zip(counts, starts(judgement, counts), strict=True):
+        assert start == place
+        place = judge(COUNTER, place, commands[begin : begin + count]).end
+        begin += count
+    assert place == judgement.end
+
+
+def test_a_socket_of_the_writer_keeps_messages_apart() -> None:
+    """It is of the kind that the messages rely on."""
+
+    async def scenario(shared: Shared, _below: MemoryStore[Any, Any]) -> None:
+        shared.worker()
+        assert shared.channels[0].socket.type == socket.SOCK_SEQPACKET
+
+    play(scenario)
