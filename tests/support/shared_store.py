@@ -13,8 +13,8 @@ from pexservice.errors import NotApplied
 from pexservice.limits import DEFAULT, Limits
 from pexservice.stores.shared.board import Board
 from pexservice.stores.shared.message import Kind
-from pexservice.stores.shared.store import SharedStore
 from pexservice.stores.shared.ordering import Channel, Writer
+from pexservice.stores.shared.store import SharedStore
 
 
 @dataclass

@@ -7,8 +7,8 @@ tells what is known: before the journal is read, nothing about it; without a des
 
 import platform
 import resource
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -51,8 +51,8 @@ class State:
     limits: Limits
     metrics: Metrics
     usage: Usage
-    workers: int = 0
-    """How many worker processes there are; 0 for none beside the one process."""
+    workers: Mapping[int, int] = field(default_factory=dict)
+    """Connections of each worker process that there is, by its number; empty if there is but one process."""
 
 
 class Exposition(Collector):
@@ -120,6 +120,12 @@ class Exposition(Collector):
         for name, text in _CONNECTIONS.items():
             yield CounterMetricFamily(f"pex_connections_{name}", text, metrics.connections[name])
         yield GaugeMetricFamily("pex_connections_open", "Open connections.", state.connections)
+        if state.workers:
+            text = "Open connections of each worker process."
+            workers = GaugeMetricFamily("pex_worker_connections", text, labels=["worker"])
+            for number, connections in state.workers.items():
+                workers.add_metric([str(number)], connections)
+            yield workers
         yield GaugeMetricFamily("pex_connections_max", "How many may be open.", state.limits.connections_max)
         unsent = "Bytes of answers that clients have yet to read."
         yield GaugeMetricFamily("pex_unsent_bytes", unsent, state.unsent_bytes)
@@ -140,8 +146,6 @@ class Exposition(Collector):
         descriptors_max, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         yield GaugeMetricFamily("process_max_fds", "How many descriptors may be open.", descriptors_max)
         yield CounterMetricFamily("pex_log_lines_dropped", "Log lines that nobody took.", usage.lines_dropped)
-        if state.workers:
-            yield GaugeMetricFamily("pex_workers", "Worker processes that serve.", state.workers)
         yield CounterMetricFamily("pex_loop_late_seconds", "By how much the event loop was late, in all.", state.late_s)
 
 

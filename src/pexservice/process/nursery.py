@@ -22,7 +22,8 @@ from pexservice.errors import Fatal, Scarce, reason
 from pexservice.limits import Limits
 
 _PR_SET_PDEATHSIG: Final = 1
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""They are blocked in a worker at first: it lets them come once it hears them."""
 _FDS_MAX: Final = 64
 """Of one order: listeners, a lock and a socket."""
 
@@ -56,7 +57,7 @@ class Nursery:
         gc.collect()
         gc.freeze()  # So that no collection touches, and with that copies, what is shared from now on.
         parent = os.getpid()
-        masked = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        masked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             pid = os.fork()
         except OSError as error:
@@ -120,7 +121,7 @@ def die_with(parent: int) -> None:
 def _tend(control: socket.socket, parent: int, work: Work, masked: set[int | signal.Signals]) -> NoReturn:
     """Carry out orders until nobody is left to give any."""
     die_with(parent)
-    for number in _SIGNALS:  # Also a terminal's, which all its processes get: the service decides.
+    for number in SIGNALS:  # Also a terminal's, which all its processes get: the service decides.
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, masked)
     pids: dict[int, int] = {}
@@ -141,10 +142,14 @@ def _tend(control: socket.socket, parent: int, work: Work, masked: set[int | sig
 
 def _start(control: socket.socket, work: Callable[[], NoReturn], pids: dict[int, int], number: int) -> int:
     parent = os.getpid()
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # Until the worker can hear them.
     try:
         pid = os.fork()
     except OSError as error:
         return error.errno or 1
+    finally:
+        if os.getpid() == parent:
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
     if not pid:
         control.close()
         die_with(parent)

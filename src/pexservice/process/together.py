@@ -31,9 +31,15 @@ class Together(Generic[S, C]):
         memory = mmap(-1, board_bytes + (settings.workers + 1) * Region.size())
         begins = [board_bytes + index * Region.size() for index in range(settings.workers + 1)]
         *self.workers, self.writer = (Region(memory, begin) for begin in begins)
+        self._begins = begins
         self._machine = machine
         self._memory = memory
         self._settings = settings
+
+    def take(self, number: int) -> Region:
+        """Return the numbers of a worker, to go on from what those before it counted."""
+        self.workers[number] = Region(self._memory, self._begins[number])
+        return self.workers[number]
 
     def board(self, reasons: Sequence[type[NotApplied]]) -> Board[S, C]:
         """Return the board; `reasons` are all that the store may have to be unready."""
@@ -62,7 +68,11 @@ class Together(Generic[S, C]):
                 _sum(regions, Live.DESCRIPTORS),
                 _sum(regions, Live.LINES_DROPPED),
             ),
-            workers=sum(1 for region in self.workers if region.live[Live.PID]),
+            workers={
+                number: region.live[Live.CONNECTIONS]
+                for number, region in enumerate(self.workers)
+                if region.live[Live.PID]
+            },
         )
 
 

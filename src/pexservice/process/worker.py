@@ -7,6 +7,7 @@ it accepted and ends; the writer goes on until the last has.
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,13 +21,14 @@ import uvloop
 from pexservice.config import Settings
 from pexservice.core.engine import Engine
 from pexservice.core.machine import C, S
-from pexservice.errors import Draining, Fatal, NotApplied, Unanswered, defect
+from pexservice.errors import Draining, Fatal, NotApplied, Recovering, Unanswered, defect
 from pexservice.http.access import Access
 from pexservice.http.joint import JointServer
 from pexservice.process import logs
 from pexservice.process.application import Application
 from pexservice.process.counts import Live
 from pexservice.process.front import Front
+from pexservice.process.nursery import SIGNALS
 from pexservice.process.together import Pulse, SharedBudget, SharedRoom, Together
 from pexservice.stores.shared.message import Kind
 from pexservice.stores.shared.store import SharedStore
@@ -79,6 +81,7 @@ def work(plan: Plan[S, C], order: Order, fds: Sequence[int]) -> NoReturn:
 
 async def _work(plan: Plan[S, C], order: Order, fds: Sequence[int]) -> None:
     stopping = plan.stop_signal()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     channel, *listeners = (socket(fileno=fd) for fd in (fds[0], *fds[1 + order.locks :]))
     await Worker(plan, order, channel).run(stopping, listeners)
 
@@ -92,7 +95,7 @@ class Worker(Generic[S, C]):
         limits = replace(settings.limits, pending_max=share)
         self._limits = limits
         self._together = together
-        self._region = region = together.workers[order.number]
+        self._region = region = together.take(order.number)
         self._board = together.board(order.reasons)
         self._is_draining = False
         self._stalled_at: int | None = None
@@ -121,8 +124,11 @@ class Worker(Generic[S, C]):
 
     async def run(self, stopping: asyncio.Future[None], listeners: Sequence[socket]) -> None:
         """Serve until told to stop. Raises Fatal."""
+        if not isinstance(self._board.unready, Recovering):  # The message that says so may come after a request.
+            self._on_told(Kind.OPEN)
         working = asyncio.create_task(self._work())
         self._beat()
+        await asyncio.sleep(0)  # So that the engine runs.
         self._server.start(*listeners)
         await asyncio.wait([working, stopping, self._told], return_when=asyncio.FIRST_COMPLETED)
         if not working.done():

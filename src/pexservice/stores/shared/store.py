@@ -8,7 +8,7 @@ computed here, by the same pure function as there, so the writer tells no more t
 import asyncio
 import socket
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, Final, Generic, NoReturn
+from typing import Any, Final, Generic
 
 from pexservice.core.judging import Judgement, Place, judge
 from pexservice.core.machine import C, Machine, S
@@ -101,10 +101,9 @@ class SharedStore(Generic[S, C]):
         """As `Store.status`."""
         return self._board.status
 
-    async def run(self) -> NoReturn:
+    async def run(self) -> None:
         """As `Store.run`: there is nothing to do."""
         await asyncio.get_running_loop().create_future()
-        raise AssertionError
 
     async def close(self) -> None:
         """As `Store.close`."""

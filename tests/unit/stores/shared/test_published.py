@@ -1,6 +1,7 @@
 """What is published is read whole, however the writer was cut off."""
 
 from mmap import mmap
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -59,6 +60,24 @@ def test_a_length_beyond_the_bound_is_taken_for_torn() -> None:
     published.publish(b"whole")
     memory[8:12] = b"\xff" * 4
     assert published.read() == b"whole"
+
+
+def test_who_finds_both_copies_torn_looks_again() -> None:
+    """It was slow, and the writer went over both in the meantime."""
+    memory, published = _region()
+    published.publish(b"whole")
+    whole = memory[:]
+
+    class Slow:
+        """A memory in which the first two looks fall into the middle of something."""
+
+        looks = 0
+
+        def __getitem__(self, part: slice) -> bytes:
+            self.looks += 1
+            return whole[part] if self.looks > 2 else b"\xff" * 128
+
+    assert Published(cast("mmap", Slow()), 8, _BYTES_MAX).read() == b"whole"
 
 
 def test_only_what_fits_is_published() -> None:

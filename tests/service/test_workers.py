@@ -1,0 +1,295 @@
+"""A service of several processes: what clients and operators see of it is what they see of one."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import pytest
+
+from pexservice.core.judging import Place
+from support.activation import activated
+from support.client import Client
+from support.crew import await_end, metrics, nursery, shares, workers
+from support.process import Service, run, serving, wait_until
+from torture.linearizability import check
+from torture.load import Load, place_of
+from torture.operation import Operation
+
+WORKERS: Final = ("--workers", "3")
+
+_MODULES_OF_SEVERAL: Final = """
+import sys
+import pexservice.process.service
+names = ("crew", "worker", "leading", "joint", "acceptor", "nursery", "together", "counts", "stores.shared")
+print([module for module in sys.modules if module.startswith("pexservice.") and module.endswith(names)])
+"""
+
+
+@pytest.fixture(scope="module")
+def crewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with serving(tmp_path_factory.mktemp("data"), *WORKERS) as running:
+        yield running
+
+
+def test_steps_and_reads_through_all_workers_are_one_history(crewed: Service) -> None:
+    """Whichever worker is asked, a step is one of a single order, and a read is not older than any answer before it."""
+    before = place_of(crewed)
+    with Load(crewed, Random(1), clients=12) as load:
+        load.wait(2_000)
+    load.require_answered()
+    check(load.history, before, place_of(crewed))
+
+
+def test_connections_are_spread_evenly(crewed: Service) -> None:
+    """No worker has more than half more than its share, whether they come one by one or at once."""
+    for pause_s in (0.002, 0):
+        with ExitStack() as stack:
+            for _ in range(48):
+                stack.enter_context(crewed.connect())
+                time.sleep(pause_s)
+            wait_until(lambda: sum(shares(crewed)) == 49)  # With the one that asks.
+            assert max(shares(crewed)) <= 1.5 * 48 / 3 + 1
+        wait_until(lambda: sum(shares(crewed)) == 1)
+
+
+def test_metrics_are_those_of_the_service(crewed: Service) -> None:
+    """Counts are of all workers, whichever is asked."""
+    before = metrics(crewed)
+    for _ in range(9):
+        with crewed.connect() as client:
+            client.ask("POST", "/next")
+    after = metrics(crewed)
+    assert after['pex_steps_total{step="next"}'] == before['pex_steps_total{step="next"}'] + 9
+    assert after["pex_connections_accepted_total"] == before["pex_connections_accepted_total"] + 10
+    assert after["pex_sequence_total"] == before["pex_sequence_total"] + 9
+    assert after["pex_connections_open"] == 1
+    assert after["process_resident_memory_bytes"] > 2**23
+
+
+def test_memory_is_shared(tmp_path: Path) -> None:
+    """Four workers and the others take no more than 64 MiB together."""
+    with serving(tmp_path, "--workers", "4") as service:
+        with Load(service, Random(1), clients=8) as load:
+            load.wait(1_000)
+        pids = [service.pid, nursery(service), *workers(service)]
+        shares_kib = [
+            int(line.split()[1])
+            for pid in pids
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            if line.startswith("Pss:")
+        ]
+        assert sum(shares_kib) <= 64 * 1024
+
+
+def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
+    """Its clients are cut off and everyone else is served; what was answered stays, and counts do not fall."""
+    with serving(tmp_path, *WORKERS) as service:
+        with Load(service, Random(1), clients=9) as load:
+            for _ in range(3):
+                load.wait(len(load.history) // 2 + 200)
+                before = metrics(service)
+                victim = workers(service)[0]
+                os.kill(victim, signal.SIGKILL)
+                await_end(victim)
+                wait_until(lambda: len(workers(service)) == 3)
+                after = metrics(service)
+                falls = [name for name in before if "_total" in name and after[name] < before[name]]
+                assert not falls
+        check(load.history, Place(0, 0), place_of(service))
+        assert service.logged("a worker ended and is replaced")["status"] == -signal.SIGKILL
+        assert service.stop() == 0
+
+
+def test_a_writer_that_dies_ends_all(tmp_path: Path) -> None:
+    """No worker outlives it, and the next service has all that was answered, at once."""
+    place, history = Place(0, 0), list[Operation]()
+    for seed in range(3):
+        with serving(tmp_path, *WORKERS) as service:
+            recovered = place_of(service)
+            check(history, place, recovered)
+            place = recovered
+            pids = [nursery(service), *workers(service)]
+            with Load(service, Random(seed), clients=6) as load:
+                load.wait(200)
+                service.stop(signal.SIGKILL)
+            history = load.history
+        await_end(*pids)
+
+
+def test_the_end_of_the_nursery_is_the_end(tmp_path: Path) -> None:
+    """Without it no worker could be replaced. It says so, and what was answered is there."""
+    with serving(tmp_path, *WORKERS) as service:
+        with service.connect() as client:
+            client.ask("POST", "/next")
+        pids = workers(service)
+        os.kill(nursery(service), signal.SIGKILL)
+        assert service.wait() == 71
+        await_end(*pids)
+    with serving(tmp_path, *WORKERS) as service:
+        assert service.sequence() == 1
+
+
+@pytest.mark.parametrize("is_to_all", [False, True])
+def test_a_stop_answers_what_was_accepted(tmp_path: Path, is_to_all: bool) -> None:  # noqa: FBT001
+    """Told to the one process, or to all at once as systemd and a terminal do; once, that is a stop in order."""
+    with serving(tmp_path, *WORKERS) as service:
+        place = place_of(service)
+        pids = [nursery(service), *workers(service)]
+        with Load(service, Random(1), clients=9) as load:
+            load.wait(300)
+            if is_to_all:
+                os.killpg(service.pid, signal.SIGTERM)
+            else:
+                service.send_signal(signal.SIGTERM)
+            assert service.wait() == 0
+        load_ended = [each for each in load.history if each.is_unknown]
+        await_end(*pids)
+        assert service.logged("stopped")
+    with serving(tmp_path) as service:
+        check(load.history, place, place_of(service))
+        assert len(load_ended) <= 9 * 5
+
+
+def test_a_second_signal_ends_all_at_once(tmp_path: Path) -> None:
+    """Even while a client is in the middle of a request."""
+    with serving(tmp_path, *WORKERS) as service, service.connect() as client:
+        client.send(b"GET /current HTTP/1.1\r\n")
+        pids = [nursery(service), *workers(service)]
+        service.send_signal(signal.SIGTERM)
+        service.logged("draining")
+        service.send_signal(signal.SIGTERM)
+        assert service.wait() == -signal.SIGTERM
+        await_end(*pids)
+
+
+def test_a_worker_told_to_stop_ends_in_order_and_is_replaced(tmp_path: Path) -> None:
+    """By a person, and it alone."""
+    with serving(tmp_path, *WORKERS) as service:
+        victim = workers(service)[1]
+        os.kill(victim, signal.SIGTERM)
+        await_end(victim)
+        wait_until(lambda: len(workers(service)) == 3)
+        assert service.logged("a worker ended and is replaced")["status"] == 0
+        assert service.sequence() == 0
+
+
+def test_a_suspended_worker_holds_up_nobody_else(tmp_path: Path) -> None:
+    """Others are served meanwhile, and it is replaced."""
+    with serving(tmp_path, *WORKERS) as service:
+        victim = workers(service)[0]
+        os.kill(victim, signal.SIGSTOP)
+        for _ in range(30):
+            began_s = time.monotonic()
+            with service.connect() as client:
+                client.ask("POST", "/next")
+            assert time.monotonic() - began_s < 1
+        await_end(victim)
+        assert service.logged("a worker is silent and is replaced")["pid"] == victim
+        wait_until(lambda: len(workers(service)) == 3)
+        assert service.sequence() == 30
+
+
+def test_a_socket_that_was_passed_refuses_nobody_over_a_restart(tmp_path: Path) -> None:
+    """It is served by all workers, and outlives them: whoever comes meanwhile is served by who comes next."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    with listener:
+        for _ in range(2):
+            with activated(tmp_path, listener, *WORKERS) as service:
+                for _ in range(6):
+                    with Client(listener.getsockname()) as client:
+                        client.ask("POST", "/next")
+                service.stop()
+        with Client(listener.getsockname()) as early, activated(tmp_path, listener, *WORKERS):
+            assert early.ask("GET", "/current").sequence == 12
+
+
+def test_a_unix_socket_is_served_by_all(tmp_path: Path) -> None:
+    """And its file is removed in the end."""
+    path = tmp_path / "socket"
+    with serving(tmp_path / "data", "--uds", str(path), *WORKERS) as service:
+        with ThreadPoolExecutor(6) as pool:
+            assert sorted(pool.map(lambda _: _step(service), range(30))) == list(range(1, 31))
+        assert service.stop() == 0
+        assert not path.exists()
+
+
+def _step(service: Service) -> int:
+    with service.connect() as client:
+        return client.ask("POST", "/next").sequence
+
+
+def test_the_listener_for_probes_answers_until_the_end(tmp_path: Path) -> None:
+    """It is not a worker's, so it tells of a stop that is under way."""
+    with serving(tmp_path, "--admin-bind", "127.0.0.1:0", *WORKERS) as service:
+        port = int(service.logged("listening")["admin"].rpartition(":")[2])
+        with Client(("127.0.0.1", port)) as admin, service.connect() as client:
+            assert client.ask("GET", "/metrics").status == 404
+            client.ask("POST", "/next")
+            assert admin.ask("GET", "/readyz").status == 200
+            assert b"\npex_sequence_total 1.0\n" in admin.ask("GET", "/metrics").body
+            client.send(b"GET /current HTTP/1.1\r\n")
+            service.send_signal(signal.SIGTERM)
+            service.logged("draining")
+            assert json.loads(admin.ask("GET", "/readyz").body)["type"].endswith(":draining")
+            client.send(b"Host: test\r\n\r\n")
+            assert client.read().closes
+        assert service.wait() == 0
+
+
+def test_connections_are_bounded_for_all(tmp_path: Path) -> None:
+    """Beyond the bound the one idle longest is closed, and there are never more."""
+    with serving(tmp_path, "--max-connections", "6", *WORKERS) as service, ExitStack() as stack:
+        clients = [stack.enter_context(service.connect()) for _ in range(6)]
+        for client in clients:
+            client.ask("GET", "/current")
+        time.sleep(1.5)  # Past the sweep: they are idle.
+        with service.connect() as client:
+            assert client.ask("POST", "/next").status == 200
+        found = metrics(service)
+        assert found["pex_connections_evicted_total"] >= 1
+        assert found["pex_connections_open"] <= 6
+
+
+def test_tokens_are_asked_for_by_every_worker(tmp_path: Path) -> None:
+    """They come with the order to start, since a worker reads no file."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text("0123456789abcdefghijklmn\n")
+    tokens.chmod(0o600)
+    with serving(tmp_path / "data", "--token-file", str(tokens), *WORKERS) as service:
+        for _ in range(6):
+            with service.connect() as client:
+                assert client.ask("POST", "/next").status == 401
+                assert client.ask("POST", "/next", "Authorization: Bearer 0123456789abcdefghijklmn").status == 200
+
+
+def test_what_waits_is_shared_out(tmp_path: Path) -> None:
+    """So fewer steps than workers may not be."""
+    wrong = run("serve", "--data-dir", str(tmp_path), "--workers", "3", "--max-pending", "2")
+    assert (wrong.returncode, "contradict each other" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("count", ["0", "33", "many", "-1", ""])
+def test_a_wrong_number_of_workers_is_wrong_usage(tmp_path: Path, count: str) -> None:
+    """It says what may be."""
+    wrong = run("serve", "--data-dir", str(tmp_path), "--workers", count)
+    assert wrong.returncode == 2
+    assert "--workers" in wrong.stderr
+
+
+def test_one_worker_is_one_process(tmp_path: Path) -> None:
+    """With none of the others' code: the default costs nothing."""
+    found = subprocess.run([sys.executable, "-c", _MODULES_OF_SEVERAL], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
+    with serving(tmp_path, "--workers", "1") as service:
+        assert service.sequence() == 0
+        assert not Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text()
