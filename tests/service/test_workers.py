@@ -19,7 +19,7 @@ import pytest
 from pexservice.core.judging import Place
 from support.activation import activated
 from support.client import Client
-from support.crew import await_end, metrics, nursery, shares, workers
+from support.crew import await_end, metrics, nursery, shares, suspend, workers
 from support.process import Service, run, serving, wait_until
 from torture.linearizability import check
 from torture.load import Load, place_of
@@ -187,7 +187,7 @@ def test_a_suspended_worker_holds_up_nobody_else(tmp_path: Path) -> None:
     """Others are served meanwhile, and it is replaced."""
     with serving(tmp_path, *WORKERS) as service:
         victim = workers(service)[0]
-        os.kill(victim, signal.SIGSTOP)
+        suspend(victim)
         for _ in range(30):
             began_s = time.monotonic()
             with service.connect() as client:

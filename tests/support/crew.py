@@ -1,6 +1,8 @@
 """The processes of a service with workers, found from outside."""
 
+import os
 import re
+import signal
 from pathlib import Path
 
 from support.process import Service, wait_until
@@ -29,6 +31,17 @@ def is_there(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state not in {"Z", "X"}
+
+
+def suspend(pid: int) -> None:
+    """Return when all of a process stands still: until then, it may take one more connection along."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(
+        lambda: all(
+            each.read_text("ascii", "replace").rpartition(")")[2].split()[0] == "T"
+            for each in Path(f"/proc/{pid}/task").glob("*/stat")
+        )
+    )
 
 
 def await_end(*pids: int) -> None:

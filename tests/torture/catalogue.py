@@ -26,6 +26,7 @@ from torture.attacks import (
     system_calls,
     two_services,
     vanishing_clients,
+    workers,
 )
 
 ATTACKS: Final[list[Attack]] = [
@@ -44,6 +45,9 @@ ATTACKS: Final[list[Attack]] = [
     clock.ATTACK,
     stop.ATTACK,
     two_services.ATTACK,
+    workers.KILLS,
+    workers.WRITER_KILLS,
+    workers.SUSPENSION,
     scarce_descriptors.LIMITED,
     scarce_descriptors.LOWERED,
     scarce_memory.ATTACK,

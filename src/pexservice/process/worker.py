@@ -11,9 +11,8 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from socket import socket
-from typing import Any, Generic, NoReturn
+from typing import Generic, NoReturn
 
 import structlog
 import uvloop
@@ -27,6 +26,7 @@ from pexservice.http.joint import JointServer
 from pexservice.process import logs
 from pexservice.process.application import Application
 from pexservice.process.counts import Live
+from pexservice.process.exposition import State
 from pexservice.process.front import Front
 from pexservice.process.nursery import SIGNALS
 from pexservice.process.together import Pulse, SharedBudget, SharedRoom, Together
@@ -109,11 +109,10 @@ class Worker(Generic[S, C]):
             self._board,
             limits,
             on_told=self._on_told,
-            on_end=partial(os._exit, _ORPHANED),
+            on_end=self._on_writer_gone,
             on_commit=self._budget.look,
         )
-        look = partial(self._look)
-        front = Front(application, settings, self._engine, order.access, self._unready, look, order.reasons)
+        front = Front(application, settings, self._engine, order.access, self._unready, self._look, order.reasons)
         shared = front.shared(front.endpoints, region.metrics, self._budget)
         room = SharedRoom(region, together.workers, limits)
         self._server = JointServer(shared, room, connections_max=limits.connections_max)
@@ -162,10 +161,14 @@ class Worker(Generic[S, C]):
         if not told.done():
             told.set_result(None)
 
+    def _on_writer_gone(self) -> None:
+        """End at once, whatever is under way: somebody else may own the data from now on."""
+        os._exit(_ORPHANED)
+
     def _unready(self) -> NotApplied | None:
         return Draining() if self._is_draining else self._engine.unready
 
-    def _look(self) -> Any:
+    def _look(self) -> State:
         return self._together.state(self._board, self._unready())
 
     def _beat(self) -> None:

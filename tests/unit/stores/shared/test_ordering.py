@@ -73,7 +73,11 @@ def test_a_durable_group_is_published_then_the_next_leaves_then_it_is_answered()
         show, commit, tell = shared.writer._board.show_place, below.commit, shared.writer.tell
 
         def note(what: str, then: Callable[..., Any]) -> Callable[..., Any]:
-            return lambda *of: (order.append(what), then(*of))[1]
+            def noted(*of: Any) -> Any:
+                order.append(what)
+                return then(*of)
+
+            return noted
 
         shared.writer._board.show_place = note("published", show)  # type: ignore[method-assign]
         below.commit = note("next", commit)  # type: ignore[method-assign]

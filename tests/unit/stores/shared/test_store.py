@@ -20,12 +20,15 @@ from support.shared_store import Shared
 
 
 def play(
-    scenario: Callable[[Shared], Coroutine[Any, Any, None]], machine: Machine[Any, Any] = WALK, **held: bool
+    scenario: Callable[[Shared], Coroutine[Any, Any, None]],
+    machine: Machine[Any, Any] = WALK,
+    *,
+    is_held: bool = False,
 ) -> None:
     """Run a scenario on a writer whose store can be held back."""
 
     async def run() -> None:
-        shared = Shared(machine, MemoryStore(machine, **held)).run()
+        shared = Shared(machine, MemoryStore(machine, is_held=is_held)).run()
         await settled()
         await scenario(shared)
         await shared.stop()
