@@ -257,7 +257,13 @@ def test_too_little_memory(tmp_path: Path, megabytes: int) -> None:
         assert "Traceback" not in service.log
 
 
-@pytest.mark.parametrize("command", [["version"], ["journal", "verify"], ["import", "x"], ["status"]])
+def test_the_version_is_told_with_little_memory() -> None:
+    """It needs none of what the other commands import."""
+    ended = run("version", wrapper=["prlimit", f"--as={28 << 20}"])
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", [["journal", "verify"], ["import", "x"], ["status"]])
 def test_other_commands_tell_too_little_memory(tmp_path: Path, command: list[str]) -> None:
     """In one line."""
     ended = run(*command, wrapper=["prlimit", f"--as={28 << 20}"], PEXSERVICE_DATA_DIR=str(tmp_path))

@@ -5,10 +5,10 @@ What a command needs is imported when it runs, since every import is part of the
 
 from typing import Final, NoReturn
 
+import click
+
 from pexservice import __version__
-from pexservice.cli.export import export
 from pexservice.cli.frame import command_line, run
-from pexservice.cli.import_original import import_original
 from pexservice.cli.loading import load_walk
 
 _TEXT: Final = """Walk the Fibonacci numbers over HTTP, durably and exactly.
@@ -21,8 +21,21 @@ _SERVING: Final = """If the data directory holds a fibo.csv of the original serv
 from there.
 """
 
+
+def _import() -> click.Command:
+    from pexservice.cli.import_original import import_original  # noqa: PLC0415
+
+    return import_original
+
+
+def _export() -> click.Command:
+    from pexservice.cli.export import export  # noqa: PLC0415
+
+    return export
+
+
 commands: Final = command_line(
-    "pexservice", __version__, _TEXT, serving=_SERVING, more=[import_original], journal=[export]
+    "pexservice", __version__, _TEXT, serving=_SERVING, more={"import": _import}, journal={"export": _export}
 )
 
 

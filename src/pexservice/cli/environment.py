@@ -6,7 +6,7 @@ the command, naming the nearest that there is.
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import click
@@ -18,12 +18,18 @@ _LINKED: Final = ("tcp://", "udp://", "sctp://")
 _LINKED_SUFFIXES: Final = ("_SERVICE_HOST", "_SERVICE_PORT", "_TCP", "_TCP_ADDR", "_TCP_PORT", "_TCP_PROTO")
 
 
-def check(known: Iterable[str], program: str, variables: Mapping[str, str] = os.environ) -> None:
-    """Raise click.UsageError unless each variable of ours is `known` and has a value that somebody may have meant.
+def check(
+    own: Iterable[str],
+    known: Callable[[], Iterable[str]],
+    program: str,
+    variables: Mapping[str, str] = os.environ,
+) -> None:
+    """Raise click.UsageError unless each variable of ours is known and has a value that somebody may have meant.
 
-    An empty one counts as not set, whatever its name.
+    `own` are those of the command that runs, `known` gives those of all commands, and is asked only for one that is not
+    among them. An empty one counts as not set, whatever its name.
     """
-    names = set(known)
+    names = set(own)
     for name, value in sorted(variables.items()):
         if not name.startswith(_PREFIX) or not value:
             continue
@@ -33,6 +39,8 @@ def check(known: Iterable[str], program: str, variables: Mapping[str, str] = os.
                 "off ('enableServiceLinks: false' in the pod, no '--link'), or give the service another name."
             )
             raise click.UsageError(message)
+        if name not in names:
+            names.update(known())
         if name not in names:
             import difflib  # noqa: PLC0415 - imports are start-up time.
 

@@ -4,23 +4,24 @@ Nothing else reads arguments or the environment, and nothing else ends the proce
 one line on standard error and its exit status.
 """
 
+import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from copy import copy
+from functools import partial
+from types import MappingProxyType
 from typing import Final, NoReturn
 
 import click
 
 from pexservice.cli import environment, output
 from pexservice.cli.ending import tell, tell_usage
-from pexservice.cli.journal import journal_commands
 from pexservice.cli.loading import Load
-from pexservice.cli.options import Group
+from pexservice.cli.options import Group, Late
 from pexservice.cli.serve import serve
-from pexservice.cli.status import status
-from pexservice.errors import Fatal, defect
+from pexservice.errors import Fatal, defect, scarcity
 from pexservice.process import signals
 
 _EXIT_STATUSES: Final = """\b
@@ -50,17 +51,25 @@ def command_line(  # noqa: PLR0913 - what an application may say, and each by na
     text: str,
     *,
     serving: str = "",
-    more: Sequence[click.Command] = (),
-    journal: Sequence[click.Command] = (),
+    more: Mapping[str, Callable[[], click.Command]] = MappingProxyType({}),
+    journal: Mapping[str, Callable[[], click.Command]] = MappingProxyType({}),
 ) -> Group:
     """Return the command line of an application: what every one has, and `more`; and `journal` in the group of it.
 
-    `text` describes it, and `serving` what is special about its `serve`.
+    `text` describes it, and `serving` what is special about its `serve`. Of more commands, by their names, it takes
+    what imports them.
     """
-    group = journal_commands(journal)
     its_serve = copy(serve)
     its_serve.help = f"{serve.help or ''}\n\n{serving}"  # Under -OO there is none.
-    commands = {str(each.name): each for each in (its_serve, *more, group, status, _version(program, version))}
+    commands = Late(
+        {
+            "serve": lambda: its_serve,
+            **more,
+            "journal": partial(_journal, Late(journal)),
+            "status": _status,
+            "version": partial(_version, program, version),
+        }
+    )
     completion = _COMPLETION.format(variable=environment.completion_variable(program), program=program)
     frame = Group(
         program,
@@ -75,6 +84,8 @@ def command_line(  # noqa: PLR0913 - what an application may say, and each by na
 def run(commands: Group, load: Load) -> NoReturn:
     """Run a command line. `load` returns its application: only a command that needs it pays for the import."""
     output.install()
+    gc.freeze()  # What was imported is not garbage, and is never looked at again.
+    gc.enable()
     try:
         exit_status = _run(commands, load)
     except output.ReaderGone:
@@ -101,9 +112,24 @@ def _run(commands: Group, load: Load) -> int:
     except (output.ReaderGone, click.Abort):
         raise
     except Exception as error:  # noqa: BLE001 - nobody has use for a traceback.
+        scarce = scarcity(error)
+        if scarce is not None:
+            return tell(str(scarce), scarce.exit_status, program)
         message = f"unexpected error, a defect of this program: {defect(error)}. Please report it."
         return tell(message, Fatal.exit_status, program)
     return exit_status if isinstance(exit_status, int) else 0
+
+
+def _journal(more: Late) -> click.Command:
+    from pexservice.cli.journal import journal_commands  # noqa: PLC0415 - see `Late`.
+
+    return journal_commands(more)
+
+
+def _status() -> click.Command:
+    from pexservice.cli.status import status  # noqa: PLC0415
+
+    return status
 
 
 def _version(program: str, version: str) -> click.Command:

@@ -1,6 +1,6 @@
 """`pexservice journal`: the history, read beside a running service or without one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -25,14 +25,14 @@ begin = click.option(
 )
 
 
-def journal_commands(more: Sequence[click.Command]) -> Group:
-    """Return the group of commands that read the journal."""
+def journal_commands(more: Mapping[str, click.Command]) -> Group:
+    """Return the group of commands that read the journal, and `more`."""
     help_text = """Prove, show or export the history.
 
     These commands change nothing, and may run beside the service. They end with status 66 if there is no journal, and
     with 65 at the first damage, naming file, line and byte offset.
     """
-    return Group("journal", {str(each.name): each for each in (verify, show, *more)}, help=help_text)
+    return Group("journal", {"verify": verify, "show": show, **more}, help=help_text)
 
 
 @click.command(cls=Command)

@@ -1,5 +1,6 @@
 """`pexservice serve`."""
 
+import gc
 import os
 from dataclasses import replace
 from typing import Any, Final
@@ -162,9 +163,13 @@ def _serve(load: Load, settings: Settings) -> int:
     try:
         settings = descriptors.fitting(settings)  # First: to import what the rest needs takes some of them.
 
+        gc.disable()  # PERF: as for the imports before.
         from pexservice.process import service  # noqa: PLC0415
 
-        service.serve(load(), settings)
+        application = load()
+        gc.freeze()
+        gc.enable()
+        service.serve(application, settings)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is one line and a status.
         fatal = error if isinstance(error, Fatal) else scarcity(error)
         if fatal is None:

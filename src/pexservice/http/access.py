@@ -10,7 +10,6 @@ can steer how far a comparison gets. Its time tells at most whether these very b
 whoever can send them. A head that was not seen before is compared here, in constant time.
 """
 
-import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,5 +76,7 @@ class Access:
         return None if self._is_known(credentials[1] or b"") else _WRONG_TOKEN
 
     def _is_known(self, given: bytes) -> bool:
+        import hmac  # noqa: PLC0415 - imports are start-up time.
+
         matches = [hmac.compare_digest(token, given) for token in self._tokens]  # All, whichever it is.
         return any(matches)

@@ -37,7 +37,13 @@ def test_options_of_every_command_are_known() -> None:
 def test_a_variable_that_nobody_can_mean_is_an_error(name: str, value: str, message: str) -> None:
     """One that no option reads, one that an orchestrator made, one whose quotes nobody took off."""
     with pytest.raises(click.UsageError, match=re.escape(message)):
-        check(KNOWN, "pexservice", {name: value})
+        check(KNOWN, list, "pexservice", {name: value})
+
+
+def test_one_of_another_command_is_let_be() -> None:
+    """Whoever sets a variable for one command sets it for all of them; those of the others are looked at only then."""
+    check({"PEXSERVICE_PORT"}, lambda: KNOWN, "pexservice", {"PEXSERVICE_URL": "x", "PEXSERVICE_PORT": "1"})
+    check({"PEXSERVICE_PORT"}, lambda: pytest.fail("known at once"), "pexservice", {"PEXSERVICE_PORT": "1"})
 
 
 @pytest.mark.parametrize(
@@ -55,7 +61,7 @@ def test_a_variable_that_nobody_can_mean_is_an_error(name: str, value: str, mess
 )
 def test_other_variables_are_let_be(name: str, value: str) -> None:
     """Those that are known, empty, or not ours."""
-    check(KNOWN, "pexservice", {name: value})
+    check(KNOWN, list, "pexservice", {name: value})
     check_completion("pexservice", {name: value})
 
 

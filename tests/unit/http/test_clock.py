@@ -2,11 +2,13 @@
 
 import time
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
+from email.utils import formatdate, parsedate_to_datetime
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import integers
 
-from pexservice.http.clock import Clock
+from pexservice.http.clock import Clock, http_date
 from pexservice.limits import DEFAULT
 
 
@@ -26,3 +28,9 @@ def test_the_date_is_that_of_answers() -> None:
     date = Clock().date
     assert date.endswith(" GMT")
     assert abs(parsedate_to_datetime(date).timestamp() - time.time()) < 3600
+
+
+@given(integers(0, 253_402_300_799))
+def test_a_date_is_written_as_http_wants_it(since_epoch_s: int) -> None:
+    """Any second until the year 9999, as another writer of such dates has it."""
+    assert http_date(since_epoch_s) == formatdate(since_epoch_s, usegmt=True)
