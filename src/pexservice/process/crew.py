@@ -108,7 +108,7 @@ class Crew(Generic[S, C]):
         member.missed, member.beats, member.began_s = 0, member.live[Live.BEATS], time.monotonic()
         order = Order(member.number, self._order.access, self._order.reasons, self._order.locks)
         try:
-            await self._nursery.start(member.number, order, [its.fileno(), *self._fds])
+            member.live[Live.PID] = await self._nursery.start(member.number, order, [its.fileno(), *self._fds])
         except BaseException:
             ours.close()
             raise

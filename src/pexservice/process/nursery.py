@@ -75,11 +75,12 @@ class Nursery:
         self.lost = loop.create_future()
         loop.add_reader(self._control, self._on_reply)
 
-    async def start(self, number: int, order: object, fds: Sequence[int]) -> None:
-        """Start a worker with an order, and copies of descriptors. Raises Scarce, NurseryLost."""
-        code = int(await self._ask(("start", number, order), fds))
-        if code:
-            raise Scarce(f"no worker process can be started: {os.strerror(code)}. Raise the limit on processes.")
+    async def start(self, number: int, order: object, fds: Sequence[int]) -> int:
+        """Start a worker with an order, and copies of descriptors; return its pid. Raises Scarce, NurseryLost."""
+        pid = int(await self._ask(("start", number, order), fds))
+        if pid < 0:
+            raise Scarce(f"no worker process can be started: {os.strerror(-pid)}. Raise the limit on processes.")
+        return pid
 
     async def kill(self, number: int) -> None:
         """Have a worker end, whatever it does. Raises NurseryLost."""
@@ -146,7 +147,7 @@ def _start(control: socket.socket, work: Callable[[], NoReturn], pids: dict[int,
     try:
         pid = os.fork()
     except OSError as error:
-        return error.errno or 1
+        return -(error.errno or 1)
     finally:
         if os.getpid() == parent:
             signal.pthread_sigmask(signal.SIG_SETMASK, masked)
@@ -155,4 +156,4 @@ def _start(control: socket.socket, work: Callable[[], NoReturn], pids: dict[int,
         die_with(parent)
         work()
     pids[number] = pid
-    return 0
+    return pid

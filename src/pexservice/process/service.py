@@ -175,7 +175,9 @@ class Service(Generic[S, C]):
         counts = self._metrics
         log.debug(
             "served",
-            **counts.connections,
+            accepted=counts.connections["accepted"],
+            evicted=counts.connections["evicted"],
+            turned_away=counts.connections["turned_away"],
             steps=sum(counts.taken.values()),
         )
 

@@ -119,7 +119,6 @@ class Worker(Generic[S, C]):
         self._pulse = Pulse(region)
         for state in (Live.CONNECTIONS, Live.WAITING, Live.UNSENT_BYTES):
             region.live[state] = 0
-        region.live[Live.PID] = os.getpid()
 
     async def run(self, stopping: asyncio.Future[None], listeners: Sequence[socket]) -> None:
         """Serve until told to stop. Raises Fatal."""
