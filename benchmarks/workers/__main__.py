@@ -24,6 +24,7 @@ _PLOT: Final = Path("docs/workers/cores.svg")
 _STEPS: Final = 64
 """In a group of a simulated worker."""
 _SERVICES: Final = (1, 2, 4)
+_CONNECTIONS: Final = (64, 256, 1024)
 _CORES: Final = (4, 8, 16, 32)
 _GO_A_CORE: Final = 62_500.0
 """Requests a second of the original made anew, on one core: docs/benchmarks.md."""
@@ -47,9 +48,8 @@ def main(*, is_quick: bool) -> None:
 
 def _measure_writer(data: Path, seconds: int) -> list[dict[str, Any]]:
     found = []
-    click.echo(
-        "| workers | a group | steps/s ordered | of the writer's core | p50 ms | p99 ms |\n|--:|---|--:|--:|--:|--:|"
-    )
+    click.echo("| workers | a group | steps/s ordered | of the writer's core | p50 ms | p99 ms |")
+    click.echo("|--:|---|--:|--:|--:|--:|")
     core = max(os.sched_getaffinity(0))
     for down, kind in ((0, "alike"), (8, "one in 8 down")):
         for workers in (2, 4, 8, 16, 32):
@@ -66,21 +66,18 @@ def _measure_writer(data: Path, seconds: int) -> list[dict[str, Any]]:
 
 
 def _measure_service(data: Path, seconds: int, rounds: int) -> list[Cost]:
-    click.echo(
-        "\n| load | workers | requests/s | CPU a request, us | of it the writer | the busiest worker | wake-ups |"
-    )
-    click.echo("|---|--:|--:|--:|--:|--:|--:|")
     costs: list[Cost] = []
+    shares: dict[str, list[int]] = {}
     for _ in range(rounds):
         for workers in _SERVICES:
             with tempfile.TemporaryDirectory(dir=data) as directory, running(Path(directory), workers) as service:
-                costs += [service.wrk(connections, seconds) for connections in (64, 256, 1024)]
+                costs += [service.wrk(connections, seconds) for connections in _CONNECTIONS]
                 costs += [service.ab(connections, 3_000 * seconds) for connections in (10, 64)]
-                if workers > 1 and _ == 0:
-                    for connections in (64, 256):
-                        click.echo(
-                            f"<!-- {connections} connections over {workers} workers: {service.spread(connections)} -->"
-                        )
+                for connections in _CONNECTIONS[:2] if workers > 1 else ():
+                    shares[f"{connections} connections over {workers} workers"] = service.spread(connections)
+    click.echo("\n" + "\n".join(f"{what}: {each}" for what, each in shares.items()))
+    click.echo("\n| load | workers | requests/s | CPU a request, us | the writer's | the busiest worker | wake-ups |")
+    click.echo("|---|--:|--:|--:|--:|--:|--:|")
     medians = []
     for load in dict.fromkeys(cost.load for cost in costs):
         for workers in _SERVICES:

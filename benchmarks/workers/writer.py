@@ -41,7 +41,7 @@ os.execv(program[0], program)
 
 
 async def measure(directory: Path, program: list[str], core: int) -> None:
-    """Order what simulated workers send, for some time. The program's first two arguments are how many, and how much."""
+    """Order what simulated workers send, for some time. The program is told first how many, then how much of each."""
     workers, steps = int(program[1]), int(program[2])
     held = await HeldJournal.hold(WALK, Settings(data_dir=directory))
     store: Store[int, Step] = await held.open()
