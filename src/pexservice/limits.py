@@ -121,7 +121,7 @@ class Limits:
     start keeps no processor busy."""
     replace_pause_s_max: float = 10.0
     crowded_share: float = 1.25
-    crowded_more: int = 2
+    crowded_more: int = 3
     """A worker with more connections than so many times the fewest of any, and so many more, lets others accept
     first."""
     crowded_pause_s: float = 0.001

@@ -122,11 +122,11 @@ class Worker(Generic[S, C]):
 
     async def run(self, stopping: asyncio.Future[None], listeners: Sequence[socket]) -> None:
         """Serve until told to stop. Raises Fatal."""
-        if not isinstance(self._board.unready, Recovering):  # The message that says so may come after a request.
-            self._on_told(Kind.OPEN)
         working = asyncio.create_task(self._work())
         self._beat()
-        await asyncio.sleep(0)  # So that the engine runs.
+        if not isinstance(self._board.unready, Recovering):  # The message that says so is on its way.
+            await asyncio.wait([self._opened, stopping, self._told], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)  # So that the engine runs.
         self._server.start(*listeners)
         await asyncio.wait([working, stopping, self._told], return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
