@@ -36,6 +36,7 @@ class Live(IntEnum):
     RESIDENT_BYTES = auto()
     DESCRIPTORS = auto()
     LINES_DROPPED = auto()
+    WORKERS_REPLACED = auto()
     STARTED_US = auto()
     RECOVERY_US = auto()
 
