@@ -12,6 +12,7 @@ from torture.attacks import (
     malformed,
     malformed_fuzz,
     malformed_journal,
+    malformed_ring,
     malformed_schema,
     malformed_smuggling,
     power_loss_blocks,
@@ -58,5 +59,6 @@ ATTACKS: Final[list[Attack]] = [
     malformed_smuggling.ATTACK,
     malformed_fuzz.ATTACK,
     malformed_journal.ATTACK,
+    malformed_ring.ATTACK,
     malformed_schema.ATTACK,
 ]

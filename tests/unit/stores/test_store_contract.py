@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,13 +14,19 @@ from pexservice.core.machine import Machine, Refusal
 from pexservice.core.store import Store
 from pexservice.disk.linux import LinuxDisk
 from pexservice.disk.syncer import Syncer
+from pexservice.stores.journal.record import Codec
+from pexservice.stores.journal.ring import Shape
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET
-from support.journals import open_journal, rows
+from support.journals import OPTIONS, rows
+from support.journals import opened as open_journal
 from support.machines import COUNTER
 from support.memory_store import MemoryStore
 from support.shared_store import opening
 from support.simulated_disk import SimulatedDisk
+
+ROOMY = replace(OPTIONS, shape=Shape(4096, 512, 2048))
+"""The ring as it is by default, with small blocks."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +55,16 @@ def _on_disk(machine: Machine[Any, Any], path: Path) -> Kept:
         while owned:
             owned.pop().close()
         owned.append(LinuxDisk.own(path, Syncer()))
-        return await open_journal(owned[0], machine)
+        return await open_journal(owned[0], ROOMY, Codec(machine))
 
-    return Kept(machine, opened, lambda: [row.commands for row in rows(owned[0], machine)])
+    return Kept(machine, opened, lambda: [row.commands for row in rows(owned[0], Codec(machine))])
 
 
 def _on_simulated_disk(machine: Machine[Any, Any], _path: Path) -> Kept:
     disk = SimulatedDisk(Random(1))
-    return Kept(machine, lambda: open_journal(disk, machine), lambda: [row.commands for row in rows(disk, machine)])
+    codec: Codec[Any, Any] = Codec(machine)
+    written = lambda: [row.commands for row in rows(disk, codec)]  # noqa: E731
+    return Kept(machine, lambda: open_journal(disk, ROOMY, codec), written)
 
 
 def _through_a_writer(machine: Machine[Any, Any], path: Path) -> Kept:
