@@ -88,12 +88,12 @@ def test_any_flipped_bit_of_a_row_stops_the_start(tmp_path: Path) -> None:
     segment.write_bytes(data)
     with serving(tmp_path) as service:
         assert service.wait() == 65
-        assert f"{segment.name} is damaged at line 4, byte offset 136" in service.log
+        assert f"{segment.name} is damaged at line 4, byte offset 143" in service.log
     assert list(tmp_path.glob("journal-*")) == [segment]
     assert segment.read_bytes() == data
     verified = run("journal", "verify", "--data-dir", str(tmp_path))
     assert verified.returncode == 65
-    assert f"{segment.name} is damaged at line 4, byte offset 136" in verified.stderr
+    assert f"{segment.name} is damaged at line 4, byte offset 143" in verified.stderr
 
 
 def test_a_full_disk_refuses_steps_and_answers_reads(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ from pexservice.cli import main
 from pexservice.stores.journal.journal import Journal
 class Hung(asyncio.Future):
     expected = None
-Journal.commit = lambda self, steps: Hung()
+Journal.commit = lambda self, steps, terms: Hung()
 main()
 """
 _STEPS_THAT_NOBODY_TAKES = """

@@ -79,7 +79,7 @@ def older_overlap(whole: Specimen, _rng: Random) -> Iterator[Damage]:
 
 def _added(whole: Specimen, place: Place[int]) -> Damage:
     name = segment_name(place.sequence)
-    opening = b"%d,%d,v2 fibonacci,2026-11-23T18:55:31.000000Z" % (place.sequence, place.state)
+    opening = b"%d,%d,v2 fibonacci,,2026-11-23T18:55:31.000000Z" % (place.sequence, place.state)
     return Damage({name: chained([opening])}, whole.end, name)
 
 

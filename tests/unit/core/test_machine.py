@@ -1,5 +1,6 @@
 """What the core and the stores rely on, whatever the machine."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -111,3 +112,11 @@ def test_a_state_is_described_by_its_columns() -> None:
     assert COUNTER.describe((3, 2)) == "count 3, changes 2"
     assert list(COUNTER.measures((3, 2))) == []
     assert [measure.name for measure in WALK.measures(30)] == ["pex_position", "pex_digits"]
+
+
+def test_the_tag_of_a_state_tells_it_from_others() -> None:
+    """A checksum of the state as it is written, where the machine has no shorter one."""
+    tags = {Machine.tag(COUNTER, state) for state in [(0, 0), (0, 1), (1, 0), (10, 1)]}
+    assert len(tags) == 4
+    assert all(re.fullmatch("[0-9a-f]{8}", tag) for tag in tags)
+    assert WALK.tag(30) == "30"

@@ -5,10 +5,13 @@ from random import Random
 
 import pytest
 
+from pexservice.core.judging import Place
+from pexservice.core.keys import Terms
 from pexservice.errors import CannotCreate, DamagedData
 from pexservice.stores.journal.backup import backup
 from pexservice.stores.journal.errors import JournalFailed
 from pexservice.stores.journal.journal import Journal
+from pexservice.stores.journal.live_keys import KEYS_NAME
 from pexservice.stores.journal.opening import look
 from pexservice.walk.steps import NEXT
 from support.journals import broken, play
@@ -64,5 +67,43 @@ def test_a_backup_that_is_not_whole_is_no_journal(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(target, "names", broken)
         with pytest.raises(JournalFailed):
             await backup(service.disk, target, CODEC)
+
+    play(scenario)
+
+
+def test_a_backup_knows_the_keys_that_were_known() -> None:
+    """Those that were written down, and those of later rows."""
+
+    async def scenario() -> None:
+        service = await Service.start(SimulatedDisk(Random(1)))
+        terms = [Terms(b"%022d" % number) for number in range(60)]
+        for each in terms:
+            await service.journal.commit([NEXT], {0: each})
+        target = SimulatedDisk(Random(2))
+        assert await backup(service.disk, target, CODEC) == Place(60, 60)
+        service.running.cancel()
+        journal = await Journal.open(target, CODEC, look(target, CODEC), OPTIONS)
+        assert journal.key_secret == service.journal.key_secret
+        again = await journal.commit([NEXT] * 60, dict(enumerate(terms)))
+        assert [place.sequence for place in again.replays.values()] == list(range(1, 61))
+
+    play(scenario)
+
+
+def test_what_is_salvaged_without_its_keys_knows_none() -> None:
+    """With a damaged file of keys there is a backup only if it is asked for in spite of that."""
+
+    async def scenario() -> None:
+        service = await Service.start(SimulatedDisk(Random(1)))
+        await service.journal.commit([NEXT], {0: Terms(b"%022d" % 1)})
+        await service.journal.close()
+        disk = service.disk
+        disk.inodes[KEYS_NAME].written[5] ^= 1
+        target = SimulatedDisk(Random(2))
+        with pytest.raises(DamagedData, match=r"keys\.csv is damaged"):
+            await backup(disk, target, CODEC)
+        assert await backup(disk, target, CODEC, is_salvaging=True) == Place(1, 1)
+        journal = await Journal.open(target, CODEC, look(target, CODEC), OPTIONS)
+        assert (await journal.commit([NEXT], {0: Terms(b"%022d" % 1)})).replays == {}
 
     play(scenario)

@@ -3,7 +3,7 @@
 import errno
 from dataclasses import replace
 from random import Random
-from typing import NoReturn
+from typing import Any, NoReturn
 from zlib import crc32
 
 import pytest
@@ -12,10 +12,12 @@ from pexservice.core.judging import Place
 from pexservice.errors import DamagedData
 from pexservice.stores.journal.errors import JournalFailed
 from pexservice.stores.journal.journal import Journal
+from pexservice.stores.journal.live_keys import KEYS_NAME
 from pexservice.stores.journal.opening import look, shape_for
 from pexservice.stores.journal.record import seal
 from pexservice.stores.journal.ring import RING_NAME, Shape
-from pexservice.stores.journal.segment import new_name, segment_name
+from pexservice.stores.journal.segment import segment_name
+from pexservice.stores.journal.whole_file import new_name
 from pexservice.walk.steps import NEXT
 from support.journals import CALM, LEDGERS, OPTIONS, WALKS, broken, disk, found, opened, play
 from support.simulated_disk import SimulatedDisk
@@ -61,12 +63,12 @@ def test_leftovers_are_written_over() -> None:
 
     async def scenario() -> None:
         on = disk()
-        for name in (new_name(RING_NAME), new_name(segment_name(0))):
+        for name in map(new_name, (RING_NAME, segment_name(0), KEYS_NAME)):
             on.create(name)
         journal = await opened(on)
         await journal.commit([NEXT])
         await journal.close()
-        assert sorted(on.names()) == [segment_name(0), RING_NAME]
+        assert sorted(on.names()) == [segment_name(0), KEYS_NAME, RING_NAME]
 
     play(scenario)
 
@@ -168,5 +170,41 @@ def test_a_changed_durability_begins_a_new_segment() -> None:
         newest = look(on, WALKS).newest
         assert newest is not None
         assert (newest.name, newest.opening.is_interval) == (segment_name(1), True)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("name", [KEYS_NAME, RING_NAME, segment_name(0)])
+def test_a_first_start_without_room_for_a_file_waits_for_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever of the three it is; with room, commands are taken."""
+
+    async def scenario() -> None:
+        on = disk()
+        create = on.create
+
+        def create_other(wanted: str, *, is_private: bool = False) -> Any:
+            if wanted == new_name(name):
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return create(wanted, is_private=is_private)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(on, "create", create_other)
+            journal = await opened(on, CALM)
+            assert journal.unready is not None
+        await journal._heal()
+        assert (await journal.commit([NEXT])).end.sequence == 1
+
+    play(scenario)
+
+
+def test_a_ring_that_cannot_be_named_ends_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not known which one is there."""
+
+    async def scenario() -> None:
+        on = disk()
+        await (await opened(on)).close()
+        monkeypatch.setattr(on, "rename", broken)
+        with pytest.raises(JournalFailed, match="cannot name the new ring"):
+            await opened(on)
 
     play(scenario)
