@@ -35,6 +35,12 @@ class Limits:
     history_bytes_max: int = 1 * GIB
     """Oldest segments go beyond it: some 18 million groups, hours of full load."""
 
+    # Keys of commands (Idempotency-Key).
+    idempotency_keys_max: int = 65_536
+    """Keys that are known; beyond it the oldest go. Some 14 MiB, and a start reads them in 40 ms."""
+    idempotency_ttl_s: float = 86_400.0
+    """How long a key is known. Clients that retry give up sooner."""
+
     # The engine.
     pending_max: int = 16_384
     """Commands waiting for the disk. More than every connection having one; at 5,000 syncs/s some 0.2 s of work."""

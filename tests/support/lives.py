@@ -10,6 +10,7 @@ from typing import Any, Generic
 from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
 from pexservice.core.judging import Place
+from pexservice.core.keys import Terms
 from pexservice.core.machine import C, Machine, Refusal, S
 from pexservice.core.metrics import Metrics
 from pexservice.errors import Fatal, NotApplied
@@ -32,6 +33,7 @@ class Asked(Generic[S, C]):
 
     command: C
     carries_value: bool = False
+    terms: Terms | None = None
     answered: Place[S] | None = None
     is_answered: bool = False
     is_turned_away: bool = False
@@ -39,6 +41,10 @@ class Asked(Generic[S, C]):
     def render(self, sequence: int, state: S) -> bytes:
         self.answered = Place(sequence, state)
         return b"ok"
+
+    def render_replay(self, sequence: int, state: S) -> bytes:
+        self.answered = Place(sequence, state)
+        return b"again"
 
     def render_refusal(self, sequence: int, state: S, refusal: Refusal) -> bytes:
         self.answered = Place(sequence, state)

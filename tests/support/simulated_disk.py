@@ -160,7 +160,7 @@ class SimulatedDisk:
         self.operate()
         return bytes(self._inode(name).written)
 
-    def create(self, name: str) -> SimulatedFile:
+    def create(self, name: str, *, is_private: bool = False) -> SimulatedFile:
         if name in self.inodes:
             raise _error(errno.EEXIST)
         if self.faults.free_bytes == 0:

@@ -80,8 +80,11 @@ class Disk(Protocol):
         """Return the whole of a file, as it is on the disk."""
         ...
 
-    def create(self, name: str) -> File:
-        """Create an empty file; there must be none of this name. Its name is not durable before `sync_names`."""
+    def create(self, name: str, *, is_private: bool = False) -> File:
+        """Create an empty file; there must be none of this name. Its name is not durable before `sync_names`.
+
+        A private one is for its owner alone to read.
+        """
         ...
 
     async def open_fixed(self, name: str, *, is_cached: bool) -> FixedFile:

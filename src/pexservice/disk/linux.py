@@ -25,6 +25,7 @@ from pexservice.errors import CannotCreate, DirectoryOwned, Fatal, NotPermitted,
 log = structlog.get_logger()
 
 _FILE_MODE = 0o640
+_PRIVATE_MODE: Final = 0o600
 _DIRECTORY_MODE = 0o750
 _LOCK_NAME = "lock"
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -133,11 +134,13 @@ class LinuxDisk:
         """As `Disk.read`."""
         return read_regular(name, dir_fd=self._fd, from_disk=self._lock is not None)
 
-    def create(self, name: str) -> LinuxFile:
+    def create(self, name: str, *, is_private: bool = False) -> LinuxFile:
         """As `Disk.create`."""
         assert self._syncer is not None, "a directory opened for reading"
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
-        return LinuxFile(os.open(name, flags, _FILE_MODE, dir_fd=self._fd), self._syncer)
+        return LinuxFile(
+            os.open(name, flags, _PRIVATE_MODE if is_private else _FILE_MODE, dir_fd=self._fd), self._syncer
+        )
 
     async def open_fixed(self, name: str, *, is_cached: bool) -> FixedFile:
         """As `Disk.open_fixed`. Falls back from direct to cached writes where the file system has no direct ones."""

@@ -2,23 +2,32 @@
 
 What was answered before the backup began is in it: the ring is read first, so what was written over by then is in the
 segments that are copied after it (`history.py`). The copy is given a ring of its own, that begins where its history
-ends. So it is a whole journal like any other, and a service starts on it as after a stop.
+ends. So it is a whole journal like any other, and a service starts on it as after a stop. It knows the same keys: of
+what is salvaged without their file, none.
 """
 
 from contextlib import suppress
+from math import inf
+from typing import Final
 
 from pexservice.core.judging import Place
+from pexservice.core.known import KnownKeys
 from pexservice.core.machine import C, S
 from pexservice.disk import Disk
-from pexservice.errors import CannotCreate
+from pexservice.errors import CannotCreate, DamagedData
 from pexservice.stores.journal.errors import JournalFailed, JournalFull, failed
 from pexservice.stores.journal.history import History
 from pexservice.stores.journal.history_writer import HistoryWriter, segment_names
-from pexservice.stores.journal.opening import shape_for
+from pexservice.stores.journal.keys_writer import KeysWriter
+from pexservice.stores.journal.live_keys import LiveKeys
+from pexservice.stores.journal.opening import read_keys, shape_for
 from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.ring import RING_NAME, Header, state_checksum
 from pexservice.stores.journal.ring_writer import create
 from pexservice.stores.journal.segment import Segment
+
+_KEYS_MAX: Final = 1 << 30
+"""A backup forgets no key: how many are known, and for how long, is for the start on it to say."""
 
 
 async def backup(source: Disk, target: Disk, codec: Codec[S, C], *, is_salvaging: bool = False) -> Place[S] | None:
@@ -34,18 +43,30 @@ async def backup(source: Disk, target: Disk, codec: Codec[S, C], *, is_salvaging
     if RING_NAME in found or segment_names(target):
         message = "there is a journal in the directory of the backup. Name an empty one."
         raise CannotCreate(message)
+    keys = _read_keys(source, codec, is_salvaging=is_salvaging)  # First, so all later ones are in what is read next.
     try:
-        return await _copy(History.look(source, codec, is_salvaging=is_salvaging), target, codec)
+        return await _copy(History.look(source, codec, is_salvaging=is_salvaging), target, codec, keys)
     except JournalFull as error:
         message = f"the backup is not whole: {error}"
         raise JournalFailed(message) from error
 
 
-async def _copy(history: History[S, C], target: Disk, codec: Codec[S, C]) -> Place[S] | None:
+def _read_keys(source: Disk, codec: Codec[S, C], *, is_salvaging: bool) -> LiveKeys | None:
+    try:
+        return read_keys(source, codec)
+    except DamagedData:
+        if is_salvaging:
+            return None
+        raise
+
+
+async def _copy(history: History[S, C], target: Disk, codec: Codec[S, C], found: LiveKeys | None) -> Place[S] | None:
     end: Place[S] | None = None
     newest: Segment[S] | None = None
+    keys = KeysWriter(target, codec, KnownKeys(_KEYS_MAX, inf), found)
     for piece in history.pieces():
         end = piece.end
+        keys.read(piece.bodies, piece.start)
         if piece.segment is not None:
             for _ in piece.rows:
                 pass
@@ -59,6 +80,8 @@ async def _copy(history: History[S, C], target: Disk, codec: Codec[S, C]) -> Pla
             await writer.write()
     if end is None:
         return None
+    keys.known.forget_after(end.sequence)
+    await keys.write(end.sequence)
     shape = shape_for(target)
     checksum = state_checksum(codec, end)
     file = await create(target, Header(codec.machine.name, 1, shape, end.sequence, checksum), is_cached=True)

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from pexservice.core.judging import Judgement, Place
+from pexservice.core.keys import NO_KEYS, Keys
 from pexservice.core.machine import C, S
 from pexservice.errors import PexError
 
@@ -20,6 +21,8 @@ class Flight(Generic[S, C]):
 
     expected: Judgement[S, C] | None
     parts: list[bytes]
+    keys: Keys = field(default_factory=lambda: NO_KEYS)
+    """Those that are in the row."""
     continues: bool = False
     """Whether the row before it is of the same group: if that was sent, this one may not be turned away."""
     first: int = 0

@@ -7,27 +7,22 @@ once it is `segment_bytes_max` or more it is left alone and the next begins. So 
 history is brought up to date, and what is written more than once is bounded.
 """
 
-import asyncio
 import time
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Generic
+from typing import Generic
 
 import structlog
 
 from pexservice.core.judging import Place
 from pexservice.core.machine import C, S
 from pexservice.disk import Disk
-from pexservice.stores.journal.errors import failed, translate
+from pexservice.stores.journal.keys_writer import KeysWriter
 from pexservice.stores.journal.record import Codec, seal
-from pexservice.stores.journal.ring_writer import remove_if_there
-from pexservice.stores.journal.segment import Segment, new_name, segment_name, sequence_of
+from pexservice.stores.journal.segment import Segment, segment_name, sequence_of
+from pexservice.stores.journal.whole_file import put, sync_names
 
 log = structlog.get_logger()
-
-_CHUNK_BYTES: Final = 128 * 1024
-"""Written in one go: 50 us, for which nobody is served."""
 
 
 @dataclass(slots=True)
@@ -41,13 +36,24 @@ class _Growing(Generic[S]):
     kept: int
     """The first line of its last row, or 0."""
     is_on_disk: bool
+    begins: int
+    """The sequence of its opening row."""
 
 
 class HistoryWriter(Generic[S, C]):
     """Brings durable rows into the history."""
 
-    def __init__(self, disk: Disk, codec: Codec[S, C], *, is_interval: bool, segment_bytes_max: int) -> None:
-        """Then `resume` or `begin`."""
+    def __init__(
+        self,
+        disk: Disk,
+        codec: Codec[S, C],
+        *,
+        is_interval: bool,
+        segment_bytes_max: int,
+        keys: KeysWriter | None = None,
+    ) -> None:
+        """Then `resume` or `begin`. `keys` are written down before a segment begins."""
+        self._keys = keys
         self._disk = disk
         self._codec = codec
         self._is_interval = is_interval
@@ -77,7 +83,7 @@ class HistoryWriter(Generic[S, C]):
         opening, checksum = self._codec.encode_opening(place, is_interval=self._is_interval, time_s=time.time())
         name = segment_name(place.sequence)
         self._has_grown = True
-        self._growing = _Growing(name, bytearray(opening), checksum, place, 0, is_on_disk=False)
+        self._growing = _Growing(name, bytearray(opening), checksum, place, 0, is_on_disk=False, begins=place.sequence)
         return self._growing
 
     def resume(self, segment: Segment[S], *, is_on_disk: bool = True) -> None:
@@ -86,7 +92,9 @@ class HistoryWriter(Generic[S, C]):
             self.begin(segment.place)
             return
         data = bytearray(segment.data)
-        self._growing = _Growing(segment.name, data, segment.checksum, segment.place, 0, is_on_disk=is_on_disk)
+        self._growing = _Growing(
+            segment.name, data, segment.checksum, segment.place, 0, is_on_disk, segment.opening.place.sequence
+        )
 
     def add(self, body: bytes, place: Place[S], first: int) -> None:
         """Add a row that led to a place, and whose first line is durable in the ring under this number."""
@@ -111,42 +119,26 @@ class HistoryWriter(Generic[S, C]):
 
     async def write(self) -> None:
         """Bring all rows onto the disk that are there now. Raises JournalFull: then try again later; and Fatal."""
-        while self._full:
-            full = self._full[0]
-            await self._put(full.name, bytes(full.data))
+        while True:
+            segment = self._full[0] if self._full else self._growing
+            if segment is None or segment.is_on_disk:
+                return
+            await self._cover(segment)
+            is_full = bool(self._full)  # Rows are added meanwhile, so it may be by now.
+            # PERF: a copy, 0.1 ms for 1 MiB; rows are added while it is written.
+            data, kept, waiting = bytes(segment.data), segment.kept, self.waiting
+            await put(self._disk, segment.name, data, "the segment")
+            self.kept = kept
+            if not is_full:
+                self.waiting -= waiting
+                segment.is_on_disk = len(segment.data) == len(data)
+                return
             self._full.popleft()
-            self.kept = full.kept
-        growing = self._growing
-        if growing is None or growing.is_on_disk:
-            return
-        # PERF: a copy, 0.1 ms for 1 MiB; rows are added while it is written.
-        data, kept, waiting = bytes(growing.data), growing.kept, self.waiting
-        await self._put(growing.name, data)
-        self.kept = kept
-        self.waiting -= waiting
-        growing.is_on_disk = len(growing.data) == len(data)
 
-    async def _put(self, name: str, data: bytes) -> None:
-        disk, temporary = self._disk, new_name(name)
-        try:
-            remove_if_there(disk, temporary)
-            file = disk.create(temporary)
-            try:
-                for begin in range(0, len(data), _CHUNK_BYTES):
-                    file.append(data[begin : begin + _CHUNK_BYTES])
-                    await asyncio.sleep(0)
-                await file.sync()
-            finally:
-                file.close()
-        except OSError as error:
-            with suppress(OSError):  # The error that is under way tells more.
-                disk.remove(temporary)
-            raise translate("write the segment", name, error) from error
-        try:
-            disk.rename(temporary, name)
-        except OSError as error:
-            raise failed("name the segment", name, error) from error
-        await self._sync_names(name)
+    async def _cover(self, segment: _Growing[S]) -> None:
+        """Have the keys of all that comes before a segment written down."""
+        if self._keys is not None and self._growing is not None:
+            await self._keys.cover(segment.begins, self._growing.place.sequence)
 
     async def forget(self, history_bytes_max: int) -> None:
         """Remove the oldest segments, all but the newest, while there is more than that; 0 keeps all. Raises Fatal."""
@@ -162,17 +154,11 @@ class HistoryWriter(Generic[S, C]):
                     break
                 self._disk.remove(name)
                 # One by one: else a power cut could take a newer one, leave an older one, and so a gap.
-                await self._sync_names(name)
+                await sync_names(self._disk, name)
                 excess -= sizes[name]
                 log.info("history over its limit, oldest segment removed", segment=name)
         except OSError as error:
             log.warning("could not remove an old segment", error=str(error))
-
-    async def _sync_names(self, name: str) -> None:
-        try:
-            await self._disk.sync_names()
-        except OSError as error:
-            raise failed("sync the name of", name, error) from error
 
 
 def segment_names(disk: Disk) -> list[str]:

@@ -20,6 +20,8 @@ from typing import ClassVar, Final, Generic, Self
 import structlog
 
 from pexservice.core.judging import Place, judge
+from pexservice.core.keys import NO_TERMS, AllTerms
+from pexservice.core.known import KnownKeys
 from pexservice.core.machine import C, S
 from pexservice.core.measures import SECONDS_BOUNDS, Histogram, Measure
 from pexservice.core.store import Commit, Status
@@ -28,6 +30,7 @@ from pexservice.errors import NotApplied
 from pexservice.stores.journal.errors import JournalFull, RowTooLong
 from pexservice.stores.journal.flight import Flight, Places
 from pexservice.stores.journal.history_writer import HistoryWriter
+from pexservice.stores.journal.keys_writer import KeysWriter
 from pexservice.stores.journal.opening import Found, Opener, shape_for
 from pexservice.stores.journal.options import IN_FLIGHT_MAX, ROWS_IN_FLIGHT_MAX, Options
 from pexservice.stores.journal.record import Codec
@@ -64,10 +67,11 @@ class Journal(Generic[S, C]):
         self._disk = disk
         self._codec = codec
         self._options = options
+        self._keys = KeysWriter(disk, codec, KnownKeys(options.keys_max, options.keys_ttl_s), found.keys)
         self._history: HistoryWriter[S, C] = HistoryWriter(
-            disk, codec, is_interval=options.is_interval, segment_bytes_max=limits.segment_bytes_max
+            disk, codec, is_interval=options.is_interval, segment_bytes_max=limits.segment_bytes_max, keys=self._keys
         )
-        self._opener: Opener[S, C] = Opener(disk, codec, found, self._history)
+        self._opener: Opener[S, C] = Opener(disk, codec, found, self._history, self._keys)
         self._ring: RingWriter[S, C] | None = None
         self._places = Places(found.plan.place, found.plan.place, found.plan.place)
         self._blocked: deque[Flight[S, C]] = deque()
@@ -110,16 +114,25 @@ class Journal(Generic[S, C]):
         assert self._ring is not None, "there is a ring"
         return max(1, self._ring.shape.in_flight_max // (IN_FLIGHT_MAX + 1))
 
-    def commit(self, commands: Sequence[C]) -> Commit[S, C]:
+    @property
+    def key_secret(self) -> bytes:
+        """As `Store.key_secret`."""
+        return self._keys.secret
+
+    def commit(self, commands: Sequence[C], terms: AllTerms = NO_TERMS) -> Commit[S, C]:
         """As `Store.commit`. Raises JournalFull, RowTooLong, JournalFailed."""
         ring = self._ring
         if ring is None or (self._lack is not None and self.unready is not None):
             raise (self._lack or JournalFull()).with_traceback(None)
         if ring.failure is not None:
             raise ring.failure.with_traceback(None)
-        judgement = judge(self._codec.machine, self._places.tail, commands)
-        rows = flights(self._codec, judgement, commands, self._lines_max, time.time())
+        known = self._keys.known
+        now_s = known.now_s() if terms else 0
+        judgement = judge(self._codec.machine, self._places.tail, commands, terms, known, time_s=now_s)
+        rows = flights(self._codec, judgement, self._lines_max, time.time())
         self._places.tail = judgement.end
+        if judgement.keys:
+            known.expect(judgement.keys)
         for flight in rows:
             if self._blocked or not self._may_send(ring, flight):
                 self._blocked.append(flight)
@@ -143,6 +156,8 @@ class Journal(Generic[S, C]):
             Measure("pex_flush_seconds", "Syncs for --durability interval.", self._chores.flush_seconds),
             Measure("pex_segment_bytes", "Size of the segment that is growing.", self._history.segment_bytes),
             Measure("pex_segment_bytes_max", "Beyond it the next is begun.", self._options.limits.segment_bytes_max),
+            Measure("pex_keys", "Keys of commands that are known.", len(self._keys.known)),
+            Measure("pex_keys_max", "Beyond it the oldest is forgotten.", self._keys.known.keys_max),
             Measure("pex_history_rows_waiting", "Rows that are in the ring only.", self._history.waiting),
         ]
         if ring is not None:
@@ -177,6 +192,7 @@ class Journal(Generic[S, C]):
         await self._sync(self._ring)
         with suppress(JournalFull):
             await self._write_history()
+            await self._keys.finish(self._places.shown.sequence)
         self._ring.close()
 
     async def _tend(self) -> None:
@@ -215,7 +231,7 @@ class Journal(Generic[S, C]):
         if self._lack is not None:
             return is_tick  # An attempt costs as much as many groups.
         is_late = time.monotonic() - self._chores.history_s >= _HISTORY_DELAY_S_MAX
-        return bool(self._blocked) or self._is_half_full(ring) or is_late
+        return bool(self._blocked) or self._is_half_full(ring) or is_late or self._keys.are_many_unwritten
 
     def _is_half_full(self, ring: RingWriter[S, C]) -> bool:
         return ring.last - self._history.kept >= ring.shape.lines // 2
@@ -285,11 +301,16 @@ class Journal(Generic[S, C]):
         self._blocked = begun
         self._places.tail = begun[-1].end if begun else self._places.sent
         for flight in turned_away:
+            self._keys.known.forget(flight.keys)
             flight.finish(error)
 
     def _on_durable(self, flight: Flight[S, C]) -> None:
         if flight.expected is None:
             return
+        if flight.keys:
+            self._keys.settle(flight.keys)
+            if self._keys.are_many_unwritten:
+                self._wanted.set()
         if flight.parts:
             self._history.add(b"".join(flight.parts), flight.end, flight.first)
         if not flight.is_done:

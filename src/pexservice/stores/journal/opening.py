@@ -16,6 +16,9 @@ room.
     any other                         none      damage: the history is missing
     none                              there     damage: the ring is missing
     there                             there     what `recovery.py` says
+
+The keys that are known (`keys_writer.py`) are written before ring and history at the first start, and later before a
+segment begins. So where these two are the keys are, too, and they are of no later moment; else it is damage.
 """
 
 from collections.abc import Callable
@@ -27,10 +30,13 @@ import structlog
 from pexservice.core.judging import Place
 from pexservice.core.machine import C, S
 from pexservice.disk import Disk, FixedFile
+from pexservice.stores.journal import live_keys
 from pexservice.stores.journal import ring as rings
 from pexservice.stores.journal import segment as segments
 from pexservice.stores.journal.errors import JournalFull, failed, mismatch
 from pexservice.stores.journal.history_writer import HistoryWriter, segment_names
+from pexservice.stores.journal.keys_writer import KeysWriter, check_end
+from pexservice.stores.journal.live_keys import KEYS_NAME, LiveKeys
 from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.recovery import Plan, recover
 from pexservice.stores.journal.ring import RING_NAME, Header, Ring, Shape, state_checksum
@@ -58,6 +64,9 @@ class Found(Generic[S]):
     """Of the ring that is there."""
     newest: Segment[S] | None
     """The newest segment of the history."""
+    keys: LiveKeys | None = None
+    older: tuple[Segment[S], ...] = ()
+    """The segments before the newest whose rows may have keys that the file of keys has not, oldest first."""
 
 
 def look(disk: Disk, codec: Codec[S, C], *, begin: Callable[[], Place[S] | None] = lambda: None) -> Found[S]:
@@ -72,7 +81,31 @@ def look(disk: Disk, codec: Codec[S, C], *, begin: Callable[[], Place[S] | None]
     plan = recover(codec, ring, newest)
     if plan.dropped:
         log.info("lines in flight at the end, never answered, dropped", lines=plan.dropped)
-    return Found(plan, data, ring.header.shape, newest)
+    keys = check_end(read_keys(disk, codec), plan.place.sequence)
+    older = _read_older(disk, codec, newest, keys.sequence)
+    return Found(plan, data, ring.header.shape, newest, keys, older)
+
+
+def read_keys(disk: Disk, codec: Codec[S, C]) -> LiveKeys | None:
+    """Return what the file of keys holds, if there is one. Raises DamagedData, JournalFailed, NotPermitted."""
+    try:
+        data = disk.read(KEYS_NAME) if KEYS_NAME in disk.names() else None
+    except OSError as error:
+        raise failed("read", KEYS_NAME, error) from error
+    return None if data is None else live_keys.read(codec, data)
+
+
+def _read_older(disk: Disk, codec: Codec[S, C], newest: Segment[S], sequence: int) -> tuple[Segment[S], ...]:
+    """Return the segments that reach back to a sequence: none, unless an older file of keys was put back."""
+    found: list[Segment[S]] = []
+    oldest = newest
+    while oldest.opening.place.sequence > sequence:
+        older = read_newest(disk, codec, before=oldest.name)
+        if older is None or older.place != oldest.opening.place:
+            raise mismatch(f"{KEYS_NAME} ends at sequence {sequence}, from where the history does not go on")
+        found.insert(0, older)
+        oldest = older
+    return tuple(found)
 
 
 def read_ring(disk: Disk) -> bytes | None:
@@ -83,11 +116,14 @@ def read_ring(disk: Disk) -> bytes | None:
         raise failed("read", RING_NAME, error) from error
 
 
-def read_newest(disk: Disk, codec: Codec[S, C]) -> Segment[S] | None:
-    """Read and prove the newest segment. Raises DamagedData, JournalFailed, NotPermitted."""
+def read_newest(disk: Disk, codec: Codec[S, C], before: str | None = None) -> Segment[S] | None:
+    """Read and prove the newest segment, or the newest one before another.
+
+    Raises DamagedData, JournalFailed, NotPermitted.
+    """
     name = "the data directory"
     try:
-        names = segment_names(disk)
+        names = [each for each in segment_names(disk) if before is None or each < before]
         if not names:
             return None
         name = names[-1]
@@ -121,15 +157,21 @@ def shape_for(disk: Disk) -> Shape:
 class Opener(Generic[S, C]):
     """The steps of a start, which can be tried again from where they stopped."""
 
-    def __init__(self, disk: Disk, codec: Codec[S, C], found: Found[S], history: HistoryWriter[S, C]) -> None:
+    def __init__(
+        self, disk: Disk, codec: Codec[S, C], found: Found[S], history: HistoryWriter[S, C], keys: KeysWriter
+    ) -> None:
         self._disk = disk
         self._codec = codec
         self._found = found
         self._history = history
+        self._keys = keys
         if found.newest is None:
             history.begin(found.plan.place)
         else:
             history.resume(found.newest)
+            for segment in (*found.older, found.newest):
+                keys.read(segment.bodies, segment.opening.place)
+            keys.read([row.body for row in found.plan.missing], found.newest.place)
         for row in found.plan.missing:
             history.add(row.body, codec.decode_body(row.body).place, 0)
 
@@ -143,7 +185,9 @@ class Opener(Generic[S, C]):
     async def renew(self, shape: Shape, *, is_cached: bool) -> tuple[FixedFile, Header]:
         """Do steps 2 and 3; at the first start of all 3 and 2. Raises JournalFull: then try again later; and Fatal."""
         is_first = self._found.newest is None
-        if not is_first:
+        if is_first:
+            await self._keys.write(self._found.plan.place.sequence)
+        else:
             await self._history.write()
             self._history.renumber()
         header = self._header(shape)

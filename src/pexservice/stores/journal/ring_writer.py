@@ -10,7 +10,6 @@ After one failed write nothing more is: what came of it cannot be known.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Final, Generic
 
@@ -20,7 +19,7 @@ from pexservice.errors import Fatal
 from pexservice.stores.journal.errors import JournalFailed, failed, translate
 from pexservice.stores.journal.flight import Flight
 from pexservice.stores.journal.ring import RING_NAME, Header, Shape, encode_line, fill
-from pexservice.stores.journal.segment import new_name
+from pexservice.stores.journal.whole_file import new_name, remove_if_there
 
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -207,9 +206,3 @@ async def settle(disk: Disk, data: bytes, shape: Shape, slots: tuple[int, ...]) 
             file.close()
     except OSError as error:
         raise failed("settle", RING_NAME, error) from error
-
-
-def remove_if_there(disk: Disk, name: str) -> None:
-    """Remove what an earlier attempt left. Raises OSError."""
-    with suppress(FileNotFoundError):
-        disk.remove(name)

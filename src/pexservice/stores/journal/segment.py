@@ -7,7 +7,7 @@ is no torn tail, nothing to cut off, and whatever does not prove itself to the l
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Generic
+from typing import Generic
 
 from pexservice.core.judging import Place
 from pexservice.core.machine import C, S
@@ -16,17 +16,11 @@ from pexservice.stores.journal.errors import damage
 from pexservice.stores.journal.record import Codec, InvalidRowError, Opening, Row, body_of, check
 
 _NAME = re.compile(r"journal-([0-9]{20})\.csv", re.ASCII)
-_SUFFIX_NEW: Final = ".new"
 
 
 def segment_name(sequence: int) -> str:
     """Return the name of the segment that begins after so many commands. Names sort as sequences do."""
     return f"journal-{sequence:020}.csv"
-
-
-def new_name(name: str) -> str:
-    """Return the name that a file has until it is whole and durable."""
-    return name + _SUFFIX_NEW
 
 
 def sequence_of(name: str) -> int | None:

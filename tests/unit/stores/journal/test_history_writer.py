@@ -121,7 +121,7 @@ def test_a_directory_that_cannot_be_synced_ends_the_journal(monkeypatch: pytest.
         monkeypatch.setattr(on, "sync_names", broken)
         with pytest.raises(JournalFailed, match="cannot sync the name of"):
             await journal._write_history()
-        with pytest.raises(JournalFailed, match="cannot name the new ring"):
+        with pytest.raises(JournalFailed, match=r"cannot sync the name of keys\.csv"):
             await opened(_without_sync(on))
 
     play(scenario)
@@ -150,7 +150,7 @@ def test_what_is_lacking_is_told(code: int, error: type[Exception], told: str, m
         journal = await opened(on, CALM)
         await journal.commit([NEXT])
 
-        def create(name: str) -> NoReturn:
+        def create(name: str, *, is_private: bool = False) -> NoReturn:
             raise OSError(code, "so it is")
 
         monkeypatch.setattr(on, "create", create)

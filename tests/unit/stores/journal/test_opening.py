@@ -12,10 +12,12 @@ from pexservice.core.judging import Place
 from pexservice.errors import DamagedData
 from pexservice.stores.journal.errors import JournalFailed
 from pexservice.stores.journal.journal import Journal
+from pexservice.stores.journal.live_keys import KEYS_NAME
 from pexservice.stores.journal.opening import look, shape_for
 from pexservice.stores.journal.record import seal
 from pexservice.stores.journal.ring import RING_NAME, Shape
-from pexservice.stores.journal.segment import new_name, segment_name
+from pexservice.stores.journal.segment import segment_name
+from pexservice.stores.journal.whole_file import new_name
 from pexservice.walk.steps import NEXT
 from support.journals import CALM, LEDGERS, OPTIONS, WALKS, broken, disk, found, opened, play
 from support.simulated_disk import SimulatedDisk
@@ -61,12 +63,12 @@ def test_leftovers_are_written_over() -> None:
 
     async def scenario() -> None:
         on = disk()
-        for name in (new_name(RING_NAME), new_name(segment_name(0))):
+        for name in map(new_name, (RING_NAME, segment_name(0), KEYS_NAME)):
             on.create(name)
         journal = await opened(on)
         await journal.commit([NEXT])
         await journal.close()
-        assert sorted(on.names()) == [segment_name(0), RING_NAME]
+        assert sorted(on.names()) == [segment_name(0), KEYS_NAME, RING_NAME]
 
     play(scenario)
 

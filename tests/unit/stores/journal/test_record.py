@@ -12,18 +12,22 @@ from pexservice.walk.machine import WALK
 from support.machines import COUNTER
 
 NAME = segment_name(7)
+KEY = b"0123456789-_abcdefghij"
 
 
 @pytest.mark.parametrize(
     ("what", "reason"),
     [
-        (b"8,2,1,12,2026-01-01T00:00:00.000000Z", "a command that is refused there"),
-        (b"8,4,1,+1,2026-01-01T00:00:00.000000Z", "not commands of this machine"),
-        (b"8,4,1,one,2026-01-01T00:00:00.000000Z", "not what this machine writes"),
-        (b"8,4,01,1,2026-01-01T00:00:00.000000Z", "not a state of this machine"),
-        (b"8,four,1,1,2026-01-01T00:00:00.000000Z", "not what this machine writes"),
-        (b"8,4,1,1,2026-01-01", "it is not a row of the journal"),
-        (b"8,4,1,2026-01-01T00:00:00.000000Z", "it is not a row of the journal"),
+        (b"8,2,1,12,,2026-01-01T00:00:00.000000Z", "a command that is refused there"),
+        (b"8,4,1,+1,,2026-01-01T00:00:00.000000Z", "not commands of this machine"),
+        (b"8,4,1,one,,2026-01-01T00:00:00.000000Z", "not what this machine writes"),
+        (b"8,4,01,1,,2026-01-01T00:00:00.000000Z", "not a state of this machine"),
+        (b"8,four,1,1,,2026-01-01T00:00:00.000000Z", "not what this machine writes"),
+        (b"8,4,3,1,short,2026-01-01T00:00:00.000000Z", "its keys are none"),
+        (b"8,4,3,1,%b 1:%b,2026-01-01T00:00:00.000000Z" % (KEY, KEY), "its keys are none"),
+        (b"8,4,3,1,2:%b,2026-01-01T00:00:00.000000Z" % KEY, "it has keys of more commands than it has"),
+        (b"8,4,1,1,,2026-01-01", "it is not a row of the journal"),
+        (b"8,4,1,1,2026-01-01T00:00:00.000000Z", "it is not a row of the journal"),
     ],
 )
 def test_a_row_that_the_machine_would_not_have_written_is_damage(what: bytes, reason: str) -> None:

@@ -151,7 +151,7 @@ def test_a_ring_can_be_read_with_less() -> None:
     assert len(lines) == 1 + SHAPE.lines + 1
     assert lines[0].startswith("v2,fibonacci,life=3,lines=6,slot_bytes=512,in_flight=3,base=7,base_checksum=")
     assert lines[1].startswith("1,0,3,")
-    assert ",1/1,8,4,1n,1970-01-01T00:00:02.500000Z," in lines[1]
+    assert ",1/1,8,4,1n,,1970-01-01T00:00:02.500000Z," in lines[1]
 
 
 def test_rows_of_several_lines_are_put_together() -> None:
