@@ -121,7 +121,7 @@ class HistoryWriter(Generic[S, C]):
         """Bring all rows onto the disk that are there now. Raises JournalFull: then try again later; and Fatal."""
         while True:
             segment = self._full[0] if self._full else self._growing
-            if segment is None or segment.is_on_disk:
+            if segment is None or not self.is_behind:
                 return
             await self._cover(segment)
             is_full = bool(self._full)  # Rows are added meanwhile, so it may be by now.
