@@ -23,7 +23,7 @@ from pexservice.core.judging import Place, judge
 from pexservice.core.keys import NO_TERMS, AllTerms
 from pexservice.core.known import KnownKeys
 from pexservice.core.machine import C, S
-from pexservice.core.measures import SECONDS_BOUNDS, Histogram, Measure
+from pexservice.core.measures import SECONDS_BOUNDS, Histogram
 from pexservice.core.store import Commit, Status
 from pexservice.disk import Disk
 from pexservice.errors import NotApplied
@@ -36,6 +36,7 @@ from pexservice.stores.journal.options import IN_FLIGHT_MAX, ROWS_IN_FLIGHT_MAX,
 from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.ring_writer import RingWriter
 from pexservice.stores.journal.rows import flights
+from pexservice.stores.journal.showing import show
 
 log = structlog.get_logger()
 
@@ -147,29 +148,7 @@ class Journal(Generic[S, C]):
 
     def status(self) -> Status:
         """As `Store.status`."""
-        ring = self._ring
-        labels = {
-            "durability": "interval" if self._options.is_interval else "fsync",
-            "sync_method": "none yet" if ring is None else ring.file.method,
-        }
-        measures = [
-            Measure("pex_flush_seconds", "Syncs for --durability interval.", self._chores.flush_seconds),
-            Measure("pex_segment_bytes", "Size of the segment that is growing.", self._history.segment_bytes),
-            Measure("pex_segment_bytes_max", "Beyond it the next is begun.", self._options.limits.segment_bytes_max),
-            Measure("pex_keys", "Keys of commands that are known.", len(self._keys.known)),
-            Measure("pex_keys_max", "Beyond it the oldest is forgotten.", self._keys.known.keys_max),
-            Measure("pex_history_rows_waiting", "Rows that are in the ring only.", self._history.waiting),
-        ]
-        if ring is not None:
-            used = ring.last - max(self._history.kept - 1, 0)
-            measures += [
-                Measure("pex_ring_lines", "Lines that the ring has.", ring.shape.lines),
-                Measure("pex_ring_lines_used", "Lines that may not be written over yet.", used),
-            ]
-        with suppress(OSError):  # A disk that is broken is no reason to tell nothing else.
-            free_bytes = self._disk.free_bytes()
-            measures.append(Measure("pex_disk_free_bytes", "Free space of the journal's file system.", free_bytes))
-        return Status(labels, measures)
+        return show(self._disk, self._options, self._ring, self._history, self._keys.known, self._chores.flush_seconds)
 
     async def run(self) -> None:
         """As `Store.run`: sync, seal, write history, look for room. Raises JournalFailed, NotPermitted."""

@@ -23,7 +23,7 @@ START = Place(0, LEDGER.initial)
 def test_rows_of_a_group_lead_where_the_group_does(commands: list[Entry]) -> None:
     """Each goes on from the one before, none is too long, and the one that is awaited has the judgement of all."""
     judgement = judge(LEDGER, START, commands)
-    made = flights(LEDGERS, judgement, commands, 3, 1.5)
+    made = flights(LEDGERS, judgement, 3, 1.5)
     assert made[-1].expected is judgement
     assert [flight.continues for flight in made] == [False] + [True] * (len(made) - 1)
     place = START
@@ -40,7 +40,7 @@ def test_a_single_command_that_is_too_long_is_turned_away() -> None:
     """There is no smaller group to ask for it in."""
     commands = [Entry(1), Entry(1, LONG * 3)]
     with pytest.raises(RowTooLong, match="the row after sequence 1 takes 4 lines"):
-        flights(LEDGERS, judge(LEDGER, START, commands), commands, 3, 1.5)
+        flights(LEDGERS, judge(LEDGER, START, commands), 3, 1.5)
 
 
 def test_a_long_group_is_answered_once_its_last_row_is_durable(monkeypatch: pytest.MonkeyPatch) -> None:
