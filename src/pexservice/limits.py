@@ -20,6 +20,10 @@ PENDING_LIMIT: Final = 10_000_000
 """The most commands that an operator may let wait: some GiB of memory."""
 CONNECTIONS_LIMIT: Final = 1_000_000
 """The most connections that an operator may ask for: about as many descriptors as a process may have (fs.nr_open)."""
+IDEMPOTENCY_KEYS_LIMIT: Final = 1 << 22
+"""The most keys that an operator may have known: a GiB of memory, and a start of seconds."""
+IDEMPOTENCY_TTL_S_MIN: Final = 1.0
+"""Times of rows count in seconds."""
 SYNC_INTERVAL_S_MIN: Final = 0.001
 """More often would be to sync all the time, and --durability fsync does that better."""
 

@@ -27,6 +27,7 @@ from pexservice.walk import endpoints, forms
 from pexservice.walk.fibonacci import Walker
 from torture.sabotage_journal import (
     Patches,
+    forgotten_keys,
     highest_completed,
     ignore_removal,
     late_write,
@@ -172,6 +173,7 @@ def _limits(**changed: Any) -> Patches:
 
 SABOTAGES: Final[dict[str, Callable[[], Patches]]] = {
     "no-sync": no_sync,
+    "forgotten-keys": forgotten_keys,
     "trust-failed-sync": trust_failed_sync,
     "ignore-removal": ignore_removal,
     "late-write": late_write,

@@ -8,16 +8,27 @@ from typing import Any
 from unittest.mock import patch
 from zlib import crc32
 
+from pexservice.core.known import KnownKeys
 from pexservice.disk import Done
 from pexservice.disk.fixed import CachedFile, DirectFile
 from pexservice.disk.linux import LinuxFile
 from pexservice.disk.syncer import Syncer
 from pexservice.stores.journal import record, ring, segment
 from pexservice.stores.journal.flight import Flight
+from pexservice.stores.journal.keys_writer import KeysWriter
 from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.ring_writer import RingWriter
 
 Patches = list[AbstractContextManager[Any]]
+
+
+def forgotten_keys() -> Patches:
+    """Keys are in memory only: a start knows none."""
+
+    def read(_self: KeysWriter, _bodies: object, _start: object) -> None:
+        pass
+
+    return [patch.object(KeysWriter, "read", read), patch.object(KnownKeys, "read", lambda _self, _written: None)]
 
 
 def no_sync() -> Patches:
