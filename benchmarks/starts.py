@@ -22,7 +22,8 @@ from benchmarks.peers.running import free_port, write_original
 from benchmarks.placement import Placement
 from pexservice.core.judging import Place
 from pexservice.limits import DEFAULT
-from pexservice.stores.journal.record import Codec
+from pexservice.stores.journal.record import Codec, seal
+from pexservice.stores.journal.ring import RING_NAME, Header, Shape, state_checksum
 from pexservice.stores.journal.segment import segment_name
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS
@@ -86,14 +87,20 @@ def write_history(directory: Path, groups: int) -> None:
             for number in range(written + 1, written + size + 1):
                 left = groups - number
                 place = Place(number * _GROUP_STEPS, positions[left % 2])
-                row, checksum = codec.encode_row(place, turns[left % 2], _BEGAN_S + number * _GROUP_S, checksum)
+                body = codec.encode_body(place, turns[left % 2], _BEGAN_S + number * _GROUP_S)
+                row, checksum = seal(body, checksum)
                 file.write(row)
         written += size
+    shape = Shape(4096, 4096, 2048)
+    with (directory / RING_NAME).open("wb") as file:
+        base_checksum = state_checksum(codec, place)
+        file.write(Header(WALK.name, 1, shape, place.sequence, base_checksum).encode()[0])
+        file.write(shape.blank * shape.lines)
 
 
 def _segments(groups: int) -> list[int]:
     """Return how many rows each segment has, so that the newest is full, or the only one."""
-    row, _ = Codec(WALK).encode_row(Place(groups * _GROUP_STEPS, HISTORY_POSITION), _UP, _BEGAN_S, 0)
+    row, _ = seal(Codec(WALK).encode_body(Place(groups * _GROUP_STEPS, HISTORY_POSITION), _UP, _BEGAN_S), 0)
     full = DEFAULT.segment_bytes_max // len(row)
     return [*([groups % full] if groups % full else []), *[full] * (groups // full)]
 

@@ -12,7 +12,14 @@ from pexservice.cli.loading import Load
 from pexservice.cli.options import Command, contradict, given, host, option, path, read, whole
 from pexservice.config import Settings, parse_address, parse_duration_s, parse_size_bytes
 from pexservice.errors import Fatal, defect, scarcity
-from pexservice.limits import CONNECTIONS_LIMIT, DEFAULT, PENDING_LIMIT, SYNC_INTERVAL_S_MIN
+from pexservice.limits import (
+    CONNECTIONS_LIMIT,
+    DEFAULT,
+    IDEMPOTENCY_KEYS_LIMIT,
+    IDEMPOTENCY_TTL_S_MIN,
+    PENDING_LIMIT,
+    SYNC_INTERVAL_S_MIN,
+)
 
 _PORT_MAX: Final = 65_535
 
@@ -107,6 +114,20 @@ def _workers(text: str) -> int:
     help="Remove the oldest segments of the journal when it exceeds this; 0 keeps all.",
 )
 @option(
+    "--idempotency-keys",
+    metavar="COUNT",
+    callback=read(whole(1, IDEMPOTENCY_KEYS_LIMIT)),
+    default=DEFAULT.idempotency_keys_max,
+    help="How many keys of steps to know (Idempotency-Key); with a key that is forgotten a retry steps again.",
+)
+@option(
+    "--idempotency-ttl",
+    metavar="DURATION",
+    callback=read(parse_duration_s),
+    default="24h",
+    help="How long to know a key, 1s or more.",
+)
+@option(
     "--log-format",
     type=click.Choice(["console", "json"]),
     default="console",
@@ -138,6 +159,8 @@ def serve(load: Load, /, log_format: Any, log_level: str, **values: Any) -> None
         keep_alive_s=values["keep_alive"],
         drain_timeout_s=values["drain_timeout"],
         history_bytes_max=values["history_max_bytes"],
+        idempotency_keys_max=values["idempotency_keys"],
+        idempotency_ttl_s=values["idempotency_ttl"],
     )
     settings = Settings(
         host=values["host"],
@@ -197,6 +220,9 @@ def _check(ctx: click.Context, values: dict[str, Any]) -> None:
             f"{given(ctx, 'max_pending')} and {given(ctx, 'workers')} contradict each other: of the steps that may "
             "wait, each worker needs one."
         )
+        raise click.UsageError(message, ctx)
+    if values["idempotency_ttl"] < IDEMPOTENCY_TTL_S_MIN:
+        message = f"{given(ctx, 'idempotency_ttl')}: it must be {IDEMPOTENCY_TTL_S_MIN:g}s or more."
         raise click.UsageError(message, ctx)
     admin_host, admin_port = values["admin_bind"] or ("", 0)
     is_port_shared = not values["uds"] and values["port"] and values["port"] == admin_port

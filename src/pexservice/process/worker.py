@@ -117,16 +117,17 @@ class Worker(Generic[S, C]):
         room = SharedRoom(region, together.workers, limits)
         self._server = JointServer(shared, room, connections_max=limits.connections_max)
         self._pulse = Pulse(region)
+        self._replayed_before = region.live[Live.REPLAYED]
         for state in (Live.CONNECTIONS, Live.WAITING, Live.UNSENT_BYTES):
             region.live[state] = 0
 
     async def run(self, stopping: asyncio.Future[None], listeners: Sequence[socket]) -> None:
         """Serve until told to stop. Raises Fatal."""
-        if not isinstance(self._board.unready, Recovering):  # The message that says so may come after a request.
-            self._on_told(Kind.OPEN)
         working = asyncio.create_task(self._work())
         self._beat()
-        await asyncio.sleep(0)  # So that the engine runs.
+        if not isinstance(self._board.unready, Recovering):  # The message that says so is on its way.
+            await asyncio.wait([self._opened, stopping, self._told], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)  # So that the engine runs.
         self._server.start(*listeners)
         await asyncio.wait([working, stopping, self._told], return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
@@ -175,6 +176,7 @@ class Worker(Generic[S, C]):
         asyncio.get_running_loop().call_later(self._limits.beat_period_s, self._beat)
         self._budget.look()
         self._region.live[Live.WAITING] = self._engine.waiting
+        self._region.live[Live.REPLAYED] = self._replayed_before + self._region.metrics.replayed
         was_stalled_at, self._stalled_at = self._stalled_at, None
         if self._engine.is_stalled:
             self._stalled_at = self._engine.place.sequence

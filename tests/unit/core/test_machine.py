@@ -61,10 +61,9 @@ def test_what_was_taken_is_read_again_and_leads_there_again(name: str, data: st.
         assert list(machine.read_commands(text)) == list(judgement.taken)
         assert machine.replay(machine.initial, text) == (len(judgement.taken), judgement.end.state)
         codec = Codec(machine)
-        line, checksum = codec.encode_row(judgement.end, text, 1.5, 99)
-        row = codec.decode_row(line.removesuffix(b"\n"))
+        row = codec.decode_body(codec.encode_body(judgement.end, text, 1.5))
         codec.follow(row, judgement.start)
-        assert (row.place, row.commands, line.endswith(b",%08x\n" % checksum)) == (judgement.end, text, True)
+        assert (row.place, row.commands) == (judgement.end, text)
 
 
 @every_machine

@@ -34,15 +34,15 @@ def test_what_others_took_of_a_budget_is_missing_here() -> None:
     ("connections", "pauses"),
     [
         ([0, 0, 0], [False, False, False]),
-        ([2, 0, 0], [False, False, False]),
-        ([3, 0, 0], [True, False, False]),
-        ([22, 16, 17], [False, False, False]),
-        ([23, 16, 17], [True, False, False]),
-        ([90, 90, 70], [True, True, False]),
+        ([3, 0, 0], [False, False, False]),
+        ([4, 0, 0], [True, False, False]),
+        ([23, 16, 17], [False, False, False]),
+        ([24, 16, 17], [True, False, False]),
+        ([91, 91, 70], [True, True, False]),
     ],
 )
 def test_who_has_many_connections_lets_others_accept_first(connections: list[int], pauses: list[bool]) -> None:
-    """More than a quarter above the fewest, and two: for a moment, since the others may be busy."""
+    """More than a quarter above the fewest, and three: for a moment, since the others may be busy."""
     together = _together()
     rooms = [SharedRoom(region, together.workers, DEFAULT) for region in together.workers]
     for number, (room, count) in enumerate(zip(rooms, connections, strict=True)):

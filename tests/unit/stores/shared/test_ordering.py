@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from pexservice.core.judging import Place, judge
+from pexservice.core.judging import Place, follow, judge
+from pexservice.core.keys import Tag, Terms
 from pexservice.errors import Recovering, StorageFailed
-from pexservice.stores.shared.message import Kind, Told
-from pexservice.stores.shared.ordering import starts
+from pexservice.limits import DEFAULT
+from pexservice.stores.shared.message import Kind, Part, Told, group
+from pexservice.stores.shared.ordering import shares
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS
 from support.engine_scenes import settled
@@ -173,7 +175,7 @@ def test_a_store_that_cannot_go_on_ends_the_writer(is_at_once: bool) -> None:  #
     play(scenario)
 
 
-def _fail(_commands: object) -> None:
+def _fail(_commands: object, _terms: object) -> None:
     raise StorageFailed
 
 
@@ -242,13 +244,40 @@ def test_a_worker_that_was_cut_off_is_gone() -> None:
     play(scenario)
 
 
-def test_a_worker_that_does_not_listen_costs_what_its_socket_holds() -> None:
-    """What does not fit is dropped, and nobody waits."""
+def test_what_a_socket_has_no_room_for_waits_until_it_has() -> None:
+    """Nobody waits for a worker that does not listen; once it does, it is told all, in order."""
 
     async def scenario(shared: Shared, below: MemoryStore[Any, Any]) -> None:
-        shared.worker()
-        for _ in range(10_000):
+        worker = shared.worker()
+        await heard()
+        asyncio.get_running_loop().remove_reader(worker._channel)
+        for _ in range(1_000):
             shared.writer.tell(shared.channels[0], Told(Kind.STOP))
+        await heard()
+        assert shared.channels[0].unsent
+        asyncio.get_running_loop().add_reader(worker._channel, worker._on_message)
+        for _ in range(100):
+            await heard()
+        assert shared.heard == [Kind.OPEN, *[Kind.STOP] * 1_000]
+        assert not shared.channels[0].unsent
+
+    play(scenario)
+
+
+def test_what_waits_for_a_worker_goes_with_it() -> None:
+    """One that is gone is told nothing more."""
+
+    async def scenario(shared: Shared, below: MemoryStore[Any, Any]) -> None:
+        worker = shared.worker()
+        await heard()
+        asyncio.get_running_loop().remove_reader(worker._channel)
+        for _ in range(1_000):
+            shared.writer.tell(shared.channels[0], Told(Kind.STOP))
+        worker._channel.close()
+        for _ in range(10):
+            await heard()
+        assert shared.ended == ["worker"]
+        assert not shared.channels[0].unsent
 
     play(scenario)
 
@@ -257,13 +286,21 @@ def test_a_worker_that_does_not_listen_costs_what_its_socket_holds() -> None:
 def test_parts_begin_where_those_before_them_end(counts: list[int]) -> None:
     """By sequence and by state, also where the machine refused something."""
     commands = [9, 3, 1, -1, 5]
-    judgement = judge(COUNTER, Place(4, COUNTER.initial), commands)
-    assert judgement.refusals
+    terms = {2: Terms(match=frozenset([Tag(1, "nowhere")]))}
+    judgement = judge(COUNTER, Place(4, COUNTER.initial), commands, terms)
+    assert len(judgement.refusals) == 3
+    parts = []
+    for number, count in enumerate(counts):
+        part = Part()
+        for message in group(number, count, b"x", {}, DEFAULT):
+            part.add(message)
+        parts.append(part)
     begin, place = 0, judgement.start
-    for count, start in zip(counts, starts(judgement, counts), strict=True):
-        assert start == place
-        place = judge(COUNTER, place, commands[begin : begin + count]).end
-        begin += count
+    for part, share in zip(parts, shares(judgement, parts), strict=True):
+        assert (share.start, share.number) == (place, part.number)
+        own = commands[begin : begin + part.count]
+        place = follow(COUNTER, place, own, share.replays, share.refusals).end
+        begin += part.count
     assert place == judgement.end
 
 
