@@ -15,6 +15,7 @@ from pexservice.cli.options import Command, Group
 from pexservice.core.judging import Place
 from pexservice.core.machine import Machine
 from pexservice.errors import NoJournal
+from pexservice.stores.journal.record import decode_keys
 from pexservice.stores.journal.ring import RING_NAME
 
 _COUNT_MAX: Final = 2**63
@@ -96,8 +97,8 @@ def show(load: Load, /, data_dir: Path, last: int | None, begin: int | None) -> 
         for row in rows if last is None else islice(rows, max(count - last, 0), None):
             if row.place.sequence >= (begin or 0):
                 place = row.place
-                steps = f"{row.commands:.60}"
-                click.echo(f"{row.time}  sequence {place.sequence}  {describe(place.state)}  {steps}")
+                keys = f"  {_plural(len(decode_keys(row.keys)), 'key')}" if row.keys else ""
+                click.echo(f"{row.time}  sequence {place.sequence}  {describe(place.state)}  {row.commands:.60}{keys}")
 
 
 @click.command(cls=Command)

@@ -3,8 +3,8 @@
 A segment is a CSV file of three kinds of lines. Those of a machine called example, whose state is one number:
 
     sequence,position,steps,keys,time,checksum                  the header row: the machine's columns between ours
-    0,0,v2 example,,2026-11-23T18:55:31.000000Z,61c52485        the opening row: format, machine, where it stands
-    64,64,64n,,2026-11-23T18:55:31.123456Z,335e2231             a group row: where it stands *after* the group
+    0,0,v2 example,,2026-11-23T18:55:31.000000Z,cdee4bb0        the opening row: format, machine, where it stands
+    64,64,64n,,2026-11-23T18:55:31.123456Z,9691eb42             a group row: where it stands *after* the group
     `------------- body --------------'  `checksum'
 
 `keys` are the digests of the keys that came with the commands of the group, in their order, with spaces between. One

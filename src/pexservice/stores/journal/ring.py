@@ -4,7 +4,7 @@ The ring makes groups durable. It is a file of a fixed size that was written in 
 written over in place, slot by slot, round and round. Slot 0 is its header, each other slot is blank or holds one line:
 
     v2,fibonacci,life=3,lines=4096,slot_bytes=4096,in_flight=2048,base=64,base_checksum=e971773f,03a0ec64
-    2,1,3,820a4482,1/1,67,67,2n,2026-11-23T18:55:31.223601Z,55f30d85
+    2,1,3,44d82d40,1/1,67,67,2n,,2026-11-23T18:55:31.223601Z,0ca6a9bc
     `-|-|-|-- previous: the checksum of line 1              `checksum, over all before it
       | | `-- life: the ring is a new file each time the service starts, and this one is of its third start
       | `---- durable: all lines up to this one were on stable storage when this one was written
