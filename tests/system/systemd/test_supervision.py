@@ -19,9 +19,9 @@ _REFUSED: Final = 7
 _NOT_FOUND_OR_SO: Final = 22
 """Of curl."""
 _KILL_A_WORKER: Final = """
-read -r nursery </proc/MAIN/task/MAIN/children
-read -r worker rest <"/proc/$nursery/task/$nursery/children"
-kill -9 "$worker"
+nursery=$(cat /proc/MAIN/task/MAIN/children)
+set -- $(cat /proc/${nursery% }/task/${nursery% }/children)
+kill -9 "$1"
 """
 """The main process has one child, and that has the workers."""
 pytestmark = pytest.mark.timeout(900)
