@@ -2,7 +2,9 @@
 
 What workers send while the store is busy becomes one group of the store, so the more workers there are, the more share
 a row and a sync. The order in which a durable group is told of is what makes reads right: it is published before
-anybody is answered. The next group leaves between the two, since the disk should not wait for messages.
+anybody is answered. The next group leaves between the two, since the disk should not wait for messages. And where a
+store takes several groups at once, another leaves beside those in flight as soon as half of the workers wait: to take
+each part by itself would cost a row each.
 """
 
 import asyncio
@@ -57,6 +59,8 @@ class Writer(Generic[S, C]):
         self._store: Store[S, C] | None = None
         self._waiting: deque[tuple[Channel[S, C], Part]] = deque()
         self._in_flight: deque[_Joined[S, C]] = deque()
+        self._workers = 0
+        self._is_submitting = False
         self._arrival: asyncio.Future[None] | None = None
         self._buffer = bytearray(limits.message_bytes_max)  # PERF: one that is kept; a fresh one each time costs more.
 
@@ -88,6 +92,7 @@ class Writer(Generic[S, C]):
     def join(self, connected: socket.socket, on_gone: Callable[[Channel[S, C]], None]) -> Channel[S, C]:
         """Take the groups of another worker, until it is gone."""
         channel: Channel[S, C] = Channel(connected)
+        self._workers += 1
         asyncio.get_running_loop().add_reader(connected, self._on_message, channel, on_gone)
         if self._store is not None:
             self.tell(channel, Told(Kind.OPEN, secret=self._store.key_secret))
@@ -150,6 +155,7 @@ class Writer(Generic[S, C]):
             asyncio.get_running_loop().remove_writer(channel.socket)
             channel.unsent.clear()
             channel.socket.close()
+            self._workers -= 1
             on_gone(channel)
             return
         if not channel.part.add(memoryview(self._buffer)[:size]):
@@ -159,12 +165,20 @@ class Writer(Generic[S, C]):
         if self._arrival is not None:
             self._arrival.set_result(None)
             self._arrival = None
-        elif self._store is not None and len(self._waiting) == 1 and len(self._in_flight) < self._store.in_flight_max:
-            asyncio.get_running_loop().call_soon(self._submit, self._store)
+        elif self._store is not None and self._may_submit(self._store) and not self._is_submitting:
+            self._is_submitting = True
+            asyncio.get_running_loop().call_soon(self._submit, self._store)  # After who came at the same time.
+
+    def _may_submit(self, store: Store[S, C]) -> bool:
+        """Whether a group is to leave now."""
+        if not self._in_flight:
+            return bool(self._waiting)
+        return len(self._in_flight) < store.in_flight_max and len(self._waiting) * 2 >= max(self._workers, 1)
 
     def _submit(self, store: Store[S, C]) -> None:
         """Hand groups to the store, as many as it takes at once."""
-        while self._waiting and len(self._in_flight) < store.in_flight_max:
+        self._is_submitting = False
+        while self._may_submit(store):
             parts, count = [self._waiting.popleft()], 0
             count = parts[0][1].count
             while self._waiting and count + self._waiting[0][1].count <= ROW_COMMANDS_MAX:
