@@ -38,6 +38,7 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
                 assert not falls
         check(load.history, Place(0, 0), place_of(service))
         assert service.logged("a worker ended and is replaced")["status"] == -signal.SIGKILL
+        assert metrics(service)["pex_workers_replaced_total"] == 3
         assert service.stop() == 0
 
 

@@ -38,6 +38,7 @@ class Live(IntEnum):
     LINES_DROPPED = auto()
     REPLAYED = auto()
     """Counted by the process that the region belongs to, since the first that had it."""
+    WORKERS_REPLACED = auto()
     STARTED_US = auto()
     RECOVERY_US = auto()
 

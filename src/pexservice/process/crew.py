@@ -45,9 +45,13 @@ class _Member(Generic[S, C]):
 class Crew(Generic[S, C]):
     """Keeps as many workers as there are regions."""
 
-    def __init__(self, nursery: Nursery, writer: Writer[S, C], regions: Sequence[Region], limits: Limits) -> None:
+    def __init__(
+        self, nursery: Nursery, writer: Writer[S, C], regions: Sequence[Region], own: Region, limits: Limits
+    ) -> None:
+        """`regions` are those of the workers, and `own` that of this process."""
         self._nursery = nursery
         self._writer = writer
+        self._own = own.live
         self._limits = limits
         self._members = [
             _Member[S, C](number, region.live, limits.replace_pause_s) for number, region in enumerate(regions)
@@ -137,6 +141,7 @@ class Crew(Generic[S, C]):
         is_young = lived_s < self._limits.replace_pause_s_max
         member.pause_s = min(2 * member.pause_s, self._limits.replace_pause_s_max) if is_young else 0
         member.pause_s = max(member.pause_s, self._limits.replace_pause_s)
+        self._own[Live.WORKERS_REPLACED] += 1
         log.error("a worker ended and is replaced", worker=member.number, status=status, pause_s=member.pause_s)
         await asyncio.sleep(member.pause_s)
         if not self._is_stopping:

@@ -53,6 +53,8 @@ class State:
     usage: Usage
     workers: Mapping[int, int] = field(default_factory=dict)
     """Connections of each worker process that there is, by its number; empty if there is but one process."""
+    workers_replaced: int = 0
+    """How many workers took the place of one that ended."""
 
 
 class Exposition(Collector):
@@ -128,6 +130,8 @@ class Exposition(Collector):
             for number, connections in state.workers.items():
                 workers.add_metric([str(number)], connections)
             yield workers
+            text = "Workers that took the place of one that ended."
+            yield CounterMetricFamily("pex_workers_replaced", text, state.workers_replaced)
         yield GaugeMetricFamily("pex_connections_max", "How many may be open.", state.limits.connections_max)
         unsent = "Bytes of answers that clients have yet to read."
         yield GaugeMetricFamily("pex_unsent_bytes", unsent, state.unsent_bytes)

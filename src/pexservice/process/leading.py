@@ -67,7 +67,7 @@ class Leading(Generic[S, C]):
         self._is_draining = False
         self._board = together.board(reasons)
         self._writer = Writer(application.machine, self._board, limits)
-        self._crew = Crew(nursery, self._writer, together.workers, limits)
+        self._crew = Crew(nursery, self._writer, together.workers, together.writer, limits)
         self._pulse = Pulse(together.writer)
         self._opened: asyncio.Future[Store[S, C]] = asyncio.get_running_loop().create_future()
         self._admin: Server | None = None

@@ -68,6 +68,7 @@ class Together(Generic[S, C]):
                 _sum(regions, Live.DESCRIPTORS),
                 _sum(regions, Live.LINES_DROPPED),
             ),
+            workers_replaced=live[Live.WORKERS_REPLACED],
             workers={
                 number: region.live[Live.CONNECTIONS]
                 for number, region in enumerate(self.workers)
