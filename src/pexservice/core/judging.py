@@ -85,13 +85,13 @@ def judge(  # noqa: PLR0913 - all that the outcome depends on.
         return _plain(machine, start, commands)
     course = _Course(machine, start, commands)
     keys: dict[bytes, Seen] = {}
-    for index in sorted(terms):
-        own = terms[index]
+    find = known.get
+    for index, own in sorted(terms.items()):
         key = own.key
         if key is not None:
             if key in course.asked:  # By a command before it in this group, which may yet be refused.
                 course.run(index, time_s, keys)
-            seen = keys.get(key) or known.get(key)
+            seen = keys.get(key) or find(key)
             if seen is not None:
                 course.run(index, time_s, keys)
                 if seen.command == machine.encode([commands[index]]):
@@ -167,17 +167,30 @@ class _Course(Generic[S, C]):
         states, refusals = self._machine.apply(self.state, commands)
         assert len(states) == len(commands), "each command has an outcome"
         refused = sorted(refusals)
-        for key, index in self.asked.items():
-            if index - begin not in refusals:
-                sequence = self.sequence + 1 + index - begin - bisect_left(refused, index - begin)
-                command = self._machine.encode([self._commands[index]])
-                keys[key] = Seen(time_s, sequence, command, self._machine.encode_state(states[index - begin]))
-        self.asked.clear()
+        if self.asked:
+            self._know(begin, states, refused, time_s, keys)
         self._states += states
         self._refusals.update((begin + index, refusal) for index, refusal in refusals.items())
         self._taken += [each for index, each in enumerate(commands) if index not in refusals]
         self.sequence += len(commands) - len(refusals)
         self.state = states[-1]
+
+    def _know(
+        self, begin: int, states: Sequence[S], refused: list[int], time_s: int, keys: dict[bytes, Seen]
+    ) -> None:
+        """Make the keys known of what the machine has taken of a run."""
+        commands, encode, encode_state = self._commands, self._machine.encode, self._machine.encode_state
+        first, last, command = self.sequence + 1, None, ""
+        for key, index in self.asked.items():
+            nth = index - begin
+            before = bisect_left(refused, nth) if refused else 0
+            if before < len(refused) and refused[before] == nth:
+                continue
+            if commands[index] is not last:  # PERF: most are alike.
+                last = commands[index]
+                command = encode([last])
+            keys[key] = Seen(time_s, first + nth - before, command, encode_state(states[nth]))
+        self.asked.clear()
 
     def replay(self, place: Place[S]) -> None:
         """Pass over the next command: it was taken before."""

@@ -8,14 +8,18 @@ text, and not a tuple of four; so to write all of them down takes milliseconds, 
 """
 
 import time
-from collections.abc import Callable
-from itertools import chain, islice, repeat
+from collections.abc import Callable, Iterable
+from itertools import chain, islice, repeat, takewhile
 from typing import Final
 
 from pexservice.core.keys import DIGEST_CHARACTERS, Keys, Seen
 
-_EXPIRED_AT_ONCE: Final = 256
-"""How many keys are let go in one go, once they are too old: some 30 us."""
+_AT_ONCE: Final = 4_096
+"""How many keys are let go in one go, once they are too old: some ms."""
+
+_SPARE: Final = 64
+"""One key in so many is known beyond the bound: PERF, what is first in a dictionary is sought behind all that are gone,
+so many go at once."""
 
 
 def steady_clock() -> Callable[[], float]:
@@ -30,12 +34,13 @@ def steady_clock() -> Callable[[], float]:
 class KnownKeys:
     """A bounded table of keys, by digest, oldest first. Its `get` is that of `keys.Known`."""
 
-    __slots__ = ("_clock", "_kept", "_now_s", "_ttl_s", "_under_way", "keys_max")
+    __slots__ = ("_clock", "_kept", "_now_s", "_spare", "_ttl_s", "_under_way", "keys_max")
 
     def __init__(self, keys_max: int, ttl_s: float, clock: Callable[[], float] | None = None) -> None:
-        """Know at most `keys_max` keys, each for `ttl_s` seconds."""
+        """Know the last `keys_max` keys, and one in 64 more, each for `ttl_s` seconds."""
         assert keys_max >= 1, "a store knows some keys"
         self.keys_max = keys_max
+        self._spare = keys_max // _SPARE
         self._ttl_s = ttl_s
         self._clock = clock or steady_clock()
         self._now_s = int(self._clock())
@@ -48,13 +53,12 @@ class KnownKeys:
 
     def now_s(self) -> int:
         """Return the time by which a group is judged from now on, in seconds since 1970, and let go of what is old."""
-        self._now_s = int(self._clock())
-        kept = self._kept
-        for digest, packed in list(islice(kept.items(), _EXPIRED_AT_ONCE)):
-            if not self._is_old(_unpack(packed)):
-                break
-            del kept[digest]
-        return self._now_s
+        now_s = int(self._clock())
+        if now_s != self._now_s:  # PERF: once a second, since what is first in a dictionary is sought for.
+            self._now_s = now_s
+            oldest = list(islice(self._kept.items(), _AT_ONCE))
+            self._let_go(takewhile(lambda item: self._is_old(_unpack(item[1])), oldest))
+        return now_s
 
     def get(self, digest: bytes, /) -> Seen | None:
         """Return what a key was used for, if it is known."""
@@ -90,8 +94,8 @@ class KnownKeys:
         kept = self._kept
         kept.pop(digest, None)  # It was known, and too old: now it is the newest.
         kept[digest] = _pack(seen if seen.time_s <= self._now_s else seen._replace(time_s=self._now_s))
-        if len(kept) > self.keys_max:
-            del kept[next(iter(kept))]
+        if len(kept) > self.keys_max + self._spare:
+            self._let_go(list(islice(kept.items(), self._spare + 1)))
 
     def forget_after(self, sequence: int) -> None:
         """Forget the keys of durable commands that come later."""
@@ -113,6 +117,10 @@ class KnownKeys:
                 self.keep(digest, _unpack(packed))
         else:  # PERF: 0.2 us a key instead of 2; only a clock that was set back makes newer ones.
             self._kept.update(pairs)
+
+    def _let_go(self, oldest: Iterable[tuple[bytes, bytes]]) -> None:
+        for digest, _ in oldest:
+            del self._kept[digest]
 
     def _is_old(self, seen: Seen) -> bool:
         return seen.time_s + self._ttl_s <= self._now_s
