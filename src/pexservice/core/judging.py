@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, Generic
 
-from pexservice.core.keys import NO_KEYS, NO_TERMS, AllTerms, Keys, Known, Seen, Tag
+from pexservice.core.keys import NO_KEYS, NO_TERMS, AllTerms, Keys, Known, Looked, Seen, Tag
 from pexservice.core.machine import C, Machine, Refusal, S
 
 CONDITION_FAILED: Final = Refusal(
@@ -37,6 +37,7 @@ KEY_REUSED: Final = Refusal(
     "Another command was taken with this Idempotency-Key. No step was taken now. Give each command a key of its own.",
     HTTPStatus.UNPROCESSABLE_ENTITY,
 )
+_NONE: Final = Looked()
 OWN_REFUSALS: Final = {each.code: each for each in (CONDITION_FAILED, KEY_REUSED)}
 """Those of the core, for any machine, by code."""
 
@@ -72,7 +73,7 @@ def judge(  # noqa: PLR0913 - all that the outcome depends on.
     start: Place[S],
     commands: Sequence[C],
     terms: AllTerms = NO_TERMS,
-    known: Known = NO_KEYS,
+    known: Known = _NONE,
     *,
     time_s: int = 0,
 ) -> Judgement[S, C]:
@@ -85,6 +86,12 @@ def judge(  # noqa: PLR0913 - all that the outcome depends on.
         return _plain(machine, start, commands)
     course = _Course(machine, start, commands)
     keys: dict[bytes, Seen] = {}
+    # PERF: of a key the common case, that it is new and has no conditions, 0.5 us less for each.
+    asked = {own.key: index for index, own in terms.items() if own.match is None and not own.none_match and own.key}
+    if len(asked) == len(terms) and not known.has_any(asked.keys()):
+        course.asked = asked
+        course.run(len(commands), time_s, keys)
+        return course.judgement(keys)
     find = known.get
     for index, own in sorted(terms.items()):
         key = own.key
@@ -99,7 +106,7 @@ def judge(  # noqa: PLR0913 - all that the outcome depends on.
                 else:
                     course.refuse(KEY_REUSED)
                 continue
-        if own.has_condition:
+        if own.match is not None or own.none_match:  # PERF: as `has_condition`, without a call.
             course.run(index, time_s, keys)
             if not own.hold(Tag(course.sequence, machine.tag(course.state))):
                 course.refuse(CONDITION_FAILED)
@@ -175,9 +182,7 @@ class _Course(Generic[S, C]):
         self.sequence += len(commands) - len(refusals)
         self.state = states[-1]
 
-    def _know(
-        self, begin: int, states: Sequence[S], refused: list[int], time_s: int, keys: dict[bytes, Seen]
-    ) -> None:
+    def _know(self, begin: int, states: Sequence[S], refused: list[int], time_s: int, keys: dict[bytes, Seen]) -> None:
         """Make the keys known of what the machine has taken of a run."""
         commands, encode, encode_state = self._commands, self._machine.encode, self._machine.encode_state
         first, last, command = self.sequence + 1, None, ""

@@ -11,6 +11,7 @@ and nobody who gets hold of a history is to try them out.
 
 from binascii import b2a_base64
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from hashlib import blake2b
 from types import MappingProxyType
@@ -57,7 +58,7 @@ class Terms(NamedTuple):
 
 
 AllTerms = Mapping[int, Terms]
-"""The terms of a group, by the index of the command. Of most groups there are none."""
+"""The terms of a group, by the index of the command, in their order. Of most groups there are none."""
 NO_TERMS: Final[AllTerms] = MappingProxyType({})
 
 
@@ -78,8 +79,20 @@ Keys = Mapping[bytes, Seen]
 NO_KEYS: Final[Keys] = MappingProxyType({})
 
 
+class Looked(dict[bytes, Seen]):
+    """Those of a group's keys that are known, of whoever looks them up beforehand. As `Known`."""
+
+    def has_any(self, digests: AbstractSet[bytes], /) -> bool:
+        """As `Known.has_any`."""
+        return not digests.isdisjoint(self)
+
+
 class Known(Protocol):
-    """The keys that are known. A mapping is one; see also `known.py`."""
+    """The keys that are known: `known.KnownKeys`, or `Looked`."""
+
+    def has_any(self, digests: AbstractSet[bytes], /) -> bool:
+        """Tell whether any of these may be known. May be wrong in saying so."""
+        ...
 
     def get(self, digest: bytes, /) -> Seen | None:
         """Return what a key was used for, if it is known."""

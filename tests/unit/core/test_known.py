@@ -150,3 +150,12 @@ def test_beyond_the_bound_many_go_at_once() -> None:
         lengths.add(len(known))
         assert known.get(key(max(0, number - 639))) is not None
     assert max(lengths) == 650
+
+
+def test_whether_any_of_some_keys_is_known() -> None:
+    """Durable or under way; one that is too old may be said to be."""
+    known = KnownKeys(10, 60, Clock())
+    known.keep(key(1), seen(1))
+    known.expect({key(2): seen(2)})
+    asked = [{key(1), key(3)}, {key(2), key(3)}, {key(3)}, set()]
+    assert [known.has_any(each) for each in asked] == [True, True, False, False]
