@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, Generic
 
-from pexservice.core.keys import NO_KEYS, NO_TERMS, AllTerms, Keys, Known, Looked, Seen, Tag
+from pexservice.core.keys import NO_KEYS, NO_TERMS, AllTerms, Keys, Known, Looked, Seen, Tag, Terms
 from pexservice.core.machine import C, Machine, Refusal, S
 
 CONDITION_FAILED: Final = Refusal(
@@ -87,32 +87,13 @@ def judge(  # noqa: PLR0913 - all that the outcome depends on.
     course = _Course(machine, start, commands)
     keys: dict[bytes, Seen] = {}
     # PERF: of a key the common case, that it is new and has no conditions, 0.5 us less for each.
-    asked = {own.key: index for index, own in terms.items() if own.match is None and not own.none_match and own.key}
+    asked = {own.key: index for index, own in terms.items() if own.key and own.match is None and not own.none_match}
     if len(asked) == len(terms) and not known.has_any(asked.keys()):
         course.asked = asked
         course.run(len(commands), time_s, keys)
         return course.judgement(keys)
-    find = known.get
     for index, own in sorted(terms.items()):
-        key = own.key
-        if key is not None:
-            if key in course.asked:  # By a command before it in this group, which may yet be refused.
-                course.run(index, time_s, keys)
-            seen = keys.get(key) or find(key)
-            if seen is not None:
-                course.run(index, time_s, keys)
-                if seen.command == machine.encode([commands[index]]):
-                    course.replay(Place(seen.sequence, machine.decode_state(seen.state)))
-                else:
-                    course.refuse(KEY_REUSED)
-                continue
-        if own.match is not None or own.none_match:  # PERF: as `has_condition`, without a call.
-            course.run(index, time_s, keys)
-            if not own.hold(Tag(course.sequence, machine.tag(course.state))):
-                course.refuse(CONDITION_FAILED)
-                continue
-        if key is not None:
-            course.asked[key] = index
+        course.come_to(index, own, known, time_s, keys)
     course.run(len(commands), time_s, keys)
     return course.judgement(keys)
 
@@ -164,6 +145,28 @@ class _Course(Generic[S, C]):
         self._refusals: dict[int, Refusal] = {}
         self._replays: dict[int, Place[S]] = {}
         self._taken: list[C] = []
+
+    def come_to(self, index: int, own: Terms, known: Known, time_s: int, keys: dict[bytes, Seen]) -> None:
+        """Judge a command with terms, or leave it to the next run if the machine alone has a say."""
+        key = own.key
+        if key is not None:
+            if key in self.asked:  # By a command before it in this group, which may yet be refused.
+                self.run(index, time_s, keys)
+            seen = keys.get(key) or known.get(key)
+            if seen is not None:
+                self.run(index, time_s, keys)
+                if seen.command == self._machine.encode([self._commands[index]]):
+                    self.replay(Place(seen.sequence, self._machine.decode_state(seen.state)))
+                else:
+                    self.refuse(KEY_REUSED)
+                return
+        if own.has_condition:
+            self.run(index, time_s, keys)
+            if not own.hold(Tag(self.sequence, self._machine.tag(self.state))):
+                self.refuse(CONDITION_FAILED)
+                return
+        if key is not None:
+            self.asked[key] = index
 
     def run(self, end: int, time_s: int, keys: dict[bytes, Seen]) -> None:
         """Let the machine have all commands up to `end`, and make the keys known of those that it takes."""
