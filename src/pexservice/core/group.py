@@ -221,8 +221,12 @@ class Group(Generic[S, C]):
         """Return the terms of the commands, as the store takes them."""
         if not self.has_terms:
             return NO_TERMS
-        own = ((index, asked.terms) for index, (asked, _) in enumerate(self.elements))
-        return {index: terms.digested(store.key_secret) for index, terms in own if terms is not None}
+        secret, found = store.key_secret, {}
+        for index, (asked, _) in enumerate(self.elements):
+            terms = asked.terms
+            if terms is not None:
+                found[index] = terms.digested(secret)
+        return found
 
     def _render(self, judgement: Judgement[S, C]) -> None:
         self.judgement = judgement

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, Generic
 
-from pexservice.core.keys import NO_KEYS, NO_TERMS, AllTerms, Keys, Known, Seen, Tag
+from pexservice.core.keys import NO_KEYS, NO_TERMS, AllTerms, Keys, Known, Looked, Seen, Tag, Terms
 from pexservice.core.machine import C, Machine, Refusal, S
 
 CONDITION_FAILED: Final = Refusal(
@@ -37,6 +37,7 @@ KEY_REUSED: Final = Refusal(
     "Another command was taken with this Idempotency-Key. No step was taken now. Give each command a key of its own.",
     HTTPStatus.UNPROCESSABLE_ENTITY,
 )
+_NONE: Final = Looked()
 OWN_REFUSALS: Final = {each.code: each for each in (CONDITION_FAILED, KEY_REUSED)}
 """Those of the core, for any machine, by code."""
 
@@ -72,7 +73,7 @@ def judge(  # noqa: PLR0913 - all that the outcome depends on.
     start: Place[S],
     commands: Sequence[C],
     terms: AllTerms = NO_TERMS,
-    known: Known = NO_KEYS,
+    known: Known = _NONE,
     *,
     time_s: int = 0,
 ) -> Judgement[S, C]:
@@ -85,27 +86,14 @@ def judge(  # noqa: PLR0913 - all that the outcome depends on.
         return _plain(machine, start, commands)
     course = _Course(machine, start, commands)
     keys: dict[bytes, Seen] = {}
-    for index in sorted(terms):
-        own = terms[index]
-        key = own.key
-        if key is not None:
-            if key in course.asked:  # By a command before it in this group, which may yet be refused.
-                course.run(index, time_s, keys)
-            seen = keys.get(key) or known.get(key)
-            if seen is not None:
-                course.run(index, time_s, keys)
-                if seen.command == machine.encode([commands[index]]):
-                    course.replay(Place(seen.sequence, machine.decode_state(seen.state)))
-                else:
-                    course.refuse(KEY_REUSED)
-                continue
-        if own.has_condition:
-            course.run(index, time_s, keys)
-            if not own.hold(Tag(course.sequence, machine.tag(course.state))):
-                course.refuse(CONDITION_FAILED)
-                continue
-        if key is not None:
-            course.asked[key] = index
+    # PERF: of a key the common case, that it is new and has no conditions, 0.5 us less for each.
+    asked = {own.key: index for index, own in terms.items() if own.key and own.match is None and not own.none_match}
+    if len(asked) == len(terms) and not known.has_any(asked.keys()):
+        course.asked = asked
+        course.run(len(commands), time_s, keys)
+        return course.judgement(keys)
+    for index, own in sorted(terms.items()):
+        course.come_to(index, own, known, time_s, keys)
     course.run(len(commands), time_s, keys)
     return course.judgement(keys)
 
@@ -158,6 +146,28 @@ class _Course(Generic[S, C]):
         self._replays: dict[int, Place[S]] = {}
         self._taken: list[C] = []
 
+    def come_to(self, index: int, own: Terms, known: Known, time_s: int, keys: dict[bytes, Seen]) -> None:
+        """Judge a command with terms, or leave it to the next run if the machine alone has a say."""
+        key = own.key
+        if key is not None:
+            if key in self.asked:  # By a command before it in this group, which may yet be refused.
+                self.run(index, time_s, keys)
+            seen = keys.get(key) or known.get(key)
+            if seen is not None:
+                self.run(index, time_s, keys)
+                if seen.command == self._machine.encode([self._commands[index]]):
+                    self.replay(Place(seen.sequence, self._machine.decode_state(seen.state)))
+                else:
+                    self.refuse(KEY_REUSED)
+                return
+        if own.has_condition:
+            self.run(index, time_s, keys)
+            if not own.hold(Tag(self.sequence, self._machine.tag(self.state))):
+                self.refuse(CONDITION_FAILED)
+                return
+        if key is not None:
+            self.asked[key] = index
+
     def run(self, end: int, time_s: int, keys: dict[bytes, Seen]) -> None:
         """Let the machine have all commands up to `end`, and make the keys known of those that it takes."""
         begin, self._done = self._done, end
@@ -167,17 +177,28 @@ class _Course(Generic[S, C]):
         states, refusals = self._machine.apply(self.state, commands)
         assert len(states) == len(commands), "each command has an outcome"
         refused = sorted(refusals)
-        for key, index in self.asked.items():
-            if index - begin not in refusals:
-                sequence = self.sequence + 1 + index - begin - bisect_left(refused, index - begin)
-                command = self._machine.encode([self._commands[index]])
-                keys[key] = Seen(time_s, sequence, command, self._machine.encode_state(states[index - begin]))
-        self.asked.clear()
+        if self.asked:
+            self._know(begin, states, refused, time_s, keys)
         self._states += states
         self._refusals.update((begin + index, refusal) for index, refusal in refusals.items())
         self._taken += [each for index, each in enumerate(commands) if index not in refusals]
         self.sequence += len(commands) - len(refusals)
         self.state = states[-1]
+
+    def _know(self, begin: int, states: Sequence[S], refused: list[int], time_s: int, keys: dict[bytes, Seen]) -> None:
+        """Make the keys known of what the machine has taken of a run."""
+        commands, encode, encode_state = self._commands, self._machine.encode, self._machine.encode_state
+        first, last, command = self.sequence + 1, None, ""
+        for key, index in self.asked.items():
+            nth = index - begin
+            before = bisect_left(refused, nth) if refused else 0
+            if before < len(refused) and refused[before] == nth:
+                continue
+            if commands[index] is not last:  # PERF: most are alike.
+                last = commands[index]
+                command = encode([last])
+            keys[key] = Seen(time_s, first + nth - before, command, encode_state(states[nth]))
+        self.asked.clear()
 
     def replay(self, place: Place[S]) -> None:
         """Pass over the next command: it was taken before."""

@@ -8,14 +8,19 @@ text, and not a tuple of four; so to write all of them down takes milliseconds, 
 """
 
 import time
-from collections.abc import Callable
-from itertools import chain, islice, repeat
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
+from itertools import chain, islice, takewhile
 from typing import Final
 
 from pexservice.core.keys import DIGEST_CHARACTERS, Keys, Seen
 
-_EXPIRED_AT_ONCE: Final = 256
-"""How many keys are let go in one go, once they are too old: some 30 us."""
+_AT_ONCE: Final = 4_096
+"""How many keys are let go in one go, once they are too old: some ms."""
+
+_SPARE: Final = 64
+"""One key in so many is known beyond the bound: PERF, what is first in a dictionary is sought behind all that are gone,
+so many go at once."""
 
 
 def steady_clock() -> Callable[[], float]:
@@ -30,12 +35,13 @@ def steady_clock() -> Callable[[], float]:
 class KnownKeys:
     """A bounded table of keys, by digest, oldest first. Its `get` is that of `keys.Known`."""
 
-    __slots__ = ("_clock", "_kept", "_now_s", "_ttl_s", "_under_way", "keys_max")
+    __slots__ = ("_clock", "_kept", "_now_s", "_spare", "_ttl_s", "_under_way", "keys_max")
 
     def __init__(self, keys_max: int, ttl_s: float, clock: Callable[[], float] | None = None) -> None:
-        """Know at most `keys_max` keys, each for `ttl_s` seconds."""
+        """Know the last `keys_max` keys, and one in 64 more, each for `ttl_s` seconds."""
         assert keys_max >= 1, "a store knows some keys"
         self.keys_max = keys_max
+        self._spare = keys_max // _SPARE
         self._ttl_s = ttl_s
         self._clock = clock or steady_clock()
         self._now_s = int(self._clock())
@@ -48,13 +54,12 @@ class KnownKeys:
 
     def now_s(self) -> int:
         """Return the time by which a group is judged from now on, in seconds since 1970, and let go of what is old."""
-        self._now_s = int(self._clock())
-        kept = self._kept
-        for digest, packed in list(islice(kept.items(), _EXPIRED_AT_ONCE)):
-            if not self._is_old(_unpack(packed)):
-                break
-            del kept[digest]
-        return self._now_s
+        now_s = int(self._clock())
+        if now_s != self._now_s:  # PERF: once a second, since what is first in a dictionary is sought for.
+            self._now_s = now_s
+            oldest = list(islice(self._kept.items(), _AT_ONCE))
+            self._let_go(takewhile(lambda item: self._is_old(_unpack(item[1])), oldest))
+        return now_s
 
     def get(self, digest: bytes, /) -> Seen | None:
         """Return what a key was used for, if it is known."""
@@ -67,15 +72,24 @@ class KnownKeys:
         seen = _unpack(packed)
         return None if self._is_old(seen) else seen
 
+    def has_any(self, digests: AbstractSet[bytes]) -> bool:
+        """Tell whether any of these may be known; some may be too old. PERF: 0.05 us for each, and 0.3 with `get`."""
+        return not (digests.isdisjoint(self._kept) and digests.isdisjoint(self._under_way))
+
     def expect(self, keys: Keys) -> None:
         """Know the keys of a group that is under way."""
         self._under_way.update(keys)
 
     def settle(self, keys: Keys) -> None:
         """Keep the keys of the oldest group under way: it became durable."""
-        for digest, seen in keys.items():
+        kept, now_s = self._kept, self._now_s
+        for digest, seen in keys.items():  # PERF: as `keep`, without calls: 0.4 us less for each.
             self._under_way.pop(digest, None)
-            self.keep(digest, seen)
+            if digest in kept:
+                del kept[digest]
+            time_s, sequence, command, state = seen
+            kept[digest] = f",{min(time_s, now_s)},{sequence},{command},{state}\n".encode("ascii")
+        self._bound()
 
     def forget(self, keys: Keys) -> None:
         """Let go of the keys of a group under way: it was turned away, and all behind it are, too."""
@@ -90,8 +104,7 @@ class KnownKeys:
         kept = self._kept
         kept.pop(digest, None)  # It was known, and too old: now it is the newest.
         kept[digest] = _pack(seen if seen.time_s <= self._now_s else seen._replace(time_s=self._now_s))
-        if len(kept) > self.keys_max:
-            del kept[next(iter(kept))]
+        self._bound()
 
     def forget_after(self, sequence: int) -> None:
         """Forget the keys of durable commands that come later."""
@@ -102,26 +115,35 @@ class KnownKeys:
     def write(self) -> bytes:
         """Return all keys of durable commands, oldest first, a line each."""
         kept = self._kept
-        return b"".join(chain.from_iterable(zip(kept.keys(), repeat(b","), kept.values(), strict=False)))
+        return b"".join(chain.from_iterable(kept.items()))
 
     def read(self, written: bytes) -> None:
         """Know what `write` returned. Its lines are taken as they are; where they come from has proved them."""
         lines = written.splitlines(keepends=True)
-        pairs = [(line[:DIGEST_CHARACTERS], line[DIGEST_CHARACTERS + 1 :]) for line in lines[-self.keys_max :]]
+        pairs = [(line[:DIGEST_CHARACTERS], line[DIGEST_CHARACTERS:]) for line in lines[-self.keys_max :]]
         if pairs and _unpack(pairs[-1][1]).time_s > self._now_s:
             for digest, packed in pairs:
                 self.keep(digest, _unpack(packed))
         else:  # PERF: 0.2 us a key instead of 2; only a clock that was set back makes newer ones.
             self._kept.update(pairs)
 
+    def _bound(self) -> None:
+        excess = len(self._kept) - self.keys_max
+        if excess > self._spare:
+            self._let_go(list(islice(self._kept.items(), excess)))
+
+    def _let_go(self, oldest: Iterable[tuple[bytes, bytes]]) -> None:
+        for digest, _ in oldest:
+            del self._kept[digest]
+
     def _is_old(self, seen: Seen) -> bool:
         return seen.time_s + self._ttl_s <= self._now_s
 
 
 def _pack(seen: Seen) -> bytes:
-    return f"{seen.time_s},{seen.sequence},{seen.command},{seen.state}\n".encode("ascii")
+    return f",{seen.time_s},{seen.sequence},{seen.command},{seen.state}\n".encode("ascii")
 
 
 def _unpack(packed: bytes) -> Seen:
-    time_s, sequence, command, state = packed[:-1].decode("ascii").split(",", 3)
+    time_s, sequence, command, state = packed[1:-1].decode("ascii").split(",", 3)
     return Seen(int(time_s), int(sequence), command, state)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pexservice.core.judging import CONDITION_FAILED, KEY_REUSED, OWN_REFUSALS, Judgement, Place, follow, judge
-from pexservice.core.keys import AllTerms, Known, Seen, Tag, Terms
+from pexservice.core.keys import AllTerms, Looked, Seen, Tag, Terms
 from pexservice.core.machine import Refusal
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT
@@ -77,7 +77,7 @@ _TAGS = st.frozensets(
 )
 _TERMS = st.builds(Terms, st.none() | st.sampled_from([b"a", b"b", b"c", b"z"]), st.none() | _TAGS, _TAGS)
 _START = Place(3, (8, 2))
-_KNOWN = {b"z": Seen(5, 2, "1", "8,2")}
+_KNOWN = Looked({b"z": Seen(5, 2, "1", "8,2")})
 
 
 @given(st.lists(st.tuples(st.sampled_from([1, 2, -1]), st.none() | _TERMS), min_size=1, max_size=12))
@@ -106,9 +106,9 @@ def test_a_key_goes_before_a_condition() -> None:
     """Who asks again asks in the state that was left behind: what was taken is told, not refused."""
     terms = Terms(b"k", frozenset({Tag(0, "0.0")}))
     first = judge(COUNTER, Place(0, (0, 0)), [4], {0: terms})
-    again = judge(COUNTER, first.end, [4], {0: terms}, first.keys)
+    again = judge(COUNTER, first.end, [4], {0: terms}, Looked(first.keys))
     assert (again.replays, again.end) == ({0: first.end}, first.end)
-    other = judge(COUNTER, first.end, [5], {0: terms}, first.keys)
+    other = judge(COUNTER, first.end, [5], {0: terms}, Looked(first.keys))
     assert other.refusals == {0: KEY_REUSED}
 
 
@@ -128,7 +128,7 @@ def test_plain_commands_between_are_applied_as_runs() -> None:
 
 def test_what_is_handed_over_and_comes_back_are_plain_data() -> None:
     """It can be sent to another process."""
-    known: Known = {b"k": Seen(1, 2, "1", "3,2")}
+    known = Looked({b"k": Seen(1, 2, "1", "3,2")})
     judged = judge(COUNTER, _START, [1, 1], {0: Terms(b"k"), 1: Terms(match=frozenset())}, known)
     place = judged.replays[0]
     sent = json.loads(json.dumps([0, place.sequence, COUNTER.encode_state(place.state), 1, judged.refusals[1].code]))

@@ -48,8 +48,8 @@ def encode(codec: Codec[Any, Any], keys: LiveKeys) -> bytes:
     count = keys.lines.count(b"\n")
     first = f"v{FORMAT_VERSION},{codec.machine.name},secret={keys.secret.hex()},sequence={keys.sequence},keys={count}"
     text = first.encode("ascii")
-    data = b"%b,%08x\n%b" % (text, crc32(text), keys.lines)
-    return b"%bend,%08x\n" % (data, crc32(data))
+    head = b"%b,%08x\n" % (text, crc32(text))
+    return b"%b%bend,%08x\n" % (head, keys.lines, crc32(keys.lines, crc32(head)))
 
 
 def read(codec: Codec[Any, Any], data: bytes) -> LiveKeys:
