@@ -120,7 +120,7 @@ def test_the_listener_for_probes_answers_until_the_end(tmp_path: Path) -> None:
 
 
 def test_connections_are_bounded_for_all(tmp_path: Path) -> None:
-    """Beyond the bound a worker closes the one that is idle longest of its own, and there are never more."""
+    """Beyond the bound idle ones are closed, at once or within a second."""
     with serving(tmp_path, "--max-connections", "24", *WORKERS) as service, ExitStack() as stack:
         clients = [stack.enter_context(service.connect()) for _ in range(24)]
         for client in clients:
@@ -128,9 +128,8 @@ def test_connections_are_bounded_for_all(tmp_path: Path) -> None:
         time.sleep(1.5)  # Past the sweep: they are idle.
         with service.connect() as client:
             assert client.ask("POST", "/next").status == 200
-        found = metrics(service)
-        assert found["pex_connections_evicted_total"] >= 1
-        assert found["pex_connections_open"] <= 24
+        wait_until(lambda: sum(shares(service)) <= 24)
+        assert metrics(service)["pex_connections_evicted_total"] >= 1
 
 
 def test_a_key_is_known_to_all_workers(crewed: Service) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -13,7 +14,7 @@ import pytest
 from pexservice.core.judging import Place
 from support.activation import activated
 from support.client import Client
-from support.crew import await_end, metrics, nursery, suspend, workers
+from support.crew import await_end, metrics, nursery, shares, suspend, workers
 from support.process import serving, wait_until
 from torture.linearizability import check
 from torture.load import Load, place_of
@@ -143,3 +144,22 @@ def test_a_socket_that_was_passed_refuses_nobody_over_a_restart(tmp_path: Path) 
                 service.stop()
         with Client(listener.getsockname()) as early, activated(tmp_path, listener, *WORKERS):
             assert early.ask("GET", "/current").sequence == 12
+
+
+def test_a_worker_without_connections_takes_some_when_others_have_all(tmp_path: Path) -> None:
+    """As one that was replaced: whoever comes to it is served, and those that have more close idle ones for it."""
+    with serving(tmp_path, "--max-connections", "12", *WORKERS) as service, ExitStack() as stack:
+        first, *others = workers(service)
+        for pid in others:
+            suspend(pid)
+        clients = [stack.enter_context(service.connect()) for _ in range(12)]
+        for client in clients:
+            client.ask("GET", "/current")
+        for pid in others:
+            os.kill(pid, signal.SIGCONT)
+        suspend(first)
+        for _ in range(3):
+            assert stack.enter_context(service.connect()).ask("POST", "/next").status == 200
+        os.kill(first, signal.SIGCONT)
+        wait_until(lambda: sum(shares(service)) <= 12)
+        assert metrics(service)["pex_connections_evicted_total"] >= 3

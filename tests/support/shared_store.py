@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from mmap import mmap
 from typing import Any
@@ -15,6 +15,7 @@ from pexservice.stores.shared.board import Board
 from pexservice.stores.shared.message import Kind
 from pexservice.stores.shared.ordering import Channel, Writer
 from pexservice.stores.shared.store import SharedStore
+from support.engine_scenes import settled
 
 
 @dataclass
@@ -70,3 +71,20 @@ class Shared:
             if each.fileno() >= 0:
                 asyncio.get_running_loop().remove_reader(each)
                 each.close()
+
+
+def opening(
+    machine: Machine[Any, Any], open_below: Callable[[], Awaitable[Store[Any, Any]]]
+) -> Callable[[], Awaitable[Store[Any, Any]]]:
+    """Return how to open the store of a worker, any number of times; its writer then opens the one below."""
+    running: list[Shared] = []
+
+    async def opened() -> Store[Any, Any]:
+        while running:
+            await running.pop().stop()
+        running.append(Shared(machine, await open_below()).run())
+        store = running[0].worker()
+        await settled()
+        return store
+
+    return opened

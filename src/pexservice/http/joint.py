@@ -36,10 +36,17 @@ class Room(Protocol):
 
 
 class JointServer(Server):
-    """As `Server`, of which there is one in each of several processes. `connections_max` is for all of them."""
+    """As `Server`, of which there is one in each of several processes.
 
-    def __init__(self, shared: Shared, room: Room, *, connections_max: int) -> None:
+    When all of them together have as many connections as may be, one that has more than its share closes an idle one of
+    its own for each newcomer. One that has fewer takes the newcomer, and those that have more make room at their next
+    sweep: else a worker that took the place of another would turn everyone away.
+    """
+
+    def __init__(self, shared: Shared, room: Room, *, connections_max: int, processes: int) -> None:
+        """`connections_max` is for all of the `processes` together."""
         super().__init__(shared, connections_max=connections_max)
+        self._share = max(1, connections_max // processes)
         self._room = room
         self._newcomers: dict[int, socket.SocketType] = {}
         """Connections that were accepted, by descriptor, of which the event loop has not heard."""
@@ -84,7 +91,8 @@ class JointServer(Server):
         if client is None:
             return
         self._shared.metrics.connections["accepted"] += 1
-        if self._room.connections() <= self._connections_max or self._make_room():
+        is_room = self._room.connections() <= self._connections_max or self.connections < self._share
+        if is_room or self._make_room():
             self._poller.settle(client, self._connect)
         else:
             reset_when_closed(client)
@@ -101,4 +109,8 @@ class JointServer(Server):
 
     def _sweep(self) -> None:
         self._settle_all()
+        if self._room.connections() > self._connections_max:
+            for _ in range(self.connections - self._share):
+                if not self._evict():
+                    break
         super()._sweep()

@@ -86,7 +86,18 @@ class Server:
             self._emptied.set_result(None)
 
     def _make_room(self) -> bool:
-        """Close the connection that has been idle longest; return whether one was idle."""
+        """Close the connection that has been idle longest; return whether one was idle, for a newcomer to come in."""
+        if self._evict():
+            return True
+        now_s = self._shared.clock.now_s
+        self._shared.metrics.connections["turned_away"] += 1
+        if now_s != self._refusal_logged_at_s:
+            self._refusal_logged_at_s = now_s
+            log.warning("connection turned away, none is idle", connections=self._connections_max)
+        return False
+
+    def _evict(self) -> bool:
+        """Close the connection that has been idle longest, if one is idle; return whether one was."""
         now_s = self._shared.clock.now_s
         if not self._victims and self._exhausted_at_s != now_s:
             idle = [each for each in self._connections if each.is_idle]
@@ -99,10 +110,6 @@ class Server:
                 self._shared.metrics.connections["evicted"] += 1
                 victim.stop()
                 return True
-        self._shared.metrics.connections["turned_away"] += 1
-        if now_s != self._refusal_logged_at_s:
-            self._refusal_logged_at_s = now_s
-            log.warning("connection turned away, none is idle", connections=self._connections_max)
         return False
 
     def _sweep(self) -> None:

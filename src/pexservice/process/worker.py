@@ -115,7 +115,7 @@ class Worker(Generic[S, C]):
         front = Front(application, settings, self._engine, order.access, self._unready, self._look, order.reasons)
         shared = front.shared(front.endpoints, region.metrics, self._budget)
         room = SharedRoom(region, together.workers, limits)
-        self._server = JointServer(shared, room, connections_max=limits.connections_max)
+        self._server = JointServer(shared, room, connections_max=limits.connections_max, processes=settings.workers)
         self._pulse = Pulse(region)
         self._replayed_before = region.live[Live.REPLAYED]
         for state in (Live.CONNECTIONS, Live.WAITING, Live.UNSENT_BYTES):

@@ -19,12 +19,11 @@ from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.ring import Shape
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET
-from support.engine_scenes import settled
 from support.journals import OPTIONS, rows
 from support.journals import opened as open_journal
 from support.machines import COUNTER
 from support.memory_store import MemoryStore
-from support.shared_store import Shared
+from support.shared_store import opening
 from support.simulated_disk import SimulatedDisk
 
 ROOMY = replace(OPTIONS, shape=Shape(4096, 512, 2048))
@@ -72,17 +71,7 @@ def _on_simulated_disk(machine: Machine[Any, Any], _path: Path) -> Kept:
 def _through_a_writer(machine: Machine[Any, Any], path: Path) -> Kept:
     """The store of a worker, whose writer has a journal."""
     below = _on_disk(machine, path)
-    running: list[Shared] = []
-
-    async def opened() -> Store[Any, Any]:
-        while running:
-            await running.pop().stop()
-        running.append(Shared(machine, await below.open()).run())
-        store = running[0].worker()
-        await settled()
-        return store
-
-    return Kept(machine, opened, below.written)
+    return Kept(machine, opening(machine, below.open), below.written)
 
 
 MACHINES: dict[str, Machine[Any, Any]] = {"walk": WALK, "counter": COUNTER}
