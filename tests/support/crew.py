@@ -20,8 +20,8 @@ def nursery(service: Service) -> int:
 
 
 def workers(service: Service) -> list[int]:
-    """Return the worker processes."""
-    return children(nursery(service))
+    """Return the worker processes, those left out that have ended and are yet to be replaced."""
+    return [pid for pid in children(nursery(service)) if is_there(pid)]
 
 
 def is_there(pid: int) -> bool:
