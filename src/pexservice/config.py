@@ -12,11 +12,12 @@ from pexservice.limits import DEFAULT, GIB, KIB, MIB, Limits
 
 Durability = Literal["fsync", "interval"]
 LogFormat = Literal["console", "json"]
+LogLevel = Literal["debug", "info", "warning", "error", "critical"]
+PORT_MAX: Final = 65_535
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?", re.ASCII)
 _DURATION_UNITS_S: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, None: 1}
 _ADDRESS = re.compile(r"(?:\[([^\[\]\s]+)\]|([^:\[\]\s]+)):([0-9]{1,5})", re.ASCII)
-_PORT_MAX: Final = 65535
 _DURATION_S_MAX: Final = 366 * 24 * 3600
 """Longer than anything here lasts, and short enough for every clock that counts it."""
 _SIZE_BYTES_MAX: Final = (1 << 63) - 1
@@ -76,7 +77,7 @@ def parse_size_bytes(text: str) -> int:
 def parse_address(text: str) -> tuple[str, int]:
     """Read `127.0.0.1:9100`, `localhost:9100` or `[::1]:9100` as host and port. Raises ValueError."""
     matched = _ADDRESS.fullmatch(text.strip())
-    if matched is None or int(matched[3]) > _PORT_MAX:
+    if matched is None or int(matched[3]) > PORT_MAX:
         message = f"{text!r} is not an address; write 127.0.0.1:9100, or [::1]:9100"
         raise ValueError(message)
     return matched[1] or matched[2], int(matched[3])

@@ -4,8 +4,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from support.client import Client
 from support.messages import NEXT
 from support.outlets import KINDS, Outlet, unread
 from support.process import HANG_S, command, environment, wait_until
+from support.unheard import answering
 
 _LOOP_HANGS = """
 import threading
@@ -39,23 +39,6 @@ def outlet(request: pytest.FixtureRequest) -> Iterator[Outlet]:
         yield made
 
 
-@contextmanager
-def serving_into(
-    outlet: Outlet, directory: Path, *arguments: str, program: Sequence[str] = tuple(command("pexservice"))
-) -> Iterator[tuple[subprocess.Popen[bytes], Client]]:
-    """Run a service with a standard error, and connect to it."""
-    path = directory / "socket"
-    options = ["serve", "--uds", str(path), "--data-dir", str(directory / "data"), *arguments]
-    process = subprocess.Popen([*program, *options], env=environment(), stderr=outlet.fd)
-    try:
-        wait_until(lambda: path.exists() or process.poll() is not None)
-        with Client(str(path)) as client:
-            yield process, client
-    finally:
-        process.kill()
-        process.wait()
-
-
 def dropped(client: Client) -> int:
     """Return how many lines were dropped."""
     text = client.ask("GET", "/metrics").body.decode()
@@ -66,7 +49,7 @@ def dropped(client: Client) -> int:
 
 def test_nothing_waits_for_it(tmp_path: Path, outlet: Outlet) -> None:
     """It starts, takes steps, is alive, counts the lines that are lost, and a stop ends with 0."""
-    with serving_into(outlet, tmp_path) as (process, client):
+    with answering(tmp_path, stderr=outlet.fd) as (process, client):
         assert client.ask("POST", "/next").sequence == 1
         assert client.ask("GET", "/livez").status == 200
         wait_until(lambda: dropped(client) > 0)
@@ -76,7 +59,7 @@ def test_nothing_waits_for_it(tmp_path: Path, outlet: Outlet) -> None:
 
 def test_when_there_is_room_again_one_line_tells_how_many_were_dropped(tmp_path: Path, outlet: Outlet) -> None:
     """It follows the first line that is written, and counts all that were not."""
-    with serving_into(outlet, tmp_path, "--log-format", "json") as (process, client):
+    with answering(tmp_path, "--log-format", "json", stderr=outlet.fd) as (process, client):
         wait_until(lambda: dropped(client) > 1)  # `recovered` and what follows.
         count = dropped(client)
         outlet.begin_to_read()
@@ -90,7 +73,7 @@ def test_when_there_is_room_again_one_line_tells_how_many_were_dropped(tmp_path:
 
 def test_a_second_signal_ends_it_at_once(tmp_path: Path, outlet: Outlet) -> None:
     """Also while a drain waits for a client, by the signal's own action."""
-    with serving_into(outlet, tmp_path, "--drain-timeout", "1h") as (process, client):
+    with answering(tmp_path, "--drain-timeout", "1h", stderr=outlet.fd) as (process, client):
         client.send(NEXT + NEXT[:9])
         assert client.read().status == 200
         process.send_signal(signal.SIGTERM)
@@ -106,7 +89,7 @@ def test_a_second_signal_ends_one_whose_event_loop_hangs(tmp_path: Path, source:
     """It waits for ever, or computes for ever: it need not turn to be ended."""
     with (
         unread("pipe") as outlet,
-        serving_into(outlet, tmp_path, program=[sys.executable, "-c", source]) as (process, client),
+        answering(tmp_path, program=[sys.executable, "-c", source], stderr=outlet.fd) as (process, client),
     ):
         client.send(NEXT)
         with pytest.raises(subprocess.TimeoutExpired):

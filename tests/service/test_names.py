@@ -9,8 +9,8 @@ from typing import Final
 
 import pytest
 
-from support.client import Client
-from support.process import HANG_S, command, environment, wait_until
+from support.process import HANG_S, command, environment
+from support.unheard import answering
 
 NAME: Final = os.fsdecode(b"m\xff\n\x1b[1m\xc3\xa9")
 SHOWN: Final = r"m\xff\n\x1b[1m"
@@ -45,21 +45,11 @@ def test_a_service_serves_them(tmp_path: Path, variables: dict[str, str], log_fo
     token = base / "token"
     token.write_text("v7Jd3mQ0Zr8yKxT1Lw5nBc")
     token.chmod(0o644)  # That is warned of.
-    options = ["--data-dir", str(base / "data"), "--uds", str(base / "socket"), "--token-file", str(token)]
-    process = subprocess.Popen(
-        command("pexservice", "serve", *options, "--log-format", log_format),
-        env=environment(**variables),
-        stderr=subprocess.PIPE,
-    )
-    try:
-        wait_until(lambda: (base / "socket").exists() or process.poll() is not None)
-        with Client(str(base / "socket")) as client:
-            assert client.ask("GET", "/current").sequence == 0
+    options = ["--token-file", str(token), "--log-format", log_format]
+    with answering(base, *options, stderr=subprocess.PIPE, **variables) as (process, client):
+        assert client.ask("GET", "/current").sequence == 0
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=HANG_S)
-    finally:
-        process.kill()
-        process.wait()
     lines = said.decode("latin-1").splitlines()
     assert process.returncode == 0, ascii(lines)
     if log_format == "json":
@@ -82,7 +72,7 @@ def test_commands_show_them(tmp_path: Path, variables: dict[str, str]) -> None:
         (["journal", "verify", "--data-dir", str(base / "none")], None),
         (["serve", "--uds", str(original), "--data-dir", data], 69),
         (["serve", "--token-file", str(base / "none")], 2),
-        (["serve", "--host", NAME], 69),
+        (["serve", "--host", NAME, "--data-dir", str(base / "other")], 69),
     ]:
         done = ended(*arguments, **variables)
         assert status in {None, done.returncode}, ascii(done)

@@ -19,7 +19,8 @@ import click
 import pytest
 
 from pexservice.cli.serve import serve
-from support.process import HANG_S, command, environment
+from support.process import HANG_S, command
+from support.unheard import running
 
 _SEED: Final = int(os.environ.get("PEX_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 _ROUNDS: Final = int(os.environ.get("PEX_ROUNDS", "4"))
@@ -76,30 +77,21 @@ def _furnish(directory: Path) -> None:
 
 def _run(directory: Path, arguments: Sequence[str], variables: dict[str, str]) -> "tuple[int, str]":
     """Serve, and stop as soon as it listens; return exit status and log."""
-    process = subprocess.Popen(
-        command("pexservice", "serve", *arguments),
-        cwd=directory,
-        env=environment(**variables),
-        stderr=subprocess.PIPE,
-        errors="backslashreplace",
-        text=True,
-    )
-    assert process.stderr is not None
-    # With a log of errors alone nothing tells that it listens.
-    stopping = threading.Timer(_SILENT_S, process.send_signal, [signal.SIGTERM])
-    stopping.start()
+    program = command("pexservice", "serve", *arguments)
     said = ""
-    try:
-        for line in process.stderr:
-            said += line
-            if "listening" in line:
-                process.send_signal(signal.SIGTERM)
-        return process.wait(HANG_S), said
-    finally:
-        stopping.cancel()
-        process.kill()
-        process.wait()
-        process.stderr.close()
+    with running(program, cwd=directory, stderr=subprocess.PIPE, variables=variables) as process:
+        assert process.stderr is not None
+        # With a log of errors alone nothing tells that it listens.
+        stopping = threading.Timer(_SILENT_S, process.send_signal, [signal.SIGTERM])
+        stopping.start()
+        try:
+            for line in process.stderr:
+                said += line.decode(errors="backslashreplace")
+                if b"listening" in line:
+                    process.send_signal(signal.SIGTERM)
+            return process.wait(HANG_S), said
+        finally:
+            stopping.cancel()
 
 
 @pytest.mark.parametrize("option", [each for each in serve.params if each.envvar], ids=lambda each: each.name)

@@ -2,33 +2,24 @@
 
 import json
 import signal
-import subprocess
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from pexservice.limits import DEFAULT
-from support.client import Client
 from support.messages import NEXT
-from support.process import HANG_S, command, environment, run, serving, slow_to_recover, wait_until
+from support.process import HANG_S, command, run, serving, slow_to_recover
+from support.unheard import answering
 
 
 def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     """With standard error on a full disk, steps are taken, and a stop ends with 0."""
-    socket_path = tmp_path / "socket"
     shell = ["bash", "-c", 'exec "$@" 2>/dev/full', "bash"]
-    options = ["serve", "--uds", str(socket_path), "--data-dir", str(tmp_path / "data")]
-    process = subprocess.Popen([*shell, *command("pexservice"), *options], env=environment())
-    try:
-        wait_until(socket_path.exists)
-        with Client(str(socket_path)) as client:
-            assert client.ask("POST", "/next").status == 200
+    with answering(tmp_path, program=[*shell, *command("pexservice")]) as (process, client):
+        assert client.ask("POST", "/next").status == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(HANG_S) == 0
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_a_stop_ends_a_client_that_never_rests(tmp_path: Path) -> None:

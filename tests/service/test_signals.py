@@ -16,7 +16,8 @@ import pytest
 
 from support.client import Client
 from support.messages import NEXT
-from support.process import HANG_S, command, environment, serving, wait_until
+from support.process import HANG_S, command, serving, wait_until
+from support.unheard import accepts, running
 
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 NAMESPACE: Final = ("unshare", "--pid", "--fork", "--kill-child")
@@ -41,17 +42,13 @@ def as_first(directory: Path, *program: str) -> Iterator[tuple[subprocess.Popen[
     if os.geteuid() != 0 or which("unshare") is None:
         pytest.skip("needs root, and unshare")
     options = ["serve", "--uds", str(directory / "socket"), "--data-dir", str(directory / "data")]
-    outer = subprocess.Popen([*NAMESPACE, *program, *options], env=environment(), stderr=subprocess.DEVNULL)
-    children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
-    try:
+    with running([*NAMESPACE, *program, *options], stderr=subprocess.DEVNULL) as outer:
+        children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
         wait_until(lambda: bool(children.read_text()) or outer.poll() is not None)
         if outer.poll() is not None:
             pytest.skip("this machine does not let us make a namespace")
         first = int(children.read_text())
         yield outer, lambda number: os.kill(first, number)
-    finally:
-        outer.kill()
-        outer.wait()
 
 
 def hears(pid: int, number: int) -> bool:
@@ -83,20 +80,16 @@ def test_process_1_hears_a_stop_as_soon_as_python_runs(tmp_path: Path, number: i
 @pytest.mark.parametrize("number", STOPPING)
 def test_process_1_stops_in_order_and_at_once_when_told_twice(tmp_path: Path, number: int) -> None:
     """As any other, although the kernel has no default action for it."""
+    path = str(tmp_path / "socket")
     with as_first(tmp_path, *command("pexservice")) as (outer, send):
-        wait_until((tmp_path / "socket").exists)
-        with Client(str(tmp_path / "socket")) as client:
+        wait_until(lambda: accepts(path))
+        with Client(path) as client:
             client.send(NEXT + NEXT[:9])
             assert client.read().status == 200
             send(number)
-            wait_until(lambda: not (tmp_path / "socket").exists() or _refuses(tmp_path / "socket"))
+            wait_until(lambda: not accepts(path))
             send(number)
             assert outer.wait(HANG_S) == 128 + number
-
-
-def _refuses(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(str(path)) != 0
 
 
 @pytest.mark.parametrize("number", STOPPING)
@@ -136,14 +129,10 @@ socket.getaddrinfo = lambda *_, **__: threading.Event().wait()
 main()
 """
     options = ["serve", "--port", "0", "--data-dir", str(tmp_path / "data")]
-    process = subprocess.Popen([sys.executable, "-c", source, *options], env=environment())
-    try:
+    with running([sys.executable, "-c", source, *options]) as process:
         wait_until((tmp_path / "data" / "lock").exists)
         process.send_signal(signal.SIGTERM)
         assert process.wait(HANG_S) == 0
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.mark.parametrize("number", STOPPING)
@@ -155,12 +144,10 @@ def test_other_commands_end_with_the_status_of_their_signal(tmp_path: Path, numb
         f"import time; from pexservice.walk import original; from pexservice.__main__ import main\n"
         f"original.read = lambda path: (open({str(fifo)!r}, 'w').close(), time.sleep(60))\nmain()"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", source, "import", "x"], cwd=tmp_path, env=environment(), stderr=subprocess.PIPE
-    )
-    fifo.read_bytes()
-    process.send_signal(number)
-    _, said = process.communicate(timeout=HANG_S)
+    with running([sys.executable, "-c", source, "import", "x"], cwd=tmp_path, stderr=subprocess.PIPE) as process:
+        fifo.read_bytes()
+        process.send_signal(number)
+        _, said = process.communicate(timeout=HANG_S)
     by_signal = -number if number == signal.SIGINT else 128 + number  # A shell's loop ends with what Ctrl-C ended.
     assert (process.returncode, said.strip()) == (by_signal, b"")
 

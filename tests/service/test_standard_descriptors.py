@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from support.client import Client
-from support.process import HANG_S, command, environment, run, serving, wait_until
+from support.process import HANG_S, command, environment, run, serving
+from support.unheard import answering
 
 CLOSED = ["<&-", ">&-", "2>&-", "<&- >&-", "<&- 2>&-", ">&- 2>&-", "<&- >&- 2>&-"]
 
@@ -18,31 +18,17 @@ def closing(closed: str, *arguments: str) -> list[str]:
     return ["bash", "-c", f'exec "$@" {closed}', "bash", *command("pexservice", *arguments)]
 
 
-def _listens(path: Path) -> bool:
-    """Tell whether a socket takes connections: its file is there a moment before."""
-    with socket.socket(socket.AF_UNIX) as client:
-        return client.connect_ex(str(path)) == 0
-
-
 @pytest.mark.parametrize("closed", CLOSED)
 def test_a_service_starts_serves_and_stops(tmp_path: Path, closed: str) -> None:
     """What it opens is never taken for standard output or error, and a stop ends with 0."""
-    path = tmp_path / "socket"
-    options = ["serve", "--uds", str(path), "--data-dir", str(tmp_path / "data")]
-    process = subprocess.Popen(closing(closed, *options), env=environment())
-    try:
-        wait_until(lambda: _listens(path) or process.poll() is not None)
-        with Client(str(path)) as client:
-            assert client.ask("POST", "/next").sequence == 1
+    with answering(tmp_path, program=closing(closed)) as (process, client):
+        assert client.ask("POST", "/next").sequence == 1
         opened = {fd: Path(f"/proc/{process.pid}/fd/{fd}").readlink() for fd in range(3)}
         for fd, sign in enumerate(("<&-", " >&-", "2>&-")):
             if sign in f" {closed}":
                 assert opened[fd] == Path("/dev/null")
         process.send_signal(signal.SIGTERM)
         assert process.wait(HANG_S) == 0
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.mark.parametrize("closed", CLOSED)

@@ -12,27 +12,25 @@ from pathlib import Path
 import pytest
 
 from pexservice import __version__
-from support.process import HANG_S, command, environment, run, serving
+from support.process import HANG_S, command, run, serving
+from support.unheard import running
 
 
 def at_terminal(directory: Path, *arguments: str, until: str = "", **variables: str) -> tuple[int, list[str]]:
     """Run `serve` at a terminal; stop it with Ctrl-C once a line holds `until`. Return its status and its lines."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        command("pexservice", "serve", "--port", "0", "--data-dir", str(directory), *arguments),
-        env={"TERM": "xterm"} | environment(**variables),
-        stderr=theirs,
-    )
-    os.close(theirs)
+    program = command("pexservice", "serve", "--port", "0", "--data-dir", str(directory), *arguments)
     text = b""
     stopped = not until
-    with os.fdopen(ours, "rb", buffering=0) as terminal, suppress(OSError):  # It ends with EIO.
-        while piece := terminal.read(4096):
-            text += piece
-            if not stopped and until.encode() in text:
-                process.send_signal(signal.SIGINT)
-                stopped = True
-    return process.wait(HANG_S), text.decode().splitlines()
+    with running(program, stderr=theirs, variables={"TERM": "xterm"} | variables) as process:
+        os.close(theirs)
+        with os.fdopen(ours, "rb", buffering=0) as terminal, suppress(OSError):  # It ends with EIO.
+            while piece := terminal.read(4096):
+                text += piece
+                if not stopped and until.encode() in text:
+                    process.send_signal(signal.SIGINT)
+                    stopped = True
+        return process.wait(HANG_S), text.decode().splitlines()
 
 
 def test_a_person_reads_one_line_when_it_serves_and_one_when_it_stops(tmp_path: Path) -> None:
@@ -90,15 +88,14 @@ def test_without_a_terminal_lines_are_for_machines(tmp_path: Path) -> None:
     """Each with time, level and event; a new walk is a warning there, once."""
     for warns in (True, False):
         options = ["serve", "--port", "0", "--data-dir", str(tmp_path)]
-        process = subprocess.Popen(command("pexservice", *options), env=environment(), stderr=subprocess.PIPE)
-        assert process.stderr is not None
         lines = []
-        for line in process.stderr:
-            lines.append(line.decode())
-            if b"listening" in line:
-                process.send_signal(signal.SIGTERM)
-        process.stderr.close()
-        assert process.wait(HANG_S) == 0
+        with running(command("pexservice", *options), stderr=subprocess.PIPE) as process:
+            assert process.stderr is not None
+            for line in process.stderr:
+                lines.append(line.decode())
+                if b"listening" in line:
+                    process.send_signal(signal.SIGTERM)
+            assert process.wait(HANG_S) == 0
         assert all(re.match(r"\d{4}-\S+Z \[\w+ *\] \w", line) for line in lines), lines
         assert any("[warning  ] a new journal begins" in line and str(tmp_path) in line for line in lines) == warns
     ended = run("serve", "--host", "192.0.2.1", "--data-dir", str(tmp_path))

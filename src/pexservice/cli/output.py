@@ -12,28 +12,17 @@ import sys
 from typing import Any, TextIO
 
 from pexservice.errors import OutputFailed
-from pexservice.process.beginning import ESCAPES
+from pexservice.process.beginning import ESCAPES, Descriptor
 
 
 class ReaderGone(Exception):
     """Raised when nobody reads the output any more, as behind `| head`."""
 
 
-class _Descriptor(io.RawIOBase):
-    """A descriptor to write to. Raises OutputFailed or ReaderGone once; what comes later is dropped."""
+class _StandardOutput(Descriptor):
+    """Standard output. Raises OutputFailed or ReaderGone once; what comes later is dropped."""
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._has_failed = False
-
-    def writable(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        return self._fd
-
-    def isatty(self) -> bool:
-        return os.isatty(self._fd)
+    _has_failed = False
 
     def write(self, data: Any) -> int:
         size = memoryview(data).nbytes
@@ -50,7 +39,7 @@ class _Descriptor(io.RawIOBase):
 
 def install() -> None:
     """Put this instead of Python's own standard output. Standard error is `process.beginning`'s."""
-    raw = _Descriptor(sys.stdout.fileno())
+    raw = _StandardOutput(sys.stdout.fileno())
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(raw), encoding=sys.stdout.encoding, errors=ESCAPES, line_buffering=raw.isatty()
     )

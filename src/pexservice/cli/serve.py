@@ -3,14 +3,23 @@
 import gc
 import os
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, get_args
 
 import click
 
 from pexservice.cli import environment, options
 from pexservice.cli.loading import Load
 from pexservice.cli.options import Command, contradict, given, host, option, path, read, whole
-from pexservice.config import Settings, parse_address, parse_duration_s, parse_size_bytes
+from pexservice.config import (
+    PORT_MAX,
+    Durability,
+    LogFormat,
+    LogLevel,
+    Settings,
+    parse_address,
+    parse_duration_s,
+    parse_size_bytes,
+)
 from pexservice.errors import Fatal, defect, scarcity
 from pexservice.limits import (
     CONNECTIONS_LIMIT,
@@ -20,8 +29,6 @@ from pexservice.limits import (
     PENDING_LIMIT,
     SYNC_INTERVAL_S_MIN,
 )
-
-_PORT_MAX: Final = 65_535
 
 
 def _workers(text: str) -> int:
@@ -39,7 +46,7 @@ def _workers(text: str) -> int:
     "--port",
     metavar="PORT",
     default=8081,
-    callback=read(whole(0, _PORT_MAX)),
+    callback=read(whole(0, PORT_MAX)),
     help="Port to listen on; 0 picks a free one.",
 )
 @option("--uds", metavar="PATH", callback=read(path), help="Unix socket to listen on, instead of --host and --port.")
@@ -58,7 +65,7 @@ def _workers(text: str) -> int:
 @options.data_dir
 @option(
     "--durability",
-    type=click.Choice(["fsync", "interval"]),
+    type=click.Choice(get_args(Durability)),
     default="fsync",
     help="fsync: a step is on disk before it is answered. interval: it is written, and synced every --sync-interval; "
     "that survives a killed process, but a power loss may cost the last interval.",
@@ -129,18 +136,18 @@ def _workers(text: str) -> int:
 )
 @option(
     "--log-format",
-    type=click.Choice(["console", "json"]),
+    type=click.Choice(get_args(LogFormat)),
     default="console",
     help="Log lines on standard error: for people, or a JSON object each.",
 )
 @option(
     "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error", "critical"]),
+    type=click.Choice(get_args(LogLevel)),
     default="info",
     help="The least important lines to log.",
 )
 @click.pass_obj
-def serve(load: Load, /, log_format: Any, log_level: str, **values: Any) -> None:
+def serve(load: Load, /, log_format: LogFormat, log_level: LogLevel, **values: Any) -> None:
     """Serve over HTTP until SIGTERM, SIGINT or SIGHUP.
 
     A second signal ends it at once.

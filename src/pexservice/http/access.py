@@ -67,7 +67,7 @@ class Access:
         """
         if not self._tokens:
             return None
-        values = [value for name, value in request.fields if name == b"authorization"]
+        values = request.raw_values(b"authorization")
         if len(values) > 1:
             return _SEVERAL
         credentials = _CREDENTIALS.fullmatch(values[0]) if values else None

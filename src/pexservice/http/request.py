@@ -50,13 +50,21 @@ class Request:
         """Return the values of a header field, named in lower case, in order."""
         return _values(self.fields, name)
 
+    def raw_values(self, name: bytes) -> list[bytes]:
+        """Return the same as they were sent."""
+        return _raw_values(self.fields, name)
+
     def members(self, name: bytes) -> list[Member]:
         """Return the members of a header field that is a list, those that are well-formed."""
         return members(self.values(name))
 
 
+def _raw_values(fields: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
+    return [value for field, value in fields if field == name]
+
+
 def _values(fields: Iterable[tuple[bytes, bytes]], name: bytes) -> list[str]:
-    return [value.decode("latin-1") for field, value in fields if field == name]
+    return [value.decode("latin-1") for value in _raw_values(fields, name)]
 
 
 class _Fields:
@@ -100,7 +108,7 @@ def parse_head(head: bytes, limits: Limits = DEFAULT) -> Request:
     def raw_members(name: bytes) -> list[str]:
         return [member.lower() for member in split(_values(fields, name))]
 
-    _check_host([value for name, value in fields if name == b"host"], is_http_10=is_http_10)
+    _check_host(_raw_values(fields, b"host"), is_http_10=is_http_10)
     connection = raw_members(b"connection")
     expects = [member for member in raw_members(b"expect") if member] if not is_http_10 else []
     if any(member != "100-continue" for member in expects):
@@ -176,9 +184,7 @@ def _path_and_query(target: bytes, method: bytes) -> tuple[str, str]:
                 400,
                 "The request target is neither a path, which begins with /, nor an absolute http URI. Neither has a #.",
             )
-        _, path, query = matched.groups()
-    else:
-        path, query = matched.groups()
+    path, query = matched.groups()[-2:]
     return (path or b"/").decode("ascii"), (query or b"").decode("ascii")
 
 

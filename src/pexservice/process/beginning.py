@@ -20,6 +20,7 @@ PATIENCE_S: Final = 1.0
 """How long a line may wait for room on standard error."""
 _PIECE_BYTES: Final = 4096
 """PIPE_BUF: a pipe that is ready for anything takes so much without waiting."""
+_STDERR_FD: Final = 2
 _STANDARD: Final = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
@@ -35,7 +36,7 @@ def begin() -> None:
             setattr(sys, name, os.fdopen(fd, mode, closefd=False))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding=_more_than_ascii(sys.stdout.encoding), errors=ESCAPES)
-    standard_error = io.BufferedWriter(_StandardError(), 1)
+    standard_error = io.BufferedWriter(_StandardError(_STDERR_FD), 1)
     encoding = _more_than_ascii(sys.stderr.encoding)
     sys.stderr = io.TextIOWrapper(standard_error, encoding, ESCAPES, write_through=True)
 
@@ -63,22 +64,32 @@ def write(fd: int, data: bytes | memoryview, patience_s: float) -> bool:
     return not view
 
 
-class _StandardError(io.RawIOBase):
-    """Standard error, on which nobody waits for long, and which may fail: there is nobody to tell."""
+class Descriptor(io.RawIOBase):
+    """A descriptor to write to, as a file of Python's; a subclass says how."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
 
     def writable(self) -> bool:
+        """Return true."""
         return True
 
     def fileno(self) -> int:
-        return 2
+        """Return the descriptor."""
+        return self._fd
 
     def isatty(self) -> bool:
-        return os.isatty(2)
+        """Tell whether it is a terminal."""
+        return os.isatty(self._fd)
+
+
+class _StandardError(Descriptor):
+    """Standard error, on which nobody waits for long, and which may fail: there is nobody to tell."""
 
     def write(self, data: "ReadableBuffer", /) -> int:
         view = memoryview(data).cast("B")
         with suppress(OSError):
-            write(2, view, PATIENCE_S)
+            write(self._fd, view, PATIENCE_S)
         return len(view)
 
 

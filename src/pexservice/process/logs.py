@@ -13,15 +13,13 @@ from typing import Final, TextIO, cast
 
 import structlog
 
-from pexservice.config import LogFormat
+from pexservice.config import LogFormat, LogLevel
 from pexservice.limits import DEFAULT
 from pexservice.process.beginning import ESCAPES, shown
 from pexservice.process.outlet import Outlet
 from pexservice.process.systemd import is_journal
 
 log = structlog.get_logger()
-
-LEVELS = ("debug", "info", "warning", "error", "critical")
 
 _PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 """Of syslog(3), which the journal of systemd reads off the beginning of a line: sd-daemon(3)."""
@@ -40,7 +38,7 @@ _STDERR_FD: Final = 2
 _outlet: Outlet | None = None
 
 
-def configure(program: str, log_format: LogFormat, level: str) -> None:
+def configure(program: str, log_format: LogFormat, level: LogLevel) -> None:
     """Set up logging for this process: lines for people, or one JSON object a line for machines."""
     global _outlet  # noqa: PLW0603 - there is one standard error.
     processors: list[structlog.typing.Processor] = [

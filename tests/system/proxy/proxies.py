@@ -1,6 +1,5 @@
 """nginx and Caddy in front of a server on the loopback interface, with the configuration of deploy/proxy."""
 
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from support.process import HANG_S, environment, free_port, wait_until
+from support.unheard import accepts
 
 _CONFIGURATION: Final = Path(__file__).parents[3] / "deploy" / "proxy"
 _NGINX: Final = """
@@ -86,14 +86,9 @@ def _running(program: list[str], directory: Path, port: int) -> Iterator[None]:
             program, env=environment(HOME=str(directory)), stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
     try:
-        wait_until(lambda: process.poll() is not None or _accepts(port))
+        wait_until(lambda: process.poll() is not None or accepts(("127.0.0.1", port)))
         assert process.poll() is None, (directory / "output").read_text()
         yield
     finally:
         process.terminate()
         process.wait(HANG_S)
-
-
-def _accepts(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

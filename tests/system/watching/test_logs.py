@@ -4,10 +4,10 @@ import ast
 import json
 import re
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import pexservice
-from pexservice.process.logs import LEVELS
+from pexservice.config import LogLevel
 from support.client import message
 from support.process import serving
 
@@ -22,7 +22,7 @@ def _calls() -> set[tuple[str, str, frozenset[str]]]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             match node:
                 case ast.Call(func=ast.Attribute(ast.Name("log") | ast.Attribute(attr="log"), level)) if (
-                    level in LEVELS
+                    level in get_args(LogLevel)
                 ):
                     event = node.args[0]
                     assert isinstance(event, ast.Constant), f"{path}:{node.lineno}: an event that is no stable name"

@@ -97,7 +97,7 @@ def test_who_pauses_leaves_connections_to_others(listening: socket.socket) -> No
         for _ in range(10):
             stack.enter_context(socket.create_connection(listening.getsockname()))
         wait_until(lambda: len(one) + len(other) == 10)
-        assert len(one) == 1
+        assert len(one) <= 1
     _stop(acceptors, [one, other])
 
 
