@@ -13,7 +13,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define HEAD 13            /* The number of the group (8), how many steps it has (4), whether more follows (1). */
+/* The number of the group (8), how many steps it has (4) and in how many bytes (4), whether more follows (1). */
+#define HEAD 17
 #define WORKERS_MAX 64
 #define STEPS_MAX 4096
 #define GROUPS_MAX (1 << 24)
@@ -33,6 +34,7 @@ static void hand_over(int worker, uint32_t steps) {
     number[worker]++;
     memcpy(message[worker], &number[worker], 8);
     memcpy(message[worker] + 8, &steps, 4);
+    memcpy(message[worker] + 12, &steps, 4);
     sent_s[worker] = now_s();
     if (send(3 + worker, message[worker], HEAD + steps, 0) != (ssize_t)(HEAD + steps)) {
         perror("send");

@@ -132,6 +132,39 @@ def test_connections_are_bounded_for_all(tmp_path: Path) -> None:
         assert metrics(service)["pex_connections_evicted_total"] >= 1
 
 
+def test_a_key_is_known_to_all_workers(crewed: Service) -> None:
+    """Whichever is asked again, the step was taken once, and the answer is the first one's; also in a race."""
+    before = crewed.sequence()
+
+    def ask(_: int) -> tuple[int, str | None]:
+        with crewed.connect() as client:
+            answer = client.ask("POST", "/next", 'Idempotency-Key: "one-of-all"')
+            assert answer.status == 200
+            return answer.sequence, answer.get("idempotency-replayed")
+
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(ask, range(60)))
+    assert {sequence for sequence, _ in answers} == {before + 1}
+    assert sorted(map(str, (replayed for _, replayed in answers))) == ["None", *["true"] * 59]
+    with crewed.connect() as client:
+        assert client.ask("POST", "/previous", 'Idempotency-Key: "one-of-all"').status == 422
+    assert crewed.sequence() == before + 1
+    wait_until(lambda: metrics(crewed)["pex_steps_replayed_total"] >= 59)
+
+
+def test_a_condition_is_judged_by_the_state_of_all(crewed: Service) -> None:
+    """A tag that one worker gave is stale once another took a step; of many who ask with it, one steps."""
+    with crewed.connect() as client:
+        tag = client.ask("GET", "/current")["etag"]
+
+    def ask(_: int) -> int:
+        with crewed.connect() as client:
+            return client.ask("POST", "/next", f"If-Match: {tag}").status
+
+    with ThreadPoolExecutor(12) as pool:
+        assert sorted(pool.map(ask, range(24))) == [200, *[412] * 23]
+
+
 def test_tokens_are_asked_for_by_every_worker(tmp_path: Path) -> None:
     """They come with the order to start, since a worker reads no file."""
     tokens = tmp_path / "tokens"

@@ -52,6 +52,7 @@ ATTACKS: Final[list[Attack]] = [
     two_services.ATTACK,
     workers.KILLS,
     workers.WRITER_KILLS,
+    workers.RETRIES,
     workers.SUSPENSION,
     scarce_descriptors.LIMITED,
     scarce_descriptors.LOWERED,

@@ -36,6 +36,8 @@ class Live(IntEnum):
     RESIDENT_BYTES = auto()
     DESCRIPTORS = auto()
     LINES_DROPPED = auto()
+    REPLAYED = auto()
+    """Counted by the process that the region belongs to, since the first that had it."""
     WORKERS_REPLACED = auto()
     STARTED_US = auto()
     RECOVERY_US = auto()
@@ -154,6 +156,7 @@ def total(regions: Sequence[Region], recovery_seconds: float, started_s: float) 
     """Return what all processes counted."""
     counted = Metrics(recovery_seconds=recovery_seconds, started_s=started_s)
     each = [region.metrics for region in regions]
+    counted.replayed = sum(region.live[Live.REPLAYED] for region in regions)
     counted.answers = [sum(counts) for counts in zip(*(one.answers for one in each), strict=True)]
     for name in ("taken", "declined", "turned_away", "connections"):
         counts: dict[str, int] = getattr(counted, name)

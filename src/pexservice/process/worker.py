@@ -117,6 +117,7 @@ class Worker(Generic[S, C]):
         room = SharedRoom(region, together.workers, limits)
         self._server = JointServer(shared, room, connections_max=limits.connections_max, processes=settings.workers)
         self._pulse = Pulse(region)
+        self._replayed_before = region.live[Live.REPLAYED]
         for state in (Live.CONNECTIONS, Live.WAITING, Live.UNSENT_BYTES):
             region.live[state] = 0
 
@@ -175,6 +176,7 @@ class Worker(Generic[S, C]):
         asyncio.get_running_loop().call_later(self._limits.beat_period_s, self._beat)
         self._budget.look()
         self._region.live[Live.WAITING] = self._engine.waiting
+        self._region.live[Live.REPLAYED] = self._replayed_before + self._region.metrics.replayed
         was_stalled_at, self._stalled_at = self._stalled_at, None
         if self._engine.is_stalled:
             self._stalled_at = self._engine.place.sequence

@@ -17,6 +17,7 @@ from support.process import Service
 from torture.attack import Attack, Bench, require
 from torture.linearizability import check
 from torture.load import Load, place_of
+from torture.retrying import Retrying
 
 _CYCLES: Final = 10
 _WORKERS: Final = 4
@@ -66,6 +67,31 @@ def run_writer_kills(bench: Bench) -> int:
                     _require_no(below)
     with bench.serving(data_dir) as service:
         check(load.history if load else [], place, place_of(service))
+    return _CYCLES
+
+
+def run_retries(bench: Bench) -> int:
+    """Kill workers and the writer under clients that ask again with the same key: each step is taken once."""
+    data_dir = bench.directory / "data"
+    options = ["--workers", str(_WORKERS)]
+    with Retrying(bench.rng, clients=bench.rng.randint(4, 10)) as clients:
+        for _ in range(_CYCLES):
+            with bench.serving(data_dir, *options) as service:
+                require(bool(service.where), f"it did not start: {service.log}")
+                clients.ask(service)
+                for _ in range(bench.rng.randint(0, 3)):
+                    time.sleep(bench.rng.uniform(0.01, 0.1))
+                    with suppress(ProcessLookupError, IndexError):
+                        os.kill(bench.rng.choice(workers(service)), signal.SIGKILL)
+                time.sleep(bench.rng.uniform(0.01, 0.1))
+                service.stop(signal.SIGKILL)
+        with bench.serving(data_dir, *options) as service:
+            clients.ask(service)
+            clients.wait(1)
+            clients.finish()
+            unknown = [each for each in clients.history if each.is_unknown]
+            require(not unknown, f"{len(unknown)} steps have an unknown outcome")
+            check(clients.history, Place(0, 0), place_of(service))
     return _CYCLES
 
 
@@ -131,6 +157,15 @@ WRITER_KILLS: Final = Attack(
     1,
     sabotage="orphans",
     noticed="outlived the one that owned the data",
+    cycles=200,
+)
+RETRIES: Final = Attack(
+    "retries over kills of workers and of their writer",
+    run_retries,
+    20,
+    1,
+    sabotage="forgotten-keys",
+    noticed="in the walk that nobody was told of|no order of the steps leads to|two steps with one sequence",
     cycles=200,
 )
 SUSPENSION: Final = Attack(

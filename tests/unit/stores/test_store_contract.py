@@ -1,7 +1,7 @@
 """What the engine relies on, whatever the store and whatever the machine."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -11,7 +11,7 @@ import pytest
 
 from pexservice.core.judging import CONDITION_FAILED, KEY_REUSED, Judgement, Place
 from pexservice.core.keys import SECRET_BYTES, Tag, Terms
-from pexservice.core.machine import Machine, Refusal
+from pexservice.core.machine import Machine
 from pexservice.core.store import Store
 from pexservice.disk.linux import LinuxDisk
 from pexservice.disk.syncer import Syncer
@@ -21,7 +21,7 @@ from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET
 from support.journals import OPTIONS, rows
 from support.journals import opened as open_journal
-from support.machines import COUNTER
+from support.machines import COUNTER, expect
 from support.memory_store import MemoryStore
 from support.shared_store import opening
 from support.simulated_disk import SimulatedDisk
@@ -93,20 +93,6 @@ CASES = [(store, machine, group) for store in STORES for machine, groups in GROU
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
     store, machine = request.param
     return STORES[store](MACHINES[machine], tmp_path)
-
-
-def expect(machine: Machine[Any, Any], start: Place[Any], commands: Sequence[Any]) -> Judgement[Any, Any]:
-    """Take commands one by one."""
-    state, states, refusals, taken = start.state, [], {}, []
-    for index, command in enumerate(commands):
-        outcome = machine.step(state, command)
-        if isinstance(outcome, Refusal):
-            refusals[index] = outcome
-        else:
-            state = outcome
-            taken.append(command)
-        states.append(state)
-    return Judgement(start, Place(start.sequence + len(taken), state), states, refusals, taken)
 
 
 def like(judgement: Judgement[Any, Any]) -> Judgement[Any, Any]:

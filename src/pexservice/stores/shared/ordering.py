@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Generic, cast
 
-from pexservice.core.judging import Judgement, Place
+from pexservice.core.judging import OWN_REFUSALS, Judgement, Place
+from pexservice.core.keys import Terms
 from pexservice.core.machine import C, Machine, S
 from pexservice.core.store import Commit, Store
 from pexservice.errors import NotApplied
@@ -27,19 +28,23 @@ from pexservice.stores.shared.message import Kind, Part, Told, told
 class Channel(Generic[S, C]):
     """The writer's end of the socket to one worker."""
 
-    __slots__ = ("part", "socket")
+    __slots__ = ("is_waiting", "part", "socket", "unsent")
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
-        self.part: Part[C] = Part()
+        self.part = Part()
         """What the worker is sending."""
+        self.unsent: deque[bytes] = deque()
+        """Messages that its socket has no room for. Of one group at the most, since it waits for the answer."""
+        self.is_waiting = False
+        """Whether the event loop tells when there is room."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Joined(Generic[S, C]):
     """Parts of several workers that share a group of the store."""
 
-    parts: list[tuple[Channel[S, C], Part[C]]]
+    parts: list[tuple[Channel[S, C], Part]]
     commit: Commit[S, C] | Exception
     """On its way, or why it is not: told when its turn comes, behind the groups before it."""
 
@@ -52,7 +57,7 @@ class Writer(Generic[S, C]):
         self._board = board
         self._limits = limits
         self._store: Store[S, C] | None = None
-        self._waiting: deque[tuple[Channel[S, C], Part[C]]] = deque()
+        self._waiting: deque[tuple[Channel[S, C], Part]] = deque()
         self._in_flight: deque[_Joined[S, C]] = deque()
         self._workers = 0
         self._is_submitting = False
@@ -90,18 +95,15 @@ class Writer(Generic[S, C]):
         self._workers += 1
         asyncio.get_running_loop().add_reader(connected, self._on_message, channel, on_gone)
         if self._store is not None:
-            self.tell(channel, Told(Kind.OPEN))
+            self.tell(channel, Told(Kind.OPEN, secret=self._store.key_secret))
         return channel
 
     def tell(self, channel: Channel[S, C], message: Told[S]) -> None:
-        """Tell a worker something. One that is gone, or does not listen, is not waited for: it gets replaced.
-
-        Of answers there is at most one, so a worker that is suspended costs no more than its socket holds.
-        """
-        try:
-            channel.socket.send(told(self.machine, message), socket.MSG_DONTWAIT)
-        except OSError:
-            return
+        """Tell a worker something. One that is gone, or does not listen, is not waited for: it gets replaced."""
+        is_waiting = bool(channel.unsent)
+        channel.unsent.extend(told(self.machine, message, self._limits))
+        if not is_waiting:
+            self._send(channel)
 
     async def run(self, store: Store[S, C], channels: Sequence[Channel[S, C]]) -> None:
         """Take groups and commit them, for ever; `channels` are those that have joined. Raises Fatal."""
@@ -109,7 +111,7 @@ class Writer(Generic[S, C]):
         self.look(store)
         self._store = store
         for channel in channels:
-            self.tell(channel, Told(Kind.OPEN))
+            self.tell(channel, Told(Kind.OPEN, secret=store.key_secret))
         while True:
             self._submit(store)
             if self._in_flight:
@@ -124,6 +126,23 @@ class Writer(Generic[S, C]):
 
     # How it is done.
 
+    def _send(self, channel: Channel[S, C]) -> None:
+        """Send what the socket of a worker has room for, now and when there is more."""
+        unsent, was_waiting = channel.unsent, channel.is_waiting
+        try:
+            while unsent:
+                channel.socket.send(unsent[0], socket.MSG_DONTWAIT)
+                unsent.popleft()
+        except BlockingIOError:
+            pass
+        except OSError:  # It is gone.
+            unsent.clear()
+        channel.is_waiting = bool(unsent)
+        if channel.is_waiting and not was_waiting:
+            asyncio.get_running_loop().add_writer(channel.socket, self._send, channel)
+        elif was_waiting and not channel.is_waiting and channel.socket.fileno() >= 0:
+            asyncio.get_running_loop().remove_writer(channel.socket)
+
     def _on_message(self, channel: Channel[S, C], on_gone: Callable[[Channel[S, C]], None]) -> None:
         try:
             size = channel.socket.recv_into(self._buffer, 0, socket.MSG_DONTWAIT)
@@ -133,6 +152,8 @@ class Writer(Generic[S, C]):
             size = 0
         if not size:
             asyncio.get_running_loop().remove_reader(channel.socket)
+            asyncio.get_running_loop().remove_writer(channel.socket)
+            channel.unsent.clear()
             channel.socket.close()
             self._workers -= 1
             on_gone(channel)
@@ -165,9 +186,14 @@ class Writer(Generic[S, C]):
                 count += parts[-1][1].count
             self._in_flight.append(_Joined(parts, self._commit(store, parts)))
 
-    def _commit(self, store: Store[S, C], parts: Sequence[tuple[Channel[S, C], Part[C]]]) -> Commit[S, C] | Exception:
+    def _commit(self, store: Store[S, C], parts: Sequence[tuple[Channel[S, C], Part]]) -> Commit[S, C] | Exception:
         try:
-            return store.commit(_concatenated([self.machine.unpack(part.packed) for _, part in parts]))
+            terms: dict[int, Terms] = {}
+            begin = 0
+            for _, part in parts:
+                terms.update((begin + index, each) for index, each in part.terms.items())
+                begin += part.count
+            return store.commit(_concatenated([self.machine.unpack(part.packed) for _, part in parts]), terms)
         except Exception as error:  # noqa: BLE001 - as `_Joined.commit`.
             return error
 
@@ -187,20 +213,28 @@ class Writer(Generic[S, C]):
         self._in_flight.popleft()
         self._board.show_place(judgement.end)
         self._submit(store)
-        counts = [part.count for _, part in joined.parts]
-        for (channel, part), start in zip(joined.parts, starts(judgement, counts), strict=True):
-            self.tell(channel, Told(Kind.TAKEN, part.number, start))
+        for (channel, _), taken in zip(
+            joined.parts, shares(judgement, [part for _, part in joined.parts]), strict=True
+        ):
+            self.tell(channel, taken)
 
 
-def starts(judgement: Judgement[S, C], counts: Sequence[int]) -> Iterator[Place[S]]:
-    """Yield where each part of a group began, of so many commands each."""
+def shares(judgement: Judgement[S, C], parts: Sequence[Part]) -> Iterator[Told[S]]:
+    """Yield what to tell of each part of a group."""
     sequence, state = judgement.start.sequence, judgement.start.state
+    is_plain = not judgement.refusals and not judgement.replays
     begin = 0
-    for count in counts:
-        yield Place(sequence, state)
-        end = begin + count
-        refused = sum(begin <= index < end for index in judgement.refusals) if judgement.refusals else 0
-        sequence += count - refused
+    for part in parts:
+        end = begin + part.count
+        if is_plain:  # PERF: what the below comes to then, 2 us less.
+            yield Told(Kind.TAKEN, part.number, Place(sequence, state))
+            sequence += part.count
+        else:
+            refusals = {index - begin: each for index, each in judgement.refusals.items() if begin <= index < end}
+            replays = {index - begin: each for index, each in judgement.replays.items() if begin <= index < end}
+            own = {index: refusal for index, refusal in refusals.items() if refusal.code in OWN_REFUSALS}
+            yield Told(Kind.TAKEN, part.number, Place(sequence, state), replays, own)
+            sequence += part.count - len(refusals) - len(replays)
         state = judgement.states[end - 1]
         begin = end
     assert sequence == judgement.end.sequence, "the parts are the whole group"

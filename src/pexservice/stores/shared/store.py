@@ -10,30 +10,32 @@ import socket
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final, Generic
 
-from pexservice.core.judging import Judgement, Place, judge
+from pexservice.core.judging import Judgement, Place, follow
+from pexservice.core.keys import NO_TERMS, AllTerms
 from pexservice.core.machine import C, Machine, S
 from pexservice.core.store import Commit, Status
 from pexservice.errors import NotApplied
 from pexservice.limits import Limits
 from pexservice.stores.shared.board import Board
-from pexservice.stores.shared.message import Kind, Told, hear, pieces
+from pexservice.stores.shared.message import Hearing, Kind, Told, group
 
 
 class _Committing(Generic[S, C]):
     """A group at the writer, as `store.Commit`."""
 
-    __slots__ = ("_commands", "_machine", "_started")
+    __slots__ = ("_commands", "_machine", "_taken")
 
     expected: Judgement[S, C] | None = None
 
-    def __init__(self, machine: Machine[S, C], commands: Sequence[C], started: asyncio.Future[Place[S]]) -> None:
+    def __init__(self, machine: Machine[S, C], commands: Sequence[C], taken: asyncio.Future[Told[S]]) -> None:
         self._machine = machine
         self._commands = commands
-        self._started = started
+        self._taken = taken
 
     def __await__(self) -> Generator[Any, None, Judgement[S, C]]:
-        start = yield from self._started
-        return judge(self._machine, start, self._commands)
+        told = yield from self._taken
+        assert told.start is not None, "what was taken began somewhere"
+        return follow(self._machine, told.start, self._commands, told.replays, told.refusals)
 
 
 class SharedStore(Generic[S, C]):
@@ -66,7 +68,10 @@ class SharedStore(Generic[S, C]):
         self._on_end = on_end
         self._on_commit = on_commit
         self._number = 0
-        self._started: asyncio.Future[Place[S]] | None = None
+        self._taken: asyncio.Future[Told[S]] | None = None
+        self._hearing: Hearing[S] = Hearing(machine)
+        self.key_secret = b""
+        """As `Store.key_secret`; the writer tells it when groups are taken."""
         asyncio.get_running_loop().add_reader(channel, self._on_message)
 
     @property
@@ -79,19 +84,19 @@ class SharedStore(Generic[S, C]):
         """As `Store.unready`."""
         return self._board.unready
 
-    def commit(self, commands: Sequence[C]) -> Commit[S, C]:
+    def commit(self, commands: Sequence[C], terms: AllTerms = NO_TERMS) -> Commit[S, C]:
         """As `Store.commit`. What is longer than the kernel takes at once is waited for."""
-        assert self._started is None, "one group is at the writer at a time"
+        assert self._taken is None, "one group is at the writer at a time"
         self._on_commit()
         self._number += 1
-        started: asyncio.Future[Place[S]] = asyncio.get_running_loop().create_future()
+        taken: asyncio.Future[Told[S]] = asyncio.get_running_loop().create_future()
         try:
-            for piece in pieces(self._number, len(commands), self._machine.pack(commands), self._limits):
+            for piece in group(self._number, len(commands), self._machine.pack(commands), terms, self._limits):
                 self._channel.send(piece)
         except OSError:  # The writer is gone.
             self._on_end()
-        self._started = started
-        return _Committing(self._machine, commands, started)
+        self._taken = taken
+        return _Committing(self._machine, commands, taken)
 
     def read(self) -> Place[S]:
         """As `Store.read`."""
@@ -118,21 +123,24 @@ class SharedStore(Generic[S, C]):
         except OSError:
             data = b""
         if data:
-            self._take(hear(self._machine, data))
+            told = self._hearing.hear(data)
+            if told is not None:
+                self._take(told)
         else:
             asyncio.get_running_loop().remove_reader(self._channel)
             self._on_end()
 
     def _take(self, told: Told[S]) -> None:
         if told.kind not in {Kind.TAKEN, Kind.TURNED_AWAY}:
+            self.key_secret = told.secret or self.key_secret
             self._on_told(told.kind)
             return
-        started, self._started = self._started, None
-        assert started is not None, "the writer tells of a group that is at it"
+        taken, self._taken = self._taken, None
+        assert taken is not None, "the writer tells of a group that is at it"
         assert told.number == self._number, "groups are answered in order"
-        if started.cancelled():
+        if taken.cancelled():
             return
         if told.start is not None:
-            started.set_result(told.start)
+            taken.set_result(told)
         else:
-            started.set_exception(self._board.reason(told.reason))
+            taken.set_exception(self._board.reason(told.reason))

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from pexservice.core.judging import Place, judge
+from pexservice.core.judging import Place, follow, judge
+from pexservice.core.keys import Tag, Terms
 from pexservice.errors import Recovering
-from pexservice.stores.shared.message import Kind
-from pexservice.stores.shared.ordering import starts
+from pexservice.limits import DEFAULT
+from pexservice.stores.shared.message import Kind, Part, group
+from pexservice.stores.shared.ordering import shares
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS
 from support.engine_scenes import settled
@@ -157,13 +159,21 @@ def test_groups_are_joined_up_to_what_a_row_may_hold() -> None:
 def test_parts_begin_where_those_before_them_end(counts: list[int]) -> None:
     """By sequence and by state, also where the machine refused something."""
     commands = [9, 3, 1, -1, 5]
-    judgement = judge(COUNTER, Place(4, COUNTER.initial), commands)
-    assert judgement.refusals
+    terms = {2: Terms(match=frozenset([Tag(1, "nowhere")]))}
+    judgement = judge(COUNTER, Place(4, COUNTER.initial), commands, terms)
+    assert len(judgement.refusals) == 3
+    parts = []
+    for number, count in enumerate(counts):
+        part = Part()
+        for message in group(number, count, b"x", {}, DEFAULT):
+            part.add(message)
+        parts.append(part)
     begin, place = 0, judgement.start
-    for count, start in zip(counts, starts(judgement, counts), strict=True):
-        assert start == place
-        place = judge(COUNTER, place, commands[begin : begin + count]).end
-        begin += count
+    for part, share in zip(parts, shares(judgement, parts), strict=True):
+        assert (share.start, share.number) == (place, part.number)
+        own = commands[begin : begin + part.count]
+        place = follow(COUNTER, place, own, share.replays, share.refusals).end
+        begin += part.count
     assert place == judgement.end
 
 

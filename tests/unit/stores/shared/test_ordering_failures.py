@@ -58,7 +58,7 @@ def test_a_store_that_cannot_go_on_ends_the_writer(is_at_once: bool) -> None:  #
     play(scenario)
 
 
-def _fail(_commands: object) -> None:
+def _fail(_commands: object, _terms: object) -> None:
     raise StorageFailed
 
 
@@ -127,12 +127,39 @@ def test_a_worker_that_was_cut_off_is_gone() -> None:
     play(scenario)
 
 
-def test_a_worker_that_does_not_listen_costs_what_its_socket_holds() -> None:
-    """What does not fit is dropped, and nobody waits."""
+def test_what_a_socket_has_no_room_for_waits_until_it_has() -> None:
+    """Nobody waits for a worker that does not listen; once it does, it is told all, in order."""
 
     async def scenario(shared: Shared, below: MemoryStore[Any, Any]) -> None:
-        shared.worker()
-        for _ in range(10_000):
+        worker = shared.worker()
+        await heard()
+        asyncio.get_running_loop().remove_reader(worker._channel)
+        for _ in range(1_000):
             shared.writer.tell(shared.channels[0], Told(Kind.STOP))
+        await heard()
+        assert shared.channels[0].unsent
+        asyncio.get_running_loop().add_reader(worker._channel, worker._on_message)
+        for _ in range(100):
+            await heard()
+        assert shared.heard == [Kind.OPEN, *[Kind.STOP] * 1_000]
+        assert not shared.channels[0].unsent
+
+    play(scenario)
+
+
+def test_what_waits_for_a_worker_goes_with_it() -> None:
+    """One that is gone is told nothing more."""
+
+    async def scenario(shared: Shared, below: MemoryStore[Any, Any]) -> None:
+        worker = shared.worker()
+        await heard()
+        asyncio.get_running_loop().remove_reader(worker._channel)
+        for _ in range(1_000):
+            shared.writer.tell(shared.channels[0], Told(Kind.STOP))
+        worker._channel.close()
+        for _ in range(10):
+            await heard()
+        assert shared.ended == ["worker"]
+        assert not shared.channels[0].unsent
 
     play(scenario)
