@@ -5,12 +5,10 @@ while the service runs without a file landing elsewhere.
 """
 
 import errno
-import fcntl
 import os
 import resource
 import stat
 import sys
-import time
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,9 +17,10 @@ from typing import Final
 import structlog
 
 from pexservice.disk import FixedFile
+from pexservice.disk import lock as locking
 from pexservice.disk.fixed import NOT_DIRECT, CachedFile, DirectFile
 from pexservice.disk.syncer import Syncer
-from pexservice.errors import CannotCreate, DirectoryOwned, Fatal, NotPermitted, StorageFailed, reason, scarcity
+from pexservice.errors import CannotCreate, Fatal, NotPermitted, StorageFailed, reason, scarcity
 
 log = structlog.get_logger()
 
@@ -39,11 +38,6 @@ _BLOCK_BYTES_UNKNOWN = 4096
 """As large as any that is common."""
 _NOT_OURS_TO_SYNC = {errno.EACCES, errno.EPERM, errno.EROFS} | _NO_DIRECTORY_SYNC
 """What a directory says that this user did not make: it may not be read, or its file system keeps nothing."""
-_ORPHANS_S: Final = 5.0
-"""How long a start waits for the workers of a service that was killed: they end within some 50 ms."""
-_ORPHANS_RETRY_S: Final = 0.01
-_ENDED: Final = {"Z", "X"}
-"""The states of a process that waits only to be asked for its status: proc_pid_stat(5)."""
 _NOT_REGULAR = errno.EBADFD
 """For a lock that is a pipe or a device; no system call says so."""
 _HINTS: Final[dict[int | None, str]] = {
@@ -225,44 +219,12 @@ class LinuxDisk:
         if not stat.S_ISREG(os.fstat(lock).st_mode):
             os.close(lock)
             raise OSError(_NOT_REGULAR, "it is not a regular file")
-        deadline_s = time.monotonic() + _ORPHANS_S
-        while not _is_locked(lock):
-            owner = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
-            if _is_gone(owner) and time.monotonic() < deadline_s:
-                time.sleep(_ORPHANS_RETRY_S)
-                continue
+        try:
+            locking.take(lock, self.path)
+        except BaseException:
             os.close(lock)
-            message = (
-                f"another process (pid {owner}) owns the data directory {self.path}. "
-                "Stop it first, or give this one a directory of its own with --data-dir."
-            )
-            raise DirectoryOwned(message)
+            raise
         self._lock = lock
-        with suppress(OSError):  # The number is a courtesy to whoever is turned away; a full disk must not stop us.
-            os.ftruncate(lock, 0)
-            os.write(lock, b"%d\n" % os.getpid())
-
-
-def _is_locked(lock: int) -> bool:
-    """Tell whether the lock is ours now. Raises OSError."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_gone(owner: str) -> bool:
-    """Tell whether a process of this number has ended: then its workers hold the lock, and are about to end too."""
-    if not owner.isdecimal():
-        return False
-    try:
-        state = Path(f"/proc/{owner}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-    except OSError:
-        return False
-    return state in _ENDED
 
 
 def read_regular(name: str | Path, *, bytes_max: int = -1, dir_fd: int | None = None, from_disk: bool = False) -> bytes:
