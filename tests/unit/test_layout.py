@@ -23,11 +23,9 @@ _ELSEWHERE: Final = {
     "cli/status.py": "service/test_status.py",
     # What is about a process is tried on one, and what is about several, on them.
     "http/joint.py": "service/test_workers.py",
-    "process/crew.py": "service/test_workers.py",
     "process/front.py": "service/test_service_http.py",
     "process/leading.py": "service/test_workers.py",
     "process/usage.py": "system/watching/test_exposition.py",
-    "process/worker.py": "service/test_workers.py",
     "process/logs.py": "service/test_terminal.py",
     "process/service.py": "service/test_service_ends.py",
     "process/signals.py": "service/test_signals.py",

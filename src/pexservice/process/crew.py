@@ -16,6 +16,7 @@ import structlog
 
 from pexservice.core.machine import C, S
 from pexservice.disk.daemons import first
+from pexservice.errors import Scarce, reason
 from pexservice.limits import Limits
 from pexservice.process.counts import Live, Region
 from pexservice.process.nursery import Nursery
@@ -70,6 +71,10 @@ class Crew(Generic[S, C]):
         """Those of the workers that there are."""
         return [member.channel for member in self._members if member.channel is not None]
 
+    def describe(self) -> str:
+        """Tell how many of them serve."""
+        return f"{len(self.channels)} of {len(self._members)} workers"
+
     @property
     def is_silent(self) -> bool:
         """Whether one has been silent for so long that it should have been replaced by now."""
@@ -108,7 +113,10 @@ class Crew(Generic[S, C]):
             await first(self._gone, timeout_s=self._limits.nursery_patience_s)
 
     async def _start(self, member: _Member[S, C]) -> None:
-        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError as error:
+            raise Scarce(f"a worker cannot be talked to: {reason(error)}. Raise the limit on descriptors.") from error
         member.missed, member.beats, member.began_s = 0, member.live[Live.BEATS], time.monotonic()
         order = Order(member.number, self._order.access, self._order.reasons, self._order.locks)
         try:
@@ -143,9 +151,22 @@ class Crew(Generic[S, C]):
         member.pause_s = max(member.pause_s, self._limits.replace_pause_s)
         self._own[Live.WORKERS_REPLACED] += 1
         log.error("a worker ended and is replaced", worker=member.number, status=status, pause_s=member.pause_s)
-        await asyncio.sleep(member.pause_s)
-        if not self._is_stopping:
+        is_over = False
+        while not is_over:
+            await asyncio.sleep(member.pause_s)
+            is_over = await self._is_replaced(member)
+
+    async def _is_replaced(self, member: _Member[S, C]) -> bool:
+        """Start a worker unless all stop; tell whether that could be. If not just now, the others serve meanwhile."""
+        if self._is_stopping:
+            return True
+        try:
             await self._start(member)
+        except Scarce as error:
+            member.pause_s = min(2 * member.pause_s, self._limits.replace_pause_s_max)
+            log.error("a worker cannot be replaced yet", worker=member.number, error=str(error), pause_s=member.pause_s)
+            return False
+        return True
 
     def _do(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

@@ -79,7 +79,7 @@ class Leading(Generic[S, C]):
     async def run(self, stopping: asyncio.Future[None]) -> None:
         """Start, serve, and stop when told to. Raises Fatal."""
         limits = self._settings.limits
-        reports = Reports(self._writer, lambda: self._is_draining, limits.start_patience_s)
+        reports = Reports(self._writer, lambda: self._is_draining, limits.start_patience_s, self._crew)
         self._nursery.attend()
         assert self._nursery.lost is not None, "it is attended to"
         working = asyncio.gather(self._work(), self._crew.failed, self._nursery.lost)

@@ -24,8 +24,8 @@ from pexservice.limits import Limits
 _PR_SET_PDEATHSIG: Final = 1
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """They are blocked in a worker at first: it lets them come once it hears them."""
-_FDS_MAX: Final = 64
-"""Of one order: listeners, a lock and a socket."""
+_FDS_MAX: Final = 253
+"""Of one order: listeners, a lock and a socket. More go with no message: SCM_MAX_FD of unix(7)."""
 
 Work = Callable[[Any, Sequence[int]], NoReturn]
 """What a worker does: with what it was ordered, and with the descriptors that came along."""

@@ -135,7 +135,9 @@ class SharedRoom:
 
     def pause_s(self) -> float:
         """As `Room.pause_s`: a moment, if there are a quarter more here than where there are fewest."""
-        fewest = min(live[Live.CONNECTIONS] for live in self._all if live[Live.PID])
+        fewest = min(
+            (live[Live.CONNECTIONS] for live in self._all if live[Live.PID]), default=self._own[Live.CONNECTIONS]
+        )
         limits = self._limits
         is_crowded = self._own[Live.CONNECTIONS] > fewest * limits.crowded_share + limits.crowded_more
         return limits.crowded_pause_s if is_crowded else 0.0

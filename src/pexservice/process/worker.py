@@ -65,6 +65,8 @@ class Plan(Generic[S, C]):
 def work(plan: Plan[S, C], order: Order, fds: Sequence[int]) -> NoReturn:
     """Be a worker, until told to stop."""
     logs.go_on(order.number)
+    # A copy, so that the writer sees the channel close when this process ends, and not while it still ends in order.
+    os.dup(fds[0])
     status = Fatal.exit_status
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

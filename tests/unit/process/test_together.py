@@ -62,6 +62,14 @@ def test_a_worker_that_is_not_there_has_the_fewest_of_none() -> None:
     assert room.pause_s() == 0
 
 
+def test_a_worker_that_nobody_knows_yet_lets_nobody_go_first() -> None:
+    """It may have a connection before the writer has noted that it is there."""
+    together = _together(2)
+    room = SharedRoom(together.workers[0], together.workers, DEFAULT)
+    room.count(50)
+    assert room.pause_s() == 0
+
+
 def test_a_pulse_goes_on_where_the_one_before_stopped() -> None:
     """What a process used stays used when another takes its place."""
     region = _together().workers[0]

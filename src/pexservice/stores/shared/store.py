@@ -143,4 +143,4 @@ class SharedStore(Generic[S, C]):
         if told.start is not None:
             taken.set_result(told)
         else:
-            taken.set_exception(self._board.reason(told.reason))
+            taken.set_exception(self._board.reason(told.reason).with_traceback(None))  # Else it grows each time.

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from traceback import walk_tb
 from typing import Any
 
 import pytest
@@ -235,3 +236,23 @@ def test_a_store_is_told_before_each_group() -> None:
 
     play(scenario)
     assert commits == [1, 1]
+
+
+def test_an_error_does_not_grow_with_its_use() -> None:
+    """There is one for each reason, told of any number of groups."""
+
+    async def scenario(shared: Shared) -> None:
+        worker = shared.worker()
+        depths = []
+        for _ in range(20):
+            commit = worker.commit([NEXT])
+            await settled()
+            shared.below.fail(Full())  # type: ignore[attr-defined]
+            try:
+                await commit
+            except Full as error:
+                depths.append(sum(1 for _ in walk_tb(error.__traceback__)))
+        assert len(depths) == 20
+        assert len(set(depths)) == 1
+
+    play(scenario, is_held=True)
