@@ -71,6 +71,13 @@ def test_metrics_are_those_of_the_service(crewed: Service) -> None:
     assert after["process_resident_memory_bytes"] > 2**23
 
 
+def test_status_tells_how_many_serve(crewed: Service) -> None:
+    """Of all processes of the service."""
+    url = f"http://127.0.0.1:{crewed.port}"
+    assert json.loads(run("status", "--url", url, "--json").stdout)["workers"] == 3
+    assert "\nworkers:       3\n" in run("status", "--url", url).stdout
+
+
 def test_memory_is_shared(tmp_path: Path) -> None:
     """Four workers and the others take no more than 64 MiB together, as installed: without what only tests need.
 

@@ -35,10 +35,11 @@ class Front(Generic[S, C]):
         unready: Callable[[], NotApplied | None],
         look: "Callable[[], State]",
         reasons: Sequence[type[NotApplied]],
+        serving: Callable[[], int] = lambda: 1,
     ) -> None:
         """`unready` tells why no commands are taken, if so, and `look` what the service is like now.
 
-        `reasons` are all that a store may have to be unready.
+        `reasons` are all that a store may have to be unready; `serving` is as of `Site`.
         """
         self._application = application
         self._settings = settings
@@ -47,11 +48,12 @@ class Front(Generic[S, C]):
         self._unready = unready
         self._look = look
         self._reasons = reasons
+        self._serving = serving
         self._exposition: Exposition | None = None
 
     def endpoints(self, clock: Clock) -> list[Endpoint]:
         """Return the table of the listener for clients."""
-        site = Site(self._engine, self._access, clock, self._settings.limits)
+        site = Site(self._engine, self._access, clock, self._settings.limits, self._serving)
         return list(self._application.endpoints(site, () if self._settings.admin else self.probes(clock)))
 
     def probes(self, clock: Clock) -> list[Endpoint]:

@@ -45,6 +45,10 @@ class Together(Generic[S, C]):
         """Return the board; `reasons` are all that the store may have to be unready."""
         return Board(self._machine, self._memory, self._settings.limits, reasons)
 
+    def serving(self) -> int:
+        """Return how many workers there are."""
+        return sum(1 for region in self.workers if region.live[Live.PID])
+
     def state(self, board: Board[S, C], unready: NotApplied | None) -> State:
         """Return what the service is like now."""
         is_open = not isinstance(board.unready, Recovering)

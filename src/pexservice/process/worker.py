@@ -114,7 +114,16 @@ class Worker(Generic[S, C]):
             on_end=self._on_writer_gone,
             on_commit=self._budget.look,
         )
-        front = Front(application, settings, self._engine, order.access, self._unready, self._look, order.reasons)
+        front = Front(
+            application,
+            settings,
+            self._engine,
+            order.access,
+            self._unready,
+            self._look,
+            order.reasons,
+            together.serving,
+        )
         shared = front.shared(front.endpoints, region.metrics, self._budget)
         room = SharedRoom(region, together.workers, limits)
         self._server = JointServer(shared, room, connections_max=limits.connections_max, processes=settings.workers)

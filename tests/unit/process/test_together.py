@@ -101,6 +101,7 @@ def test_a_state_is_of_all_processes() -> None:
     assert state.store == Status({"durability": "fsync"}, [])
     assert state.workers == {1: 10, 2: 20}
     assert state.connections == 30
+    assert together.serving() == 2
     assert state.metrics.answers[200] == 2
     assert [each.name for each in state.machine] == ["pex_position", "pex_digits"]
 
