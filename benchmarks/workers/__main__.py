@@ -14,8 +14,9 @@ from typing import Any, Final
 
 import click
 
-from benchmarks.peers.catalogue import compile_c
-from benchmarks.plots import Series, lines
+from benchmarks.peers.catalogue import ORIGINAL
+from benchmarks.peers.making import compile_c
+from benchmarks.plots import LOOKS, PLAIN, Look, Panel, Series, lines
 from benchmarks.processes import run
 from benchmarks.workers.service import Cost, running
 
@@ -96,15 +97,19 @@ def _plot(writer: list[dict[str, Any]], costs: list[Cost]) -> str:
     worker_us = kept[2].cpu_us - kept[2].writer_us
     ceiling = max(each["rate"] / max(each["busy"], 0.01) for each in writer if not each["down"])
     several = [(float(cores), min((cores - 1) / worker_us * 1e6, ceiling)) for cores in _CORES]
+    single = Look(PLAIN.colour, is_faint=True)
     return lines(
-        "Requests a second, kept alive: one core measured, more cores computed",
-        "cores of the service",
-        "requests/s",
         [
-            Series("one process (measured)", [(1.0, 1e6 / kept[1].cpu_us), (32.0, 1e6 / kept[1].cpu_us)]),
-            Series("workers (computed)", several),
-            Series("Go original (one core measured)", [(float(cores), _GO_A_CORE * cores) for cores in (1, *_CORES)]),
-        ],
+            Panel(
+                "Requests/s, kept alive: one core measured, more computed",
+                "cores of the service",
+                [
+                    Series("workers (computed)", PLAIN, several),
+                    Series("one process (measured)", single, [(cores, 1e6 / kept[1].cpu_us) for cores in (1, *_CORES)]),
+                    Series("Go original (computed)", LOOKS[ORIGINAL], [(n, _GO_A_CORE * n) for n in (1, *_CORES)]),
+                ],
+            )
+        ]
     )
 
 

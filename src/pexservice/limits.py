@@ -24,6 +24,12 @@ IDEMPOTENCY_KEYS_LIMIT: Final = 1 << 22
 """The most keys that an operator may have known: a GiB of memory, and a start of seconds."""
 IDEMPOTENCY_TTL_S_MIN: Final = 1.0
 """Times of rows count in seconds."""
+BENCH_REQUESTS_MAX: Final = 200_000
+"""Requests of one load: more than a minute of them, and some 60 MB to remember."""
+BENCH_CONNECTIONS_MAX: Final = 500
+"""Connections of one load: half of the descriptors that a process has by default."""
+DEMO_KILLS_MAX: Final = 100
+"""Kills of one demonstration: more leave its load no time between them."""
 SYNC_INTERVAL_S_MIN: Final = 0.001
 """More often would be to sync all the time, and --durability fsync does that better."""
 
@@ -148,6 +154,8 @@ class Limits:
     """For the token file to be read, and for the data directory to be had: some syncs of a very slow disk."""
     recovery_patience_s: float = 1.0
     """A start answers 503 only if recovery takes longer; until then clients wait in the kernel's backlog."""
+    start_quiet_s: float = 1.0
+    """From serving until what only metrics need is imported: 40 ms of a core that the first answers need more."""
     report_period_s: float = 5.0
     """How often the service manager gets a report, unless its watchdog asks for more."""
     start_patience_s: float = 30.0

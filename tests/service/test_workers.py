@@ -14,10 +14,10 @@ from typing import Final
 
 import pytest
 
+from pexservice.trial.linearizability import check
 from support.client import Client
 from support.crew import metrics, nursery, shares, workers
 from support.process import Service, run, serving, wait_until
-from torture.linearizability import check
 from torture.load import Load, place_of
 
 WORKERS: Final = ("--workers", "3")

@@ -12,13 +12,13 @@ from typing import Final
 import pytest
 
 from pexservice.core.judging import Place
+from pexservice.trial.linearizability import check
+from pexservice.trial.operation import Operation
 from support.activation import activated
 from support.client import Client
 from support.crew import await_end, metrics, nursery, shares, suspend, workers
 from support.process import serving, wait_until
-from torture.linearizability import check
 from torture.load import Load, place_of
-from torture.operation import Operation
 
 WORKERS: Final = ("--workers", "3")
 

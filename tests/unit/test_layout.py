@@ -10,6 +10,14 @@ _ELSEWHERE: Final = {
     # A command is tried as people run it.
     "__main__.py": "service/test_cli.py",
     "cli/__init__.py": "service/test_cli.py",
+    "cli/bench.py": "service/test_bench.py",
+    "cli/demo.py": "service/test_demo.py",
+    "trial/bench.py": "service/test_bench.py",
+    "trial/child.py": "service/test_demo.py",
+    "trial/clients.py": "service/test_bench.py",
+    "trial/demo.py": "service/test_demo.py",
+    # What was asked, and by what it is judged.
+    "trial/operation.py": "unit/trial/test_linearizability.py",
     "cli/asking.py": "service/test_status.py",
     "cli/ending.py": "service/test_usage.py",
     "cli/export.py": "service/test_journal_commands.py",

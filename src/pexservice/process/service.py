@@ -119,6 +119,8 @@ class Service(Generic[S, C]):
             self._accept()
             await first(working, stopping, self._opened)
             self._held.manager.tell(reports.report())
+            await first(working, stopping, timeout_s=limits.start_quiet_s)
+        if not working.done() and not stopping.done():
             # Not before, which would delay the first answers; nor at the first scrape, when descriptors may be short.
             with suppress(RuntimeError):  # Without a thread to be had it is imported then.
                 in_daemon(partial(import_module, "pexservice.process.exposition"))

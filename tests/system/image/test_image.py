@@ -16,6 +16,8 @@ import pytest
 from pexservice import __version__
 from pexservice.core.judging import Place
 from pexservice.limits import DEFAULT
+from pexservice.trial.linearizability import check
+from pexservice.trial.operation import Operation
 from pexservice.walk.steps import NEXT, PREVIOUS
 from support.much import Much
 from support.process import wait_until
@@ -23,9 +25,7 @@ from support.show import Show
 from system.image import containers
 from system.image.containers import Container, detached, podman, serving, volume
 from torture.crowd import allow_descriptors, ask_all, connected
-from torture.linearizability import check
 from torture.load import Load, place_of
-from torture.operation import Operation
 
 _DESCRIPTORS = 1024
 _LOADED_MODULES = """

@@ -18,12 +18,12 @@ from pexservice.core.judging import Place
 from pexservice.stores.journal.live_keys import KEYS_NAME
 from pexservice.stores.journal.ring import RING_NAME
 from pexservice.stores.journal.segment import segment_name
+from pexservice.trial.linearizability import check
+from pexservice.trial.operation import Operation
 from support.process import Service
 from torture.attack import Attack, Bench, require
 from torture.attacks.damage_judge import contents, judge_files
-from torture.linearizability import check
 from torture.load import WAIT_S, Load, place_of
-from torture.operation import Operation
 
 _CYCLES: Final = 5
 _OWNED_ELSEWHERE: Final = 75

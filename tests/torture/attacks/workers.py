@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from pexservice.core.judging import Place
+from pexservice.trial.linearizability import check
 from support.crew import is_there, nursery, suspend, workers
 from support.process import Service
 from torture.attack import Attack, Bench, require
-from torture.linearizability import check
 from torture.load import Load, place_of
 from torture.retrying import Retrying
 
