@@ -211,7 +211,10 @@ def summary(verdict: Verdict, killed: int, pause_s: float, paper: Paper) -> list
     lines = ["", paper.paint(outcome, "1;32" if verdict.is_kept else "1;31")]
     if killed:
         lines.append(f"Killed {_times(killed)}; longest pause {pause_s:.2f} s.")
-    lines.append(f"Unknown: {verdict.unknown:,} cut off by a kill; {verdict.unknown_taken:,} of them taken, once each.")
+    lines.append(
+        f"Unknown: {verdict.unknown:,} cut off by a kill, unanswered; "
+        f"{verdict.unknown_taken:,} of them taken, once each."
+    )
     if verdict.turned_away:
         lines.append(f"Turned away: {verdict.turned_away:,} requests, which took no step (503: no room on the disk?).")
     if not verdict.answered:
