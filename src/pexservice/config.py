@@ -41,6 +41,8 @@ class Settings:
     data_dir: Path = Path("data")
     durability: Durability = "fsync"
     sync_interval_s: float = 1.0
+    workers: int = 1
+    """Processes that serve; 1 is this one alone, and more have another that owns the data."""
     limits: Limits = DEFAULT
 
 

@@ -5,8 +5,8 @@ to whatever needs it, so that a test can pass another. Those that an operator ma
 `pexservice serve`, and these are their defaults.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -57,6 +57,9 @@ class Limits:
     group_commands_max: int = 4_096
     """Commands in a group. Keeps a row under 9 KiB when no two neighbours are alike, and a group's answers under 2
     ms."""
+    group_small_commands: int = 64
+    """Fewer than these, on their way to another process, wait for what the event loop has at hand: a group costs there
+    some 150 us, which is then less than what its commands cost."""
     group_answer_bytes_max: int = 4 * MIB
     """Digits rendered for one group: some 10 ms, for which nobody else is served."""
     unsent_bytes_max: int = 128 * MIB
@@ -136,6 +139,33 @@ class Limits:
     memo_answer_bytes_max: int = 1 * KIB
     """An answer that is kept beside its request, to be sent again while nothing changes: one of up to 700 digits."""
 
+    # Worker processes.
+    workers_max: int = 32
+    """The writer orders some million steps a second, which is what so many workers take."""
+    message_bytes_max: int = 128 * KIB
+    """Of one message between processes. The kernel's default buffer of a socket (net.core.wmem_default) takes 208 KiB
+    with what it keeps beside each."""
+    shared_state_bytes_max: int = 64 * KIB
+    """A state, as text, that several processes share: it is published with each group."""
+    shared_status_bytes_max: int = 64 * KIB
+    """What a store tells of itself, as text: some measures and histograms, 2 KB of the journal."""
+    beat_period_s: float = 1.0
+    """How often a worker shows that it goes on, and tells what it uses."""
+    beats_missed_max: int = 10
+    """A worker that is silent for longer is replaced: much longer than the rendering of the largest value takes."""
+    nursery_patience_s: float = 10.0
+    """For a worker to be started or ended: some milliseconds, unless the machine is out of memory."""
+    replace_pause_s: float = 0.1
+    """Before a worker that died is replaced; doubled each time that one dies young, so that what kills each at its
+    start keeps no processor busy."""
+    replace_pause_s_max: float = 10.0
+    crowded_share: float = 1.25
+    crowded_more: int = 3
+    """A worker with more connections than so many times the fewest of any, and so many more, lets others accept
+    first."""
+    crowded_pause_s: float = 0.001
+    """How long it does: others, idle, take a connection within 0.1 ms. So nobody waits for long if there are none."""
+
     # Start and stop.
     start_name_s: float = 10.0
     """For the name of a host to be looked up: longer than a resolver tries one server twice."""
@@ -164,6 +194,7 @@ class Limits:
         assert 1 <= self.group_commands_max <= ROW_COMMANDS_MAX, "a group fits into a row"
         assert self.tick_s_max >= self.sweep_period_s, "a sweep that is in time counts in full"
         assert self.group_answer_bytes_max <= self.unsent_bytes_max, "the answers of one group fit"
+        assert self.shared_state_bytes_max < self.message_bytes_max, "a state fits into a message"
         assert self.read_bytes_max <= self.write_buffer_bytes_max, "what waits of a connection is less than it is owed"
         assert self.memo_answer_bytes_max <= self.memo_request_bytes_max, "an answer is kept beside its request"
         assert self.request_line_bytes_max <= self.header_bytes_max, "a line is shorter than a section"
@@ -173,6 +204,16 @@ class Limits:
         )
         assert self.body_bytes_max <= self.chunked_bytes_max, "framing adds to a body"
         assert self.drain_idle_s <= self.drain_cold_s <= self.drain_timeout_s, "a stop goes by how long one is idle"
+
+    @property
+    def watching_max(self) -> int:
+        """How many clients may watch: `watchers_max`, or half of the connections."""
+        return min(self.watchers_max, self.connections_max // 2)
+
+    def shared_by(self, workers: int) -> Self:
+        """Return the bounds of one of so many workers: its share of what may wait, and of those who may watch."""
+        pending_max, watching_max = max(1, self.pending_max // workers), max(1, self.watching_max // workers)
+        return replace(self, pending_max=pending_max, watchers_max=watching_max)
 
 
 DEFAULT: Final = Limits()

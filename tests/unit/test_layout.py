@@ -29,7 +29,11 @@ _ELSEWHERE: Final = {
     "cli/output.py": "service/test_output.py",
     "cli/serve.py": "service/test_start_refused.py",
     "cli/status.py": "service/test_status.py",
-    # What is about a process is tried on one.
+    # What is about a process is tried on one, and what is about several, on them.
+    "http/joint.py": "service/test_workers.py",
+    "process/front.py": "service/test_service_http.py",
+    "process/leading.py": "service/test_workers.py",
+    "process/usage.py": "system/watching/test_exposition.py",
     "process/logs.py": "service/test_terminal.py",
     "process/service.py": "service/test_service_ends.py",
     "process/signals.py": "service/test_signals.py",

@@ -32,3 +32,12 @@ def test_a_relation_that_does_not_hold_is_noticed_at_once(change: dict[str, floa
 def test_every_bound_is_a_number_above_nothing() -> None:
     """Zero or less would be a service that does nothing."""
     assert all(getattr(DEFAULT, each.name) > 0 for each in fields(DEFAULT))
+
+
+def test_workers_share_what_is_the_services() -> None:
+    """Of what may wait and of who may watch each has a part, and never none."""
+    limits = replace(DEFAULT, pending_max=1000, connections_max=100, watchers_max=2000)
+    assert limits.watching_max == 50
+    shared = limits.shared_by(4)
+    assert (shared.pending_max, shared.watching_max) == (250, 12)
+    assert (limits.shared_by(2000).pending_max, limits.shared_by(2000).watching_max) == (1, 1)

@@ -33,7 +33,7 @@ Exit statuses:
   66  journal: there is no journal there
   69  the address is in use or not available; status: no such service answers
   70  a defect of this program
-  71  too few file descriptors, threads or memory
+  71  too few file descriptors, threads, processes or memory
   73  the data directory cannot be created
   74  input/output error: the journal, or standard output
   75  another process owns the data directory

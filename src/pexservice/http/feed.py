@@ -57,8 +57,13 @@ class Watch:
 class Feed(Generic[S]):
     """Tells watchers where the machine stands, and how the service is."""
 
-    def __init__(self, engine: Engine[S, Any], limits: Limits, data: Callable[[int, S], str]) -> None:
-        """Tell with `data`, which writes an event's, one line of ASCII, from the sequence and the state."""
+    def __init__(
+        self, engine: Engine[S, Any], limits: Limits, data: Callable[[int, S], str], serving: Callable[[], int]
+    ) -> None:
+        """Tell with `data`, which writes an event's, one line of ASCII, from the sequence and the state.
+
+        `serving` is as of `Site`.
+        """
         self._engine = engine
         self._limits = limits
         self._data = data
@@ -68,7 +73,7 @@ class Feed(Generic[S]):
         self._told: Place[S] | None = None
         self._state = b""
         """The event about it."""
-        self._pulse = Pulse(engine, limits)
+        self._pulse = Pulse(engine, limits, serving)
         self._next: asyncio.Handle | None = None
         """The next look, or the next part of the sending."""
 
@@ -80,7 +85,7 @@ class Feed(Generic[S]):
         Raises WatchersFull, and Recovering while it is not known where the machine stands.
         """
         limits = self._limits
-        if len(self._watchers) >= min(limits.watchers_max, limits.connections_max // 2):
+        if len(self._watchers) >= limits.watching_max:
             raise WatchersFull
         place = self._engine.place
         if not self._watchers:
@@ -159,9 +164,10 @@ class Feed(Generic[S]):
 class Pulse:
     """How the service is, as an event of its own at most once a second; and a comment when it is time for one."""
 
-    def __init__(self, engine: Engine[Any, Any], limits: Limits) -> None:
+    def __init__(self, engine: Engine[Any, Any], limits: Limits, serving: Callable[[], int]) -> None:
         self.event = b""
         self._engine = engine
+        self._serving = serving
         self._limits = limits
         self._looked_s = 0.0
         self._commented_s = 0.0
@@ -203,7 +209,7 @@ class Pulse:
             "reason": unready.code if unready is not None else None,
             "title": unready.title if unready is not None else None,
             "commit_ms": self._commit_ms,
-            "watchers": engine.metrics.watchers,
+            "processes": self._serving(),
             "store": dict(self._labels),
         }
         return f"event: service\ndata: {json.dumps(document)}\n\n".encode("ascii")

@@ -49,6 +49,8 @@ class Site(Generic[S, C]):
     access: Access
     clock: Clock
     limits: Limits
+    serving: Callable[[], int] = lambda: 1
+    """Tells how many processes serve clients just now, for a page to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Resource(Generic[S, C]):
 
     def events(self, path: str, does: str, data: Callable[[int, S], str]) -> Endpoint:
         """Return the endpoint that tells of each state as it comes to be. `data` writes an event's, as for `Feed`."""
-        feed = Feed(self.site.engine, self.site.limits, data)
+        feed = Feed(self.site.engine, self.site.limits, data, self.site.serving)
         return Endpoint(path, READ, does, partial(self._watch, feed), event_operations(path, does))
 
     def command(

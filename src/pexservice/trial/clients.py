@@ -1,10 +1,12 @@
 """Clients that step a service as fast as they may: many connections, one thread, one request under way on each.
 
 Whatever becomes of the service, what was asked stays in the history, as answered or as unknown. A lost connection is
-made again, and a client that was turned away asks again a little later.
+made again, and a client that was turned away asks again a little later. Clients that retry give each step a key, and
+ask again with it until they are answered: then no step stays unknown.
 """
 
 import errno
+import secrets
 import selectors
 import socket
 import time
@@ -35,6 +37,10 @@ class _Client:
     is_connected: bool = False
     operation: Operation | None = None
     """What it asked and has no answer of yet."""
+    message: bytes = b""
+    """The same, as bytes."""
+    asked_s: float | None = None
+    """When it was sent on this connection, if it was."""
     received: bytearray = field(default_factory=bytearray)
 
 
@@ -42,7 +48,7 @@ class Clients:
     """So many clients of one address. Use as a context manager: its end closes the connections.
 
     `choose` is asked for each step (None is a read), `note` is told of each answer. `rate_max` bounds the requests a
-    second, `requests_max` all of them.
+    second, `requests_max` all of them. With `is_retrying` steps have keys, and are asked for again.
     """
 
     def __init__(  # noqa: PLR0913 - each by its name.
@@ -55,10 +61,13 @@ class Clients:
         prefix: str = "",
         rate_max: float = float("inf"),
         requests_max: int,
+        is_retrying: bool = False,
     ) -> None:
         self.history: list[Operation] = []
         """All that was asked, in that order."""
         self.received_bytes = 0
+        self.retried = 0
+        """How many requests asked for a step again."""
         self._where = where
         self._choose = choose
         self._note = note
@@ -66,6 +75,8 @@ class Clients:
         self._pace_s = 1 / rate_max
         self._next_s = time.monotonic()
         self._messages = {step: request(step, host_field(*where), prefix) for step in PATHS}
+        self._keys = secrets.token_hex(8) if is_retrying else ""
+        """What the keys of all its steps begin with, so that no other run has the same."""
         self._clients = [_Client(0.0) for _ in range(clients)]
         self._selector = selectors.DefaultSelector()
 
@@ -107,10 +118,10 @@ class Clients:
         wake_s = now_s + 1
         self._next_s = max(self._next_s, now_s - 10 * _AGAIN_S)  # What was missed for longer is not made up for.
         for client in self._clients:
-            if client.operation is not None:
-                if now_s - client.operation.invoked_s > PATIENCE_S:
+            if client.asked_s is not None:
+                if now_s - client.asked_s > PATIENCE_S:
                     self._lose(client)
-            elif self._left:
+            elif self._left or client.operation is not None:
                 if max(client.due_s, self._next_s) > now_s:
                     wake_s = min(wake_s, max(client.due_s, self._next_s))
                 elif client.wire is None:
@@ -132,16 +143,27 @@ class Clients:
 
     def _send(self, client: _Client) -> None:
         assert client.wire is not None
-        step = self._choose()
         now_s = time.monotonic()
-        client.operation = Operation(step, now_s)
-        self.history.append(client.operation)
-        self._left -= 1
+        if client.operation is None:
+            step = self._choose()
+            client.operation = Operation(step, now_s)
+            client.message = self._message(step)
+            self.history.append(client.operation)
+            self._left -= 1
+        else:
+            self.retried += 1
+        client.asked_s = now_s
         self._next_s += self._pace_s
         try:
-            client.wire.send(self._messages[step])  # One packet, on a connection on which nothing else waits.
+            client.wire.send(client.message)  # One packet, on a connection on which nothing else waits.
         except OSError:
             self._lose(client)
+
+    def _message(self, step: Step | None) -> bytes:
+        message = self._messages[step]
+        if step is None or not self._keys:
+            return message
+        return b"%bIdempotency-Key: %b-%d\r\n\r\n" % (message[:-2], self._keys.encode("ascii"), len(self.history))
 
     def _go_on(self, client: _Client) -> None:
         assert client.wire is not None
@@ -165,7 +187,7 @@ class Clients:
         if found is not None:
             answer, size = found
             del client.received[:size]
-            if client.operation is None or client.received:
+            if client.operation is None or client.asked_s is None or client.received:
                 raise NotAnAnswer
             self._take(client, client.operation, answer)
 
@@ -179,18 +201,20 @@ class Clients:
             operation.value = answer.body.decode("ascii", "replace").strip() if answer.status == WITH_VALUE else None
         elif answer.status == NOT_APPLIED:
             client.due_s = operation.answered_s + _TURNED_AWAY_S
-        client.operation = None
+        client.operation = client.asked_s = None
         self._note(operation)
         if answer.closes:
             self._lose(client)
 
     def _lose(self, client: _Client) -> None:
-        """Close a connection; what was asked on it and not answered stays unknown."""
+        """Close a connection; what was asked on it and not answered is asked again, or stays unknown."""
         if client.wire is not None:
             with suppress(KeyError):
                 self._selector.unregister(client.wire)
             client.wire.close()
-        client.wire = client.operation = None
+        client.wire = client.asked_s = None
+        if not self._keys or (client.operation is not None and client.operation.step is None):
+            client.operation = None
         client.is_connected = False
         client.received.clear()
         client.due_s = max(client.due_s, time.monotonic() + _AGAIN_S)

@@ -1,5 +1,7 @@
 """The demonstration: a service is killed again and again under load, and every answer that it gave is then judged.
 
+Clients give each step a key, and ask for what a kill cut off again, until they know.
+
 A temporary directory, a child, some clients, and a bound on everything: how long it takes, how many requests a second
 it sends, how long it waits for a start.
 """
@@ -144,6 +146,7 @@ def _run(screen: Screen, kills: int, child: Child) -> Verdict:
         note=seen.note,
         rate_max=_RATE_MAX,
         requests_max=_REQUESTS_MAX,
+        is_retrying=True,
     ) as clients:
         _start(screen, clients, child, seen)
         begin = Place(0, 0)
@@ -171,7 +174,7 @@ def _run(screen: Screen, kills: int, child: Child) -> Verdict:
         verdict = judge(clients.history, begin, end)
     seen.now = "done"
     screen.draw(seen.picture, now=True)
-    for line in summary(verdict, seen.killed, seen.pause_s_max, screen.paper):
+    for line in summary(verdict, seen.killed, seen.pause_s_max, clients.retried, screen.paper):
         screen.say(line)
     return verdict
 
@@ -205,16 +208,15 @@ def _turn(clients: Clients, patience_s: float = _TURN_S) -> None:
         raise AddressUnavailable(message) from error
 
 
-def summary(verdict: Verdict, killed: int, pause_s: float, paper: Paper) -> list[str]:
+def summary(verdict: Verdict, killed: int, pause_s: float, retried: int, paper: Paper) -> list[str]:
     """Return the end of the demonstration, in words."""
     outcome = f"{verdict.answered:,} answered, {verdict.lost:,} lost, {verdict.twice:,} twice."
     lines = ["", paper.paint(outcome, "1;32" if verdict.is_kept else "1;31")]
     if killed:
         lines.append(f"Killed {_times(killed)}; longest pause {pause_s:.2f} s.")
-    lines.append(
-        f"Unknown: {verdict.unknown:,} cut off by a kill, unanswered; "
-        f"{verdict.unknown_taken:,} of them taken, once each."
-    )
+    lines.append(f"Cut off, and sent again with the same key: {retried:,} requests, each step taken once.")
+    if verdict.unknown:
+        lines.append(f"Never answered: {verdict.unknown:,} steps; {verdict.unknown_taken:,} of them taken.")
     if verdict.turned_away:
         lines.append(f"Turned away: {verdict.turned_away:,} requests, which took no step (503: no room on the disk?).")
     if not verdict.answered:

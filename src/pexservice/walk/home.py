@@ -9,7 +9,7 @@ buttons post, and the answer sends the browser back here (`Resource.command`).
 import re
 from base64 import b64encode
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from hashlib import sha256
 from html import escape
@@ -46,8 +46,12 @@ _DURABILITY: Final = {
 class Home:
     """Makes the page, which lists what there is."""
 
-    def __init__(self, engine: Engine[int, Step], listed: Sequence[Row], *, needs_token: bool) -> None:
+    def __init__(
+        self, engine: Engine[int, Step], serving: Callable[[], int], listed: Sequence[Row], *, needs_token: bool
+    ) -> None:
+        """Show the state of an engine, and `listed`; `serving` is as of `Site`."""
         self._engine = engine
+        self._serving = serving
         self._listed = listed
         self._needs_token = needs_token
 
@@ -56,6 +60,7 @@ class Home:
         outline = Outline.of(place.state)
         unready = self._engine.unready
         durability = self._engine.labels.get("durability", "")
+        processes = self._serving()
         now = {
             "position": str(place.state),
             "sequence": str(place.sequence),
@@ -67,6 +72,7 @@ class Home:
             "size": str(bisect_left(_SIZES, outline.digits)),
             "link": "" if unready is None else "ill",
             "health": "Takes steps" if unready is None else f"Takes no steps: {escape(unready.title)}",
+            "processes": "1 process serves" if processes == 1 else f"{processes} processes serve",
             "durability": _DURABILITY.get(durability, escape(durability)),
         }
         return "".join(now[piece] if index % 2 else piece for index, piece in enumerate(self._pieces))

@@ -94,7 +94,8 @@ class Pages:
 
     @cached_property
     def _page(self) -> Home:
-        return Home(self._resource.site.engine, self._listed, needs_token=self._needs_token)
+        site = self._resource.site
+        return Home(site.engine, site.serving, self._listed, needs_token=self._needs_token)
 
     def _text(self, place: Place[int]) -> str:
         lines = "\n".join(f"  {methods:8}  {path:13}  {does}" for methods, path, does in self._listed)

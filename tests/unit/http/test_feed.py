@@ -68,7 +68,7 @@ def play(scene: Scene, limits: Limits = QUIET) -> None:
 
     async def all_of_it() -> None:
         engine = Standing()
-        feed = Feed(cast("Any", engine), limits, lambda sequence, state: f"{sequence} {state}")
+        feed = Feed(cast("Any", engine), limits, lambda sequence, state: f"{sequence} {state}", lambda: 1)
         await scene(engine, feed)
         assert feed._next is None
         before = engine.looks
@@ -202,7 +202,7 @@ def test_watchers_hear_how_the_service_is() -> None:
             "reason": QueueFull.code,
             "title": QueueFull.title,
             "commit_ms": 3.0,
-            "watchers": 1,
+            "processes": 1,
             "store": {"durability": "fsync"},
         }
         reader.watch.end()

@@ -15,10 +15,10 @@ from support.held_engine import HeldEngine
 LISTED = [("GET", "/current", "the value here"), ("GET POST", "/next", "one step up")]
 
 
-def home(position: int = 10, *, needs_token: bool = False) -> tuple[Home, HeldEngine]:
+def home(position: int = 10, *, needs_token: bool = False, processes: int = 1) -> tuple[Home, HeldEngine]:
     """Return the page of a walk that stands at this position, and the engine that it asks."""
     held = HeldEngine(Place(3, position))
-    return Home(held.as_engine, LISTED, needs_token=needs_token), held
+    return Home(held.as_engine, lambda: processes, LISTED, needs_token=needs_token), held
 
 
 def shown(position: int) -> str:
@@ -54,6 +54,13 @@ def test_counts_have_separators_and_words_agree() -> None:
     assert "2,580 digits" in text
     page, held = home(1)
     assert ">1 digit<" in page.page(held.place)
+
+
+def test_it_tells_how_many_serve() -> None:
+    """One process, or so many workers."""
+    for processes, told in ((1, "1 process serves"), (4, "4 processes serve")):
+        page, held = home(processes=processes)
+        assert f'<span id="processes">{told}</span>' in page.page(held.place)
 
 
 def test_what_runs_in_it_is_named_by_its_hash() -> None:

@@ -98,6 +98,7 @@ function tell(service) {
   const health = byId("health");
   health.textContent = service.ready ? "Takes steps" : `Takes no steps: ${service.title}`;
   health.classList.toggle("ill", !service.ready);
+  byId("processes").textContent = service.processes === 1 ? "1 process serves" : `${service.processes} processes serve`;
   mark(service.ready ? "live" : "ill", service.ready ? "Live" : service.title);
   if (service.commit_ms !== null) byId("commit").replaceChildren(...measured(service.commit_ms));
 }
