@@ -5,45 +5,11 @@ import re
 import signal
 import socket
 from pathlib import Path
-from typing import Self
 
 from support.client import Client, message
 from support.process import Service, serving, wait_until
+from support.stream import Stream
 from torture.crowd import stand_at
-
-
-class Stream:
-    """A connection on which events come."""
-
-    def __init__(self, client: Client, *fields: str, version: str = "1.1") -> None:
-        self.client = client
-        self.client.send(message("GET", "/events", *fields, version=version))
-        self.received = b""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.client.close()
-
-    def read(self) -> bool:
-        """Receive what comes next; return whether it was not the end."""
-        data = self.client.socket.recv(1 << 16)
-        self.received += data
-        return bool(data)
-
-    def states(self) -> list[dict[str, object]]:
-        """Return the states told so far."""
-        found = re.findall(rb"^id: (\d+)\ndata: (.*)\n\n", self.received, re.MULTILINE)
-        states = [json.loads(data) for _, data in found]
-        assert [str(each["sequence"]).encode() for each in states] == [number for number, _ in found]
-        return states
-
-    def until(self, sequence: int) -> dict[str, object]:
-        """Read until there is an event about this sequence, or a later one."""
-        while not (states := self.states()) or int(str(states[-1]["sequence"])) < sequence:
-            assert self.read(), "it ended"
-        return states[-1]
 
 
 def test_a_watcher_is_told_of_each_state(service: Service, client: Client) -> None:

@@ -18,6 +18,7 @@ from pexservice.trial.linearizability import check
 from support.client import Client
 from support.crew import metrics, nursery, shares, workers
 from support.process import Service, run, serving, wait_until
+from support.stream import Stream
 from torture.load import Load, place_of
 
 WORKERS: Final = ("--workers", "3")
@@ -55,6 +56,21 @@ def test_connections_are_spread_evenly(crewed: Service) -> None:
             wait_until(lambda: sum(shares(crewed)) == 49)  # With the one that asks.
             assert max(shares(crewed)) <= 1.5 * 48 / 3 + 1
         wait_until(lambda: sum(shares(crewed)) == 1)
+
+
+def test_whoever_is_asked_all_watchers_are_told(crewed: Service) -> None:
+    """A step that one worker took is an event of all; and watchers, and who serves, are told of all of them."""
+    with ExitStack() as stack:
+        streams = [stack.enter_context(Stream(crewed.connect())) for _ in range(9)]
+        with crewed.connect() as client:
+            at = client.ask("POST", "/next").sequence
+        for stream in streams:
+            stream.until(at)
+            assert b'"processes": 3' in stream.received
+        wait_until(lambda: metrics(crewed)["pex_watchers"] == 9)
+        with crewed.connect() as client:
+            assert b"3 processes serve" in client.ask("GET", "/", "Accept: text/html").body
+    wait_until(lambda: metrics(crewed)["pex_watchers"] == 0)
 
 
 def test_metrics_are_those_of_the_service(crewed: Service) -> None:
@@ -126,7 +142,8 @@ def test_the_listener_for_probes_answers_until_the_end(tmp_path: Path) -> None:
             service.logged("draining")
             assert json.loads(admin.ask("GET", "/readyz").body)["type"].endswith(":draining")
             client.send(b"Host: test\r\n\r\n")
-            assert client.read().closes
+            assert client.read().status == 200
+            assert client.is_ended()  # As the answer says, or a moment later if its worker had yet to hear of the stop.
         assert service.wait() == 0
 
 
