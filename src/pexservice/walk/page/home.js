@@ -171,17 +171,34 @@ function rounded(rate) {
   return grouped(rate >= 10 ? Math.round(rate) : Number(rate.toFixed(1)));
 }
 
-// The buttons.
+// The buttons. What is asked has a key, so it can be asked again when no answer comes, and is taken once.
 
+const AGAIN_MS = [300, 1000, 2000, 4000];
 let token = "";
+
+async function ask(url, headers) {
+  for (const ms of AGAIN_MS) {
+    try {
+      return await fetch(url, { method: "POST", headers, cache: "no-store" });
+    } catch {
+      say("No answer came. Asking again\u2026");
+      await new Promise((done) => { setTimeout(done, ms); });
+    }
+  }
+  return fetch(url, { method: "POST", headers, cache: "no-store" });
+}
+
+function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
 
 async function step(form) {
   const name = new URL(form.action).pathname.split("/").at(-1);
-  const headers = { Prefer: "return=minimal" };
+  const headers = { Prefer: "return=minimal", "Idempotency-Key": newKey() };
   if (token) headers.Authorization = `Bearer ${token}`;
   let answer;
   try {
-    answer = await fetch(form.action, { method: "POST", headers, cache: "no-store" });
+    answer = await ask(form.action, headers);
   } catch {
     say(`No answer came: ${name} was taken or not. The sequence tells, once this page is connected.`);
     return;
