@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pexservice.core.judging import Place
+from pexservice.core.keys import Terms
 from pexservice.core.machine import Machine
 from pexservice.limits import DEFAULT
 from pexservice.stores.shared.message import Kind, Told
@@ -149,14 +150,19 @@ def test_a_wake_up_for_nothing_does_nothing() -> None:
 
 
 def test_a_group_in_pieces_is_one_group() -> None:
-    """However long it is written."""
+    """However long it is written, and however long what became of it is."""
 
     async def run() -> None:
         limits = replace(DEFAULT, message_bytes_max=100, shared_state_bytes_max=50)
         shared = Shared(WALK, MemoryStore(WALK), limits).run()
         await settled()
-        judgement = await shared.worker().commit([NEXT] * 1000)
+        worker = shared.worker()
+        judgement = await worker.commit([NEXT] * 1000)
         assert judgement.end == Place(1000, 1000)
+        terms = {index: Terms(b"%022d" % index) for index in range(20)}
+        await worker.commit([NEXT] * 20, terms)
+        again = await worker.commit([NEXT] * 20, terms)
+        assert [again.replays[index].sequence for index in range(20)] == list(range(1001, 1021))
         await shared.stop()
 
     asyncio.run(run())
