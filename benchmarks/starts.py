@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +21,12 @@ from benchmarks.peers.catalogue import SERVE
 from benchmarks.peers.running import free_port, write_original
 from benchmarks.placement import Placement
 from pexservice.core.judging import Place
+from pexservice.core.keys import SECRET_BYTES, Seen, digest
+from pexservice.core.known import KnownKeys
 from pexservice.limits import DEFAULT
-from pexservice.stores.journal.record import Codec
+from pexservice.stores.journal.live_keys import KEYS_NAME, LiveKeys, encode
+from pexservice.stores.journal.record import Codec, seal
+from pexservice.stores.journal.ring import RING_NAME, Header, Shape, state_checksum
 from pexservice.stores.journal.segment import segment_name
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS
@@ -54,7 +58,7 @@ def measure(effort: Effort, placement: Placement, data: Path) -> Iterator[Start]
             with tempfile.TemporaryDirectory(dir=data) as directory:
                 if position:
                     write_original(Path(directory), position)
-                yield Start(False, 0, position, _seconds_to_answer(Path(directory), placement))
+                yield Start(False, 0, position, seconds_to_answer(Path(directory), placement))
     with tempfile.TemporaryDirectory(dir=data) as root:
         histories = {groups: Path(root) / str(groups) for groups in effort.history_groups}
         for groups, history in histories.items():
@@ -64,12 +68,15 @@ def measure(effort: Effort, placement: Placement, data: Path) -> Iterator[Start]
             for groups, history in histories.items():
                 copy = Path(root) / f"{groups}-{index}"
                 shutil.copytree(history, copy, copy_function=os.link)
-                yield Start(True, groups, HISTORY_POSITION, _seconds_to_answer(copy, placement))
+                yield Start(True, groups, HISTORY_POSITION, seconds_to_answer(copy, placement))
                 shutil.rmtree(copy)
 
 
-def write_history(directory: Path, groups: int) -> None:
-    """Write a journal of so many groups of 64 steps, up and down in turn. Without any, a file of the original."""
+def write_history(directory: Path, groups: int, keys: int = 0) -> None:
+    """Write a journal of so many groups of 64 steps, up and down in turn. Without any, a file of the original.
+
+    So many keys are known of it.
+    """
     if not groups:
         write_original(directory, HISTORY_POSITION)
         return
@@ -86,21 +93,39 @@ def write_history(directory: Path, groups: int) -> None:
             for number in range(written + 1, written + size + 1):
                 left = groups - number
                 place = Place(number * _GROUP_STEPS, positions[left % 2])
-                row, checksum = codec.encode_row(place, turns[left % 2], _BEGAN_S + number * _GROUP_S, checksum)
+                body = codec.encode_body(place, turns[left % 2], _BEGAN_S + number * _GROUP_S)
+                row, checksum = seal(body, checksum)
                 file.write(row)
         written += size
+    secret = bytes(SECRET_BYTES)
+    (directory / KEYS_NAME).write_bytes(encode(codec, LiveKeys(secret, place.sequence, _keys(keys, place))))
+    shape = Shape(4096, 4096, 2048)
+    with (directory / RING_NAME).open("wb") as file:
+        base_checksum = state_checksum(codec, place)
+        file.write(Header(WALK.name, 1, shape, place.sequence, base_checksum).encode()[0])
+        file.write(shape.blank * shape.lines)
+
+
+def _keys(count: int, place: Place[int]) -> bytes:
+    """Return so many keys as they are written down."""
+    known = KnownKeys(max(count, 1), DEFAULT.idempotency_ttl_s)
+    command, state = WALK.encode([NEXT]), WALK.encode_state(place.state)
+    for number in range(count):
+        known.keep(digest(b"%d" % number, b"any"), Seen(known.now_s(), place.sequence, command, state))
+    return known.write()
 
 
 def _segments(groups: int) -> list[int]:
     """Return how many rows each segment has, so that the newest is full, or the only one."""
-    row, _ = Codec(WALK).encode_row(Place(groups * _GROUP_STEPS, HISTORY_POSITION), _UP, _BEGAN_S, 0)
+    row, _ = seal(Codec(WALK).encode_body(Place(groups * _GROUP_STEPS, HISTORY_POSITION), _UP, _BEGAN_S), 0)
     full = DEFAULT.segment_bytes_max // len(row)
     return [*([groups % full] if groups % full else []), *[full] * (groups // full)]
 
 
-def _seconds_to_answer(directory: Path, placement: Placement) -> float:
+def seconds_to_answer(directory: Path, placement: Placement, program: Sequence[str] = SERVE) -> float:
+    """Return how long a start takes on this directory. Raises processes.Failed."""
     port = free_port()
-    serve = [*SERVE, "--port", str(port), "--data-dir", str(directory)]
+    serve = [*program, "--port", str(port), "--data-dir", str(directory)]
     log = directory / "log"
     began_s = time.perf_counter()
     with processes.serving(placement.server(serve), log, {}):

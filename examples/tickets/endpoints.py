@@ -30,7 +30,6 @@ def _document(sequence: int, hall: Hall) -> str:
 _FORMS: Final = Forms[Hall](
     fields=lambda sequence, hall: f"Pex-Sequence: {sequence}\r\nSeats-Left: {left(hall)}\r\n",
     bodies={"application/json": _document},
-    tag=lambda hall: str(left(hall)),
     headers={"Seats-Left": {"schema": {"type": "integer", "minimum": 0, "maximum": SEATS}}},
     schemas={"application/json": {"type": "object", "required": ["sequence", "left", "held"]}},
 )

@@ -20,6 +20,10 @@ PENDING_LIMIT: Final = 10_000_000
 """The most commands that an operator may let wait: some GiB of memory."""
 CONNECTIONS_LIMIT: Final = 1_000_000
 """The most connections that an operator may ask for: about as many descriptors as a process may have (fs.nr_open)."""
+IDEMPOTENCY_KEYS_LIMIT: Final = 1 << 22
+"""The most keys that an operator may have known: a GiB of memory, and a start of seconds."""
+IDEMPOTENCY_TTL_S_MIN: Final = 1.0
+"""Times of rows count in seconds."""
 SYNC_INTERVAL_S_MIN: Final = 0.001
 """More often would be to sync all the time, and --durability fsync does that better."""
 
@@ -29,10 +33,17 @@ class Limits:
     """The bounds of one service. Raises AssertionError where two of them contradict each other."""
 
     # The journal.
-    segment_bytes_max: int = 4 * MIB
-    """A segment is closed beyond it. A start proves one segment: 4 MiB are 70,000 rows, 40 ms."""
+    segment_bytes_max: int = 1 * MIB
+    """A segment that is as large is left alone; a smaller one is written again, longer. A start proves one: 1 MiB are
+    17,000 rows, 10 ms."""
     history_bytes_max: int = 1 * GIB
     """Oldest segments go beyond it: some 18 million groups, hours of full load."""
+
+    # Keys of commands (Idempotency-Key).
+    idempotency_keys_max: int = 65_536
+    """Keys that are known; beyond it the oldest go. Some 14 MiB, and a start reads them in 40 ms."""
+    idempotency_ttl_s: float = 86_400.0
+    """How long a key is known. Clients that retry give up sooner."""
 
     # The engine.
     pending_max: int = 16_384

@@ -35,7 +35,7 @@ def program(tmp_path: Path) -> Path:
     ("words", "expected"),
     [
         (["pexservice"], {"serve", "status", "journal", "import", "version"}),
-        (["pexservice", "journal"], {"verify", "show", "export"}),
+        (["pexservice", "journal"], {"verify", "show", "backup", "export"}),
         (["pexservice", "serve", "--durability"], {"fsync", "interval"}),
     ],
 )

@@ -1,19 +1,32 @@
 """`pexservice journal`: where there is none, what is shown of it, and how far the reading came."""
 
+import asyncio
 import os
 import pty
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from pexservice.cli import commands
 from pexservice.cli.loading import load_walk
+from pexservice.core.judging import Place
+from pexservice.disk import Disk
 from pexservice.disk.linux import LinuxDisk
-from pexservice.errors import NoJournal
-from pexservice.stores.journal.history import SegmentFile, segment_files
+from pexservice.disk.syncer import Syncer
+from pexservice.limits import Limits
+from pexservice.stores.journal.history import History
+from pexservice.stores.journal.journal import Journal
+from pexservice.stores.journal.opening import look
+from pexservice.stores.journal.options import Options
+from pexservice.stores.journal.record import Codec, seal
+from pexservice.stores.journal.ring import RING_NAME
 from pexservice.stores.journal.segment import segment_name
+from pexservice.walk.machine import WALK
+from pexservice.walk.steps import NEXT
 from support.process import HANG_S, command, environment, run, serving
 
 COMMANDS = ["verify", "show", "export"]
@@ -23,12 +36,20 @@ COMMANDS = ["verify", "show", "export"]
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a directory with three segments: the steps 1..5, 6..10 and 11..15, each step a group."""
     data = tmp_path_factory.mktemp("data")
-    for _ in range(3):
-        with serving(data) as service:
-            with service.connect() as client:
-                for _ in range(5):
-                    assert client.ask("POST", "/next").status == 200
-            service.stop()
+    codec = Codec(WALK)
+    opening, _ = codec.encode_opening(Place(0, 0), is_interval=False, time_s=0.0)
+    row, _ = seal(codec.encode_body(Place(1, 1), "1n", 0.0), 0)
+
+    async def step() -> None:
+        disk = LinuxDisk.own(data, Syncer())
+        options = Options(Limits(segment_bytes_max=len(opening) + 5 * len(row)))
+        store = await Journal.open(disk, codec, look(disk, codec), options)
+        for _ in range(15):
+            await store.commit([NEXT])
+        await store.close()
+        disk.close()
+
+    asyncio.run(step())
     assert len(list(data.glob("journal-*.csv"))) == 3
     return data
 
@@ -105,7 +126,7 @@ def test_a_part_of_nothing_is_a_header(history: Path, arguments: list[str]) -> N
 
 def test_a_part_is_exported_though_an_older_segment_is_damaged(tmp_path: Path, history: Path) -> None:
     """Only what is asked for is read."""
-    for file in history.glob("journal-*"):
+    for file in history.glob("*.csv"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / segment_name(0)).write_bytes(b"")
     assert journal("export", "--last", "10", data=tmp_path).returncode == 0
@@ -137,9 +158,9 @@ def test_a_part_of_a_group_is_exported(tmp_path: Path) -> None:
 def test_groups_are_shown_below_the_segments(history: Path, arguments: list[str], sequences: range) -> None:
     """The last ten, or so many, or from one on, across segments."""
     header, *lines = journal("show", *arguments, data=history).stdout.splitlines()
-    assert header.split() == ["segment", "bytes", "groups", "sequence", "state"]
-    assert [line.split()[3] for line in lines[:3]] == ["0..5", "5..10", "10..15"]
-    assert [int(line.split()[2]) for line in lines[3:]] == list(sequences)
+    assert header.split() == ["file", "bytes", "groups", "sequence", "state"]
+    assert [line.split()[3] for line in lines[:4]] == ["0..5", "5..10", "10..15", "15..15"]
+    assert [int(line.split()[2]) for line in lines[4:]] == list(sequences)
 
 
 @pytest.mark.parametrize(
@@ -156,32 +177,25 @@ def test_what_goes_while_it_is_read_is_not_counted(
     tmp_path: Path, history: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], groups: range | None
 ) -> None:
     """The service lets go of its oldest segment after it was listed: what is told is of those that were read."""
-    _goes_once_listed(tmp_path, history, monkeypatch, slice(0, 1))
+    _goes_once_listed(tmp_path, history, monkeypatch)
     ended = CliRunner().invoke(commands, ["journal", *arguments, "--data-dir", str(tmp_path)], obj=load_walk)
     if groups is None:
         assert ended.stdout == "2 segments, 10 groups: whole. Sequence 15, position 15.\n"
     else:
-        assert [int(line.split()[2]) for line in ended.stdout.splitlines()[3:]] == list(groups)
+        assert [int(line.split()[2]) for line in ended.stdout.splitlines()[4:]] == list(groups)
 
 
-def test_an_export_of_what_went_says_so(tmp_path: Path, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also if the newest went, by which the last ones are found."""
-    _goes_once_listed(tmp_path, history, monkeypatch, slice(None))
-    arguments = ["journal", "export", "--last", "3", "--data-dir", str(tmp_path)]
-    assert isinstance(CliRunner().invoke(commands, arguments, obj=load_walk).exception, NoJournal)
-
-
-def _goes_once_listed(data: Path, history: Path, monkeypatch: pytest.MonkeyPatch, which: slice) -> None:
-    for file in history.glob("journal-*"):
+def _goes_once_listed(data: Path, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for file in history.glob("*.csv"):
         (data / file.name).write_bytes(file.read_bytes())
+    look = History.look
 
-    def listed(disk: LinuxDisk) -> list[SegmentFile]:
-        files = segment_files(disk)
-        for file in files[which]:
-            (data / file.name).unlink()
-        return files
+    def listed(disk: Disk, codec: Codec[Any, Any]) -> History[Any, Any]:
+        found = look(disk, codec)
+        (data / found.files[0].name).unlink()
+        return found
 
-    monkeypatch.setattr("pexservice.cli.history.segment_files", listed)
+    monkeypatch.setattr(History, "look", listed)
 
 
 @pytest.mark.parametrize(("terminal", "shows"), [("xterm", True), ("dumb", False), ("", False)])
@@ -207,3 +221,59 @@ def test_progress_is_shown_at_a_terminal_that_can(history: Path, terminal: str, 
         os.close(writing)
     assert ended.stdout == b"3 segments, 15 groups: whole. Sequence 15, position 15.\n"
     assert (b"reading the journal" in shown) is shows
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give the directory of a running service, of whose seven groups the last two are in the ring only."""
+    data = tmp_path_factory.mktemp("busy")
+    for count, is_stopped in ((5, True), (2, False)):
+        with serving(data) as service, service.connect() as client:
+            for _ in range(count):
+                assert client.ask("POST", "/next").status == 200
+            if is_stopped:
+                service.stop()
+            else:
+                yield data
+
+
+def test_segments_and_ring_are_one_history(busy: Path) -> None:
+    """Beside a running service, whose last groups are in no segment yet."""
+    assert journal("verify", data=busy).stdout == "1 segment, 7 groups: whole. Sequence 7, position 7.\n"
+    _, segment, ring, *groups = journal("show", "--last", "4", data=busy).stdout.splitlines()
+    assert (segment.split()[0], segment.split()[3]) == (segment_name(0), "0..5")
+    assert (ring.split()[0], ring.split()[3]) == (RING_NAME, "5..7")
+    assert [int(line.split()[2]) for line in groups] == [4, 5, 6, 7]
+    for arguments, first in ((["--last", "1"], 7), (["--last", "3"], 5), (["--from", "7"], 7), (["--from", "2"], 2)):
+        rows = journal("export", *arguments, data=busy).stdout.splitlines()[1:]
+        assert rows == [f"{number},next,{number}" for number in range(first, 8)]
+
+
+def test_a_backup_of_a_running_service_is_a_journal(busy: Path, tmp_path: Path) -> None:
+    """It has what was answered, and a service goes on from it; into a directory that has a journal none is written."""
+    ended = journal("backup", str(tmp_path / "copy"), data=busy)
+    assert (ended.returncode, ended.stdout) == (0, f"Sequence 7, position 7, now in {tmp_path / 'copy'}.\n")
+    with serving(tmp_path / "copy") as service, service.connect() as client:
+        assert client.ask("POST", "/next").sequence == 8
+        service.stop()
+    assert journal("verify", data=tmp_path / "copy").stdout.endswith("8 groups: whole. Sequence 8, position 8.\n")
+    before = {file: file.read_bytes() for file in (tmp_path / "copy").glob("*.csv")}
+    assert journal("backup", str(tmp_path / "copy"), data=busy).returncode == 73
+    assert before == {file: file.read_bytes() for file in (tmp_path / "copy").glob("*.csv")}
+
+
+def test_a_backup_of_nothing_creates_nothing(tmp_path: Path) -> None:
+    """66, and no directory."""
+    ended = journal("backup", str(tmp_path / "copy"), data=tmp_path)
+    assert (ended.returncode, ended.stdout) == (66, "")
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_ring_without_its_history_is_damage(busy: Path, tmp_path: Path) -> None:
+    """And a history without its ring: neither is taken for a journal."""
+    for name in (RING_NAME, segment_name(0)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).write_bytes((busy / name).read_bytes())
+        ended = journal("verify", data=tmp_path / name)
+        assert (ended.returncode, ended.stdout) == (65, "")
+        assert "is missing" in ended.stderr

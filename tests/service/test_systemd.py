@@ -115,10 +115,10 @@ def test_a_number_of_sockets_that_is_none_is_refused(monkeypatch: pytest.MonkeyP
 _DISK_THAT_HANGS = """
 import asyncio
 from pexservice.cli import main
-from pexservice.stores.journal.writer import Journal
+from pexservice.stores.journal.journal import Journal
 class Hung(asyncio.Future):
     expected = None
-Journal.commit = lambda self, steps: Hung()
+Journal.commit = lambda self, steps, terms: Hung()
 main()
 """
 _STEPS_THAT_NOBODY_TAKES = """

@@ -7,6 +7,7 @@ from typing import Any
 
 from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
+from pexservice.core.keys import Terms
 from pexservice.core.machine import Machine, Refusal
 from pexservice.core.metrics import Metrics
 from pexservice.errors import Fatal, NotApplied
@@ -19,15 +20,20 @@ from support.memory_store import MemoryStore
 class Asked:
     """A request for a command, with or without the value."""
 
-    def __init__(self, command: int = NEXT, *, carries_value: bool = True) -> None:
+    def __init__(self, command: int = NEXT, *, carries_value: bool = True, terms: Terms | None = None) -> None:
         self.command = command
         self.carries_value = carries_value
+        self.terms = terms
         self.rendered = 0
 
     def render(self, sequence: int, state: object) -> bytes:
         """As `group.Asked`."""
         self.rendered += 1
         return f"{sequence} {state}".encode()
+
+    def render_replay(self, sequence: int, state: object) -> bytes:
+        """As `group.Asked`."""
+        return f"{sequence} {state} again".encode()
 
     def render_refusal(self, sequence: int, state: object, refusal: Refusal) -> bytes:
         """As `group.Asked`."""

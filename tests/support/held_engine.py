@@ -13,10 +13,13 @@ from pexservice.http.resource import Site
 from pexservice.http.text import probes
 from pexservice.limits import DEFAULT
 from pexservice.walk.endpoints import endpoints
+from pexservice.walk.machine import WALK
 
 
 class HeldEngine:
     """As `Engine`, as far as a connection and its endpoints know it."""
+
+    machine = WALK
 
     def __init__(self, place: Place[int]) -> None:
         self.place = place

@@ -1,56 +1,69 @@
-"""Journals on any disk, of any machine."""
+"""What the tests of the journal begin with."""
 
 import asyncio
-from contextlib import suppress
+import errno
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from itertools import chain
-from typing import Any, Final
+from random import Random
+from typing import Any, NoReturn
 
-from pexservice.core.machine import Machine
+from structlog.testing import capture_logs
+
+from pexservice.core.judging import Place
 from pexservice.disk import Disk
-from pexservice.errors import NotApplied
-from pexservice.limits import DEFAULT, Limits
-from pexservice.stores.journal.history import segment_files, segments
+from pexservice.limits import Limits
+from pexservice.stores.journal.history import History
+from pexservice.stores.journal.journal import Journal
+from pexservice.stores.journal.opening import look
+from pexservice.stores.journal.options import Options
 from pexservice.stores.journal.record import Codec, Row
-from pexservice.stores.journal.recovery import Recovered, recover
-from pexservice.stores.journal.segment import Segment
-from pexservice.stores.journal.writer import Journal, Options
+from pexservice.stores.journal.ring import Shape
 from pexservice.walk.machine import WALK
+from support.ledger import LEDGER
+from support.simulated_disk import SimulatedDisk
 
-IMPATIENT: Final = replace(DEFAULT, heal_period_s=0.0)
-"""Bounds with which room is looked for all the time."""
-
-
-async def open_journal(
-    disk: Disk, machine: Machine[Any, Any] = WALK, options: Options | None = None, limits: Limits = IMPATIENT
-) -> Journal[Any, Any]:
-    """Open a journal as a start does."""
-    codec = Codec(machine)
-    return await Journal.open(codec, disk, recover(codec, disk), options or Options(), limits)
+WALKS: Codec[Any, Any] = Codec(WALK)
+LEDGERS: Codec[Any, Any] = Codec(LEDGER)
+OPTIONS = Options(Limits(heal_period_s=0.0), shape=Shape(40, 512, 20))
+CALM = replace(OPTIONS, limits=Limits(heal_period_s=1000.0))
+"""Nothing is done in the background but what is due."""
 
 
-def recovered(disk: Disk, machine: Machine[Any, Any] = WALK) -> Recovered[Any]:
-    """Return where a start would go on."""
-    return recover(Codec(machine), disk)
+def disk() -> SimulatedDisk:
+    return SimulatedDisk(Random(1))
 
 
-def whole(disk: Disk, machine: Machine[Any, Any] = WALK) -> list[Segment[Any]]:
-    """Return all segments, each proved to begin where the one before it ended."""
-    return list(segments(Codec(machine), disk, segment_files(disk)))
+async def opened(on: Disk, options: Options = OPTIONS, codec: Codec[Any, Any] = WALKS) -> Journal[Any, Any]:
+    return await Journal.open(on, codec, look(on, codec), options)
 
 
-def rows(disk: Disk, machine: Machine[Any, Any] = WALK) -> list[Row[Any]]:
-    """Return all rows, proved one by one."""
-    return list(chain.from_iterable(segment.rows(Codec(machine)) for segment in whole(disk, machine)))
-
-
-async def healed(journal: Journal[Any, Any]) -> NotApplied | None:
-    """Let a journal look for room, once; return why it takes nothing still. Raises Fatal."""
-    before = journal.unready
-    working = asyncio.create_task(journal.run())
-    while journal.unready is before and not working.done():  # noqa: ASYNC110 - a journal tells nobody of it.
+async def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(5000):
+        if is_so():
+            return
         await asyncio.sleep(0)
-    working.cancel()
-    with suppress(asyncio.CancelledError):
-        await working
-    return journal.unready
+    raise AssertionError("it never came to be")
+
+
+def play(scenario: Callable[[], Awaitable[None]]) -> list[Any]:
+    """Run a scenario, and return what was logged."""
+    with capture_logs() as logs:
+        asyncio.run(_awaited(scenario))
+    return list(logs)
+
+
+async def _awaited(scenario: Callable[[], Awaitable[None]]) -> None:
+    await scenario()
+
+
+def found(on: SimulatedDisk, codec: Codec[Any, Any] = WALKS) -> Place[Any]:
+    return look(on, codec).plan.place
+
+
+def rows(on: Disk, codec: Codec[Any, Any] = WALKS) -> list[Row[Any]]:
+    """Return all rows that were written."""
+    return [row for piece in History.look(on, codec).pieces() for row in piece.rows]
+
+
+def broken(*_: object, **__: object) -> NoReturn:
+    raise OSError(errno.EIO, "Input/output error")

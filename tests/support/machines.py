@@ -31,6 +31,9 @@ class Counter(Machine[tuple[int, int], int]):
         count, changes = map(int, text.split(","))
         return count, changes
 
+    def tag(self, state: tuple[int, int]) -> str:
+        return f"{state[0]}.{state[1]}"
+
     def encode(self, commands: Sequence[int]) -> str:
         return " ".join(map(str, commands))
 

@@ -5,6 +5,8 @@ from collections.abc import Generator, Sequence
 from typing import Any, ClassVar, Generic, NoReturn
 
 from pexservice.core.judging import Judgement, Place, judge
+from pexservice.core.keys import NO_TERMS, SECRET_BYTES, AllTerms
+from pexservice.core.known import KnownKeys
 from pexservice.core.machine import C, Machine, S
 from pexservice.core.store import Status
 from pexservice.errors import NotApplied
@@ -19,16 +21,24 @@ class Full(NotApplied):
 class MemoryCommit(Generic[S, C]):
     """See `store.Commit`."""
 
-    def __init__(self, store: "MemoryStore[S, C]", commands: Sequence[C]) -> None:
+    def __init__(self, store: "MemoryStore[S, C]", commands: Sequence[C], terms: AllTerms) -> None:
         self.commands = list(commands)
-        self.expected = None if store.is_shared else judge(store.machine, store.ahead, commands)
+        self.terms = terms
+        self.expected = None if store.is_shared else store.judged(store.ahead, self)
         self.released: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._store = store
 
     def __await__(self) -> Generator[Any, None, Judgement[S, C]]:
-        yield from self.released
-        judgement = self.expected or judge(self._store.machine, self._store.place, self.commands)
-        self._store.place = judgement.end
+        store, expected = self._store, self.expected
+        try:
+            yield from self.released
+        except Exception:
+            if expected is not None:
+                store.known.forget(expected.keys)
+            raise
+        judgement = expected or store.judged(store.place, self)
+        store.known.settle(judgement.keys)
+        store.place = judgement.end
         return judgement
 
 
@@ -45,11 +55,14 @@ class MemoryStore(Generic[S, C]):
         is_held: bool = False,
         is_shared: bool = False,
         in_flight_max: int = 1,
+        keys_max: int = 100,
     ) -> None:
         self.machine = machine
         self.place = self.ahead = place or Place(0, machine.initial)
         self.is_shared = is_shared
         self.in_flight_max = in_flight_max
+        self.key_secret = b"told to nobody".ljust(SECRET_BYTES)
+        self.known = KnownKeys(keys_max, ttl_s=60)
         self.unready: NotApplied | None = None
         self.commits: list[MemoryCommit[S, C]] = []
         self._is_held = is_held
@@ -59,13 +72,18 @@ class MemoryStore(Generic[S, C]):
         """The commands of every group that was handed over."""
         return [commit.commands for commit in self.commits]
 
-    def commit(self, commands: Sequence[C]) -> MemoryCommit[S, C]:
+    def judged(self, start: Place[S], commit: MemoryCommit[S, C]) -> Judgement[S, C]:
+        """Return what a group comes to."""
+        return judge(self.machine, start, commit.commands, commit.terms, self.known, time_s=self.known.now_s())
+
+    def commit(self, commands: Sequence[C], terms: AllTerms = NO_TERMS) -> MemoryCommit[S, C]:
         """As `Store.commit`."""
         if self.unready is not None:
             raise self.unready
-        commit = MemoryCommit(self, commands)
+        commit = MemoryCommit(self, commands, terms)
         if commit.expected is not None:
             self.ahead = commit.expected.end
+            self.known.expect(commit.expected.keys)
         self.commits.append(commit)
         if not self._is_held:
             commit.released.set_result(None)

@@ -22,8 +22,8 @@ _SLOW_TO_RECOVER: Final = """
 import time
 from pexservice.cli import main
 from pexservice.stores.journal import holding
-recover = holding.recover
-holding.recover = lambda *of: (time.sleep({delay_s}), recover(*of))[1]
+look = holding.look
+holding.look = lambda *of, **more: (time.sleep({delay_s}), look(*of, **more))[1]
 main()
 """
 

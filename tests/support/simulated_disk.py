@@ -1,17 +1,19 @@
 """A disk in memory that can fail, fill up, and lose its power at any instant.
 
-It keeps apart what is durable and what is only written. A power cut decides about each unsynced write on its own: kept,
-lost, or torn at 512-byte sectors; and about the unsynced names: a prefix of the operations is kept, as a journaling
-file system does it.
+It keeps apart what is durable and what is only written. A power cut decides about each unsynced sector on its own: old
+or new; about each direct write under way likewise; and about the unsynced names: a prefix of the operations is kept, as
+a journaling file system does it. What a file grew by and was not synced may also be absent, or read as zeros.
 """
 
+import asyncio
 import errno
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-SECTOR_BYTES = 512
+from pexservice.disk import Done
+from support.faults import Faults
 
 
 class PowerCut(BaseException):
@@ -23,20 +25,11 @@ class Inode:
     """The bytes of a file: as written, and as durable."""
 
     written: bytearray = field(default_factory=bytearray)
-    durable: bytes = b""
-
-
-@dataclass
-class Faults:
-    """What is to go wrong. Counts run down with each operation; None is never."""
-
-    operations_until_cut: int | None = None
-    free_bytes: int | None = None
-    write_error: int | None = None
-    sync_error: int | None = None
-    cut_error: int | None = None
-    lies: bool = False
-    """Syncs report success and do nothing: the negative control."""
+    durable: bytearray = field(default_factory=bytearray)
+    under_way: list[tuple[int, bytes]] = field(default_factory=list)
+    """Direct writes that were begun and are not done."""
+    syncing: int = 0
+    """Syncs under way. The system tells of a failed one once only, so of two at a time one would lie."""
 
 
 class SimulatedFile:
@@ -60,21 +53,64 @@ class SimulatedFile:
             if room < len(data):
                 raise _error(errno.ENOSPC)
 
-    def cut(self, size_bytes: int) -> None:
-        if self._disk.faults.cut_error is not None:
-            raise _error(self._disk.faults.cut_error)
+    async def sync(self) -> None:
+        await self._disk.sync(self._inode)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class SimulatedFixedFile:
+    """See `disk.FixedFile`. Direct writes are done some turns of the event loop later, in any order."""
+
+    method = "simulated"
+
+    def __init__(self, disk: "SimulatedDisk", inode: Inode, in_flight_max: int) -> None:
+        self.in_flight_max = in_flight_max
+        self.held: list[Callable[[], None]] | None = None
+        """With a list, writes are not done until whoever has it calls what is in it."""
+        self._disk = disk
+        self._inode = inode
+
+    def write(self, offset: int, data: bytes, done: Done) -> None:
+        disk, inode, faults = self._disk, self._inode, self._disk.faults
+        assert offset % disk.sector_bytes == len(data) % disk.sector_bytes == 0, "direct writes are aligned"
+        inode.under_way.append((offset, data))
+        disk.operate(is_told=False)
+        error, faults.fixed_error = faults.fixed_error, None
+        if error is None and disk.is_to_fail():
+            error = faults.error
+
+        def complete() -> None:
+            if disk.is_cut:
+                return
+            inode.under_way.remove((offset, data))
+            if error is not None or faults.is_short:
+                torn = disk.torn(inode.durable, offset, data)
+                inode.durable[:], inode.written[:] = torn, torn
+                done(_error(error or errno.EIO))
+                return
+            if not faults.lies:
+                inode.durable[offset : offset + len(data)] = data
+            inode.written[offset : offset + len(data)] = data
+            done(None)
+
+        if self.held is not None:
+            self.held.append(complete)
+        else:
+            asyncio.ensure_future(_after(disk.rng.randrange(1, 6), complete))  # noqa: RUF006 - the loop ends first, or not.
+
+    def write_cached(self, offset: int, data: bytes) -> None:
+        if self._disk.faults.write_error is not None:
+            raise _error(self._disk.faults.write_error)
+        self._inode.written[offset : offset + len(data)] = data
         self._disk.operate()
-        del self._inode.written[size_bytes:]
+
+    async def sync(self) -> None:
+        await self._disk.sync(self._inode)
 
     def is_linked(self) -> bool:
         return self._inode in self._disk.inodes.values()
-
-    async def sync(self) -> None:
-        self._disk.operate()
-        if self._disk.faults.sync_error is not None:
-            raise _error(self._disk.faults.sync_error)
-        if not self._disk.faults.lies:
-            self._inode.durable = bytes(self._inode.written)
 
     def close(self) -> None:
         """Do nothing."""
@@ -83,19 +119,36 @@ class SimulatedFile:
 class SimulatedDisk:
     """See `disk.Disk`."""
 
-    def __init__(self, rng: Random, files: dict[str, bytes] | None = None) -> None:
+    def __init__(
+        self, rng: Random, files: dict[str, bytes] | None = None, *, sector_bytes: int = 512, in_flight_max: int = 8
+    ) -> None:
         self.rng = rng
         self.faults = Faults()
-        self.inodes = {name: Inode(bytearray(data), data) for name, data in (files or {}).items()}
+        self.sector_bytes = sector_bytes
+        self.in_flight_max = in_flight_max
+        self.is_cut = False
+        self.fixed: list[SimulatedFixedFile] = []
+        self.inodes = {name: Inode(bytearray(data), bytearray(data)) for name, data in (files or {}).items()}
         self._durable_names = dict(self.inodes)
         self._name_operations: list[Callable[[dict[str, Inode]], object]] = []
 
-    def operate(self) -> None:
-        """Count one operation, in which the power may go."""
-        if self.faults.operations_until_cut is not None:
-            self.faults.operations_until_cut -= 1
-            if self.faults.operations_until_cut <= 0:
+    def operate(self, *, is_told: bool = True) -> None:
+        """Count one operation, in which the power may go, or which may fail."""
+        faults = self.faults
+        if faults.operations_until_cut is not None:
+            faults.operations_until_cut -= 1
+            if faults.operations_until_cut <= 0:
+                self.is_cut = True
                 raise PowerCut
+        if is_told and self.is_to_fail():
+            raise _error(faults.error)
+
+    def is_to_fail(self) -> bool:
+        """Tell whether the count of operations has come to the one that fails."""
+        if self.faults.operations_until_error is None:
+            return False
+        self.faults.operations_until_error -= 1
+        return self.faults.operations_until_error == 0
 
     def names(self) -> list[str]:
         return list(self.inodes)
@@ -104,9 +157,10 @@ class SimulatedDisk:
         return len(self._inode(name).written)
 
     def read(self, name: str) -> bytes:
+        self.operate()
         return bytes(self._inode(name).written)
 
-    def create(self, name: str) -> SimulatedFile:
+    def create(self, name: str, *, is_private: bool = False) -> SimulatedFile:
         if name in self.inodes:
             raise _error(errno.EEXIST)
         if self.faults.free_bytes == 0:
@@ -114,6 +168,12 @@ class SimulatedDisk:
         inode = Inode()
         self._change(lambda names: names.__setitem__(name, inode))
         return SimulatedFile(self, inode)
+
+    async def open_fixed(self, name: str, *, is_cached: bool) -> SimulatedFixedFile:
+        self.operate()
+        file = SimulatedFixedFile(self, self._inode(name), 1 if is_cached else self.in_flight_max)
+        self.fixed.append(file)
+        return file
 
     def rename(self, old: str, new: str) -> None:
         inode = self._inode(old)
@@ -124,56 +184,81 @@ class SimulatedDisk:
 
         self._change(change)
 
-    def link(self, name: str, second: str) -> None:
-        inode = self._inode(name)
-        self._change(lambda names: names.__setitem__(second, inode))
-
     def remove(self, name: str) -> None:
         self._inode(name)
         self._change(lambda names: names.pop(name, None))
 
-    def sync_names(self) -> Awaitable[None]:
-        return self._sync_names()
+    def block_bytes(self) -> int:
+        return self.sector_bytes
 
-    async def _sync_names(self) -> None:
-        self.operate()
-        if not self.faults.lies:
-            self._durable_names = dict(self.inodes)
-            self._name_operations.clear()
+    def file_bytes_max(self) -> int:
+        return 1 << 40
 
     def free_bytes(self) -> int:
-        return 1 << 40 if self.faults.free_bytes is None else self.faults.free_bytes
+        return 1 << 30 if self.faults.free_bytes is None else self.faults.free_bytes
 
-    @property
-    def sync_method(self) -> str:
-        return "simulated"
+    async def sync(self, inode: Inode) -> None:
+        """Make what was written when this began durable, some turns of the event loop later."""
+        self.operate()
+        if self.faults.sync_error is not None:
+            raise _error(self.faults.sync_error)
+        assert not inode.syncing, "a file is synced once at a time"
+        inode.syncing += 1
+        written = bytes(inode.written)
+        await _after(self.rng.randrange(4), lambda: None)
+        inode.syncing -= 1
+        if not self.faults.lies:
+            inode.durable[:] = written
+
+    async def sync_names(self) -> None:
+        self.operate()
+        changes, names = len(self._name_operations), dict(self.inodes)
+        await _after(self.rng.randrange(4), lambda: None)
+        if not self.faults.lies:
+            self._durable_names = names
+            del self._name_operations[:changes]
 
     def killed(self) -> "SimulatedDisk":
-        """Return the disk as a killed process leaves it: everything written is there."""
-        return SimulatedDisk(self.rng, {name: bytes(inode.written) for name, inode in self.inodes.items()})
+        """Return the disk as a killed process leaves it: what was written is there, and direct writes land or not."""
+        files = {}
+        for name, inode in self.inodes.items():
+            data = inode.written
+            for offset, piece in inode.under_way:
+                if self.rng.random() < 0.5:
+                    data[offset : offset + len(piece)] = piece
+            files[name] = bytes(data)
+        return self._again(files)
 
-    def powered_off(self, *, garbage: bool = False) -> "SimulatedDisk":
-        """Return the disk as a power cut leaves it. With `garbage`, lost sectors read as random bytes."""
+    def powered_off(self) -> "SimulatedDisk":
+        """Return the disk as a power cut leaves it."""
         names = dict(self._durable_names)
         for change in self._name_operations[: self.rng.randrange(len(self._name_operations) + 1)]:
             change(names)
-        return SimulatedDisk(self.rng, {name: self._survived(inode, garbage=garbage) for name, inode in names.items()})
+        return self._again({name: self._survived(inode) for name, inode in names.items()})
 
-    def _survived(self, inode: Inode, *, garbage: bool) -> bytes:
-        durable, written = inode.durable, bytes(inode.written)
-        if len(written) < len(durable):  # A cut that was not synced may or may not have happened.
-            return self.rng.choice([durable, written])
-        fate = self.rng.choice(["kept", "lost", "torn"])
-        if fate == "kept":
-            return written
-        if fate == "lost":
-            return durable
-        size = self.rng.choice([len(written), self.rng.randint(len(durable), len(written))])
-        survived = bytearray(written[:size])
-        for sector in range(len(durable) // SECTOR_BYTES, (max(size, 1) - 1) // SECTOR_BYTES + 1):
+    def torn(self, durable: bytearray, offset: int, data: bytes) -> bytes:
+        """Return what is there when any sectors of a write came to be."""
+        result = bytearray(durable)
+        for begin in range(0, len(data), self.sector_bytes):
             if self.rng.random() < 0.5:
-                begin, end = max(sector * SECTOR_BYTES, len(durable)), min((sector + 1) * SECTOR_BYTES, size)
-                survived[begin:end] = self.rng.randbytes(end - begin) if garbage else bytes(end - begin)
+                result[offset + begin : offset + begin + self.sector_bytes] = data[begin : begin + self.sector_bytes]
+        return bytes(result)
+
+    def _again(self, files: dict[str, bytes]) -> "SimulatedDisk":
+        return SimulatedDisk(self.rng, files, sector_bytes=self.sector_bytes, in_flight_max=self.in_flight_max)
+
+    def _survived(self, inode: Inode) -> bytes:
+        durable, written = inode.durable, bytes(inode.written)
+        survived = bytearray(durable)
+        if len(written) > len(durable):
+            size = self.rng.choice([len(durable), len(written), self.rng.randint(len(durable), len(written))])
+            survived += bytes(size - len(durable))
+        for begin in range(0, len(survived), self.sector_bytes):
+            end = min(begin + self.sector_bytes, len(survived))
+            if survived[begin:end] != written[begin:end] and self.rng.random() < 0.5:
+                survived[begin:end] = written[begin:end]
+        for offset, data in inode.under_way:
+            survived[:] = self.torn(survived, offset, data)
         return bytes(survived)
 
     def _inode(self, name: str) -> Inode:
@@ -185,6 +270,12 @@ class SimulatedDisk:
         self.operate()
         self._name_operations.append(change)
         change(self.inodes)
+
+
+async def _after(turns: int, act: Callable[[], None]) -> None:
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    act()
 
 
 def _error(code: int) -> OSError:

@@ -54,11 +54,17 @@ class Bench:
         wrapper: Sequence[str] = (),
         user: int | None = None,
         small_segments: bool = False,
+        small_ring: bool = False,
         slow_sync: bool = False,
         **variables: str,
     ) -> Iterator[Service]:
         """Run the service, as `support.process.serving`, with its safeguard taken out in a negative control."""
-        wanted = {self.sabotage: self.sabotage, "small-segments": small_segments, "slow-sync": slow_sync}
+        wanted = {
+            self.sabotage: self.sabotage,
+            "small-segments": small_segments,
+            "small-ring": small_ring,
+            "slow-sync": slow_sync,
+        }
         altered = [name for name, is_wanted in wanted.items() if name and is_wanted]
         program = command("torture.sabotaged", ",".join(altered)) if altered else command("pexservice")
         with serving(data_dir, *arguments, program=program, wrapper=wrapper, user=user, **variables) as service:

@@ -6,18 +6,15 @@ that it lacks that one thing alone whatever becomes of the original.
 """
 
 import asyncio
-import fcntl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, Final
 from unittest.mock import patch
-from zlib import crc32
 
 from pexservice import limits
 from pexservice.cli import serve
-from pexservice.disk.linux import LinuxFile
 from pexservice.disk.syncer import Syncer
 from pexservice.http import request
 from pexservice.http.clock import Clock
@@ -25,71 +22,21 @@ from pexservice.http.connection import Connection
 from pexservice.http.forms import Forms
 from pexservice.http.outbox import Outbox
 from pexservice.http.server import Server
-from pexservice.stores.journal import record, segment
-from pexservice.stores.journal.record import Codec
+from pexservice.stores.journal import opening
 from pexservice.walk import endpoints, forms
 from pexservice.walk.fibonacci import Walker
-from pexservice.walk.machine import WALK
-
-Patches = list[AbstractContextManager[Any]]
-
-
-def no_sync() -> Patches:
-    """Syncs report success and do nothing: what was written is lost with the power."""
-
-    def sync(_self: Syncer, _fd: int, *, is_directory: bool = False) -> asyncio.Future[None]:
-        done = asyncio.get_running_loop().create_future()
-        done.set_result(None)
-        return done
-
-    return [patch.object(Syncer, "sync", sync)]
-
-
-def trust_failed_sync() -> Patches:
-    """A failed sync is reported as success: what the disk refused is answered."""
-    begin = Syncer.sync
-
-    def sync(self: Syncer, fd: int, *, is_directory: bool = False) -> asyncio.Future[None]:
-        synced = begin(self, fd, is_directory=is_directory)
-
-        async def trust() -> None:
-            with suppress(OSError):
-                await synced
-
-        return asyncio.ensure_future(trust())
-
-    return [patch.object(Syncer, "sync", sync)]
-
-
-def ignore_removal() -> Patches:
-    """A segment that was removed is written to as before."""
-    return [patch.object(LinuxFile, "is_linked", lambda _self: True)]
-
-
-def late_write() -> Patches:
-    """A row is written only when the next one comes: what was answered is lost with the process."""
-    header, held = Codec(WALK).header, dict[LinuxFile, bytes]()
-    append = LinuxFile.append
-
-    def hold(self: LinuxFile, data: bytes) -> None:
-        append(self, held.pop(self, b""))
-        if data.startswith(header):
-            append(self, data)
-        else:
-            held[self] = data
-
-    return [patch.object(LinuxFile, "append", hold)]
-
-
-def trust_short_write() -> Patches:
-    """What write(2) did not take is taken for written."""
-    append = LinuxFile.append
-
-    def trust(self: LinuxFile, data: bytes) -> None:
-        with suppress(OSError):
-            append(self, data)
-
-    return [patch.object(LinuxFile, "append", trust)]
+from torture.sabotage_journal import (
+    Patches,
+    forgotten_keys,
+    highest_completed,
+    ignore_removal,
+    late_write,
+    no_lock,
+    no_sync,
+    skip_checksum,
+    trust_failed_sync,
+    trust_short_write,
+)
 
 
 def wall_clock() -> Patches:
@@ -114,13 +61,18 @@ def no_drain() -> Patches:
 
 
 def small_segments() -> Patches:
-    """No safeguard: segments of a few rows, so that rotations are many."""
-    return _limits(segment_bytes_max=400)
+    """No safeguard: segments of a few rows and a ring of a few lines, so that rotations and laps are many."""
+    return [*_limits(segment_bytes_max=400), *_ring(lines=64)]
+
+
+def small_ring() -> Patches:
+    """No safeguard: a ring that is shorter than a segment, goes round all the time, and is soon full."""
+    return _ring(lines=16)
 
 
 def slow_sync() -> Patches:
-    """No safeguard: every sync takes 20 ms more, so that at 200 requests a second something is always under way."""
-    begin = Syncer.sync
+    """No safeguard: every sync and direct write takes 20 ms more, so that something is always under way."""
+    begin, write = Syncer.sync, Syncer.write
 
     def sync(self: Syncer, fd: int, *, is_directory: bool = False) -> asyncio.Future[None]:
         async def delay() -> None:
@@ -129,7 +81,16 @@ def slow_sync() -> Patches:
 
         return asyncio.ensure_future(delay())
 
-    return [patch.object(Syncer, "sync", sync)]
+    def write_slowly(self: Syncer, fd: int, address: int, size_bytes: int, *rest: Any) -> None:
+        offset, done = rest
+        loop = asyncio.get_running_loop()
+
+        def tell_later(result: int) -> None:
+            loop.call_later(0.02, done, result)
+
+        write(self, fd, address, size_bytes, offset, tell_later)
+
+    return [patch.object(Syncer, "sync", sync), patch.object(Syncer, "write", write_slowly)]
 
 
 def lenient_host() -> Patches:
@@ -150,20 +111,6 @@ def lenient_framing() -> Patches:
         return int(lengths[-1]) if lengths and lengths[-1].isdigit() else 0
 
     return [patch.object(request, "_parse_fields", parse_fields), patch.object(request, "_body_bytes", body_bytes)]
-
-
-def skip_checksum() -> Patches:
-    """Rows of the journal are believed without proof."""
-
-    def check(line: bytes, previous_checksum: int) -> int:
-        return crc32(line.rpartition(b",")[0] + b"\n", previous_checksum)
-
-    return [patch.object(record, "check", check), patch.object(segment, "check", check)]
-
-
-def no_lock() -> Patches:
-    """Any number of services may own a data directory."""
-    return [patch.object(fcntl, "flock", lambda _fd, _operation: None)]
 
 
 def undeclared_form() -> Patches:
@@ -214,6 +161,10 @@ def spin() -> Patches:
     return _limits(sweep_period_s=0)
 
 
+def _ring(*, lines: int) -> Patches:
+    return [patch.object(opening, "_LINES", lines)]
+
+
 def _limits(**changed: Any) -> Patches:
     """Change bounds, beside those that another sabotage changed."""
     current: limits.Limits = vars(serve)["DEFAULT"]
@@ -222,13 +173,16 @@ def _limits(**changed: Any) -> Patches:
 
 SABOTAGES: Final[dict[str, Callable[[], Patches]]] = {
     "no-sync": no_sync,
+    "forgotten-keys": forgotten_keys,
     "trust-failed-sync": trust_failed_sync,
     "ignore-removal": ignore_removal,
     "late-write": late_write,
     "trust-short-write": trust_short_write,
+    "highest-completed": highest_completed,
     "wall-clock": wall_clock,
     "no-drain": no_drain,
     "small-segments": small_segments,
+    "small-ring": small_ring,
     "slow-sync": slow_sync,
     "lenient-host": lenient_host,
     "lenient-framing": lenient_framing,

@@ -77,11 +77,16 @@ def test_named_paths_are_there(page: Path) -> None:
         assert (CHECKOUT / name).exists(), name
 
 
-@pytest.mark.parametrize("page", [*PAGES, SOURCE / "stores" / "journal" / "record.py"], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *(SOURCE / "stores/journal").glob("r*.py")], ids=lambda page: page.name)
 def test_shown_rows_are_rows(page: Path) -> None:
-    """What a page shows of a journal has the checksums that the journal would write."""
+    """What a page shows of a journal has the checksums that the journal would write; and of a ring, likewise."""
+    text = page.read_text("utf-8")
+    for ring in re.findall(r"^ *v2,\S+(?:\n *[0-9]+,[0-9]+,[0-9]+,[0-9a-f]{8},[0-9]+/[0-9]+,\S+)*", text, re.MULTILINE):
+        for line in map(str.strip, ring.splitlines()):
+            assert f"{crc32(line[:-9].encode()):08x}" == line[-8:], line
+        text = text.replace(ring, "")
     checksum = 0
-    for line in page.read_text("utf-8").splitlines():
+    for line in text.splitlines():
         shown = re.match(r"\s*((?:sequence|[0-9]+),\S*(?: \S+)*?,(?:checksum|[0-9a-f]{8}))(?: |$)", line)
         if shown is not None and shown[1].startswith("sequence,"):
             checksum = crc32(f"{shown[1]}\n".encode())

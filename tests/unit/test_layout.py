@@ -29,14 +29,15 @@ _ELSEWHERE: Final = {
     "process/systemd.py": "service/test_systemd.py",
     "process/exposition.py": "system/watching/test_exposition.py",
     # What a disk can do to a writer.
-    "stores/journal/errors.py": "unit/stores/journal/test_writer.py",
+    "stores/journal/errors.py": "unit/stores/journal/test_history_writer.py",
     # Each machine is held to what the core relies on.
     "walk/machine.py": "unit/core/test_machine.py",
     # Parts of one thing.
     "disk/aio.py": "unit/disk/test_syncer.py",
     "http/action.py": "unit/http/test_resource.py",
     "http/endpoint.py": "unit/http/test_router.py",
-    "stores/journal/tail.py": "unit/stores/journal/test_journal_faults.py",
+    "stores/journal/flight.py": "unit/stores/journal/test_journal.py",
+    "stores/journal/segment.py": "unit/stores/journal/test_ring.py",
     "walk/forms.py": "unit/walk/test_endpoints.py",
 }
 

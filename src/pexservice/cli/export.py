@@ -43,19 +43,18 @@ def export(data_dir: Path, last: int | None, begin: int | None, *, values: bool,
     with read_history(WALK, data_dir, is_hidden=sys.stdout.isatty()) as history:
         if last is not None:
             begin = max(history.end().sequence - last, 0) + 1
-        history.skip_to(begin or 0)
-        for segment in history.segments():
+        for piece in history.pieces(history.skip_to(begin or 0)):
             sys.stdout.write(header)
             header = ""
-            before = segment.opening.place
-            for written in history.rows(segment):
-                if written.place.sequence >= (begin or 0):
-                    steps = bytes(WALK.read_commands(written.commands))
+            before = piece.start
+            for group in history.rows(piece):
+                if group.place.sequence >= (begin or 0):
+                    steps = bytes(WALK.read_commands(group.commands))
                     places = enumerate(positions(before.state, steps), before.sequence + 1)
                     sys.stdout.writelines(
                         row(*place, step) for place, step in zip(places, steps, strict=True) if place[0] >= (begin or 0)
                     )
-                before = written.place
+                before = group.place
 
 
 def _plain_row(sequence: int, position: int, step: int) -> str:

@@ -17,68 +17,75 @@ from pexservice.core.judging import Place
 from pexservice.core.machine import Machine, S
 from pexservice.disk.linux import LinuxDisk
 from pexservice.errors import CannotCreate, NoJournal
-from pexservice.stores.journal.history import SegmentFile, segment_files, segments
+from pexservice.stores.journal.history import History, Piece
 from pexservice.stores.journal.record import Codec, Row
-from pexservice.stores.journal.segment import Segment, sequence_of
+from pexservice.stores.journal.ring import RING_NAME
+from pexservice.stores.journal.segment import sequence_of
 
 _BATCH_ROWS: Final = 1_000
 """Rows between two looks at the progress: some 10 ms."""
 
 
-class History(Generic[S]):
-    """The segments of a directory, of which there is at least one, and how far the reading of them came."""
+class Reading(Generic[S]):
+    """The history of a directory, of which there is some, and how far the reading of it came."""
 
     def __init__(
-        self, codec: Codec[S, Any], disk: LinuxDisk, files: list[SegmentFile], advance: Callable[[int], None]
+        self, codec: Codec[S, Any], history: History[S, Any], path: Path, advance: Callable[[int], None]
     ) -> None:
         self.codec = codec
-        self.disk = disk
-        self.files = files
-        self._first = 0
+        self._history = history
+        self._path = path
         self._advance = advance
+        self._sizes = {file.name: file.size_bytes for file in history.files}
 
-    def skip_to(self, sequence: int) -> None:
-        """Leave out the segments that end before a step."""
-        self._first = index_of(self.files, sequence)
-        self._advance(sum(file.size_bytes for file in self.files[: self._first]))
+    def index_of(self, sequence: int) -> int:
+        """Return the index of the segment in which the step of this number may be, or of the first that is kept."""
+        starts = [sequence_of(name) for name in self._sizes]
+        return max((index for index, start in enumerate(starts) if start is not None and start < sequence), default=0)
+
+    def skip_to(self, sequence: int) -> int:
+        """Count the segments that end before a step as read; return how many they are."""
+        first = self.index_of(sequence)
+        self._advance(sum(list(self._sizes.values())[:first]))
+        return first
 
     def end(self) -> Place[S]:
-        """Return where the walk stands, by the newest segment. Raises NoJournal if that went in the meantime."""
-        for newest in segments(self.codec, self.disk, self.files[-1:]):
-            return newest.place
-        raise self._gone()
+        """Return where the machine stands, by the newest segment and the ring."""
+        return list(self.pieces(len(self._sizes)))[-1].end
 
-    def segments(self) -> Iterator[Segment[S]]:
-        """Yield the segments, proved by their checksums. Raises NoJournal if all of them went in the meantime."""
+    def pieces(self, first: int = 0) -> Iterator[Piece[S]]:
+        """Yield what each file from that one on adds, proved by its checksums.
+
+        Raises NoJournal if there is none, or all of it went in the meantime.
+        """
         found = False
-        for segment in segments(self.codec, self.disk, self.files[self._first :]):
+        for piece in self._history.pieces(first):
             found = True
-            yield segment
+            yield piece
         if not found:
-            raise self._gone()
+            raise NoJournal(f"there is no journal in {self._path}: no segment is whole yet. Try again.")
 
-    def _gone(self) -> NoJournal:
-        return NoJournal(f"the segments in {self.disk.path} went while they were read. Try again.")
+    def index(self, piece: Piece[S]) -> int:
+        """Return the index of the file of a piece."""
+        return list(self._sizes).index(piece.name)
 
-    def rows(self, segment: Segment[S]) -> Iterator[Row[S]]:
-        """Yield the rows of a segment, each proved, and tell of the progress."""
-        size = segment.valid_bytes + segment.torn_bytes
-        batches = len(segment.lines) // _BATCH_ROWS + 1
-        for number, row in enumerate(segment.rows(self.codec), 1):
+    def size_bytes(self, piece: Piece[S]) -> int:
+        """Return the size of the file of a piece."""
+        return self._sizes[piece.name]
+
+    def rows(self, piece: Piece[S]) -> Iterator[Row[S]]:
+        """Yield the groups of a piece, each proved, and tell of the progress."""
+        size = self._sizes[piece.name]
+        batches = len(piece.bodies) // _BATCH_ROWS + 1
+        for number, row in enumerate(piece.rows, 1):
             yield row
             if number % _BATCH_ROWS == 0:
                 self._advance(size // batches)
         self._advance(size - size // batches * (batches - 1))
 
 
-def index_of(files: list[SegmentFile], sequence: int) -> int:
-    """Return the index of the segment that holds the step of this number, or the first that is kept."""
-    earlier = [index for index, file in enumerate(files) if (sequence_of(file.name) or 0) < sequence]
-    return max(earlier, default=0)
-
-
 @contextmanager
-def read_history(machine: Machine[S, Any], data_dir: Path, *, is_hidden: bool = False) -> Iterator[History[S]]:
+def read_history(machine: Machine[S, Any], data_dir: Path, *, is_hidden: bool = False) -> Iterator[Reading[S]]:
     """Give the history of a directory; reading it shows progress on a terminal. Raises NoJournal if there is none."""
     codec = Codec(machine)
     try:
@@ -88,18 +95,19 @@ def read_history(machine: Machine[S, Any], data_dir: Path, *, is_hidden: bool = 
             f"there is no journal in {data_dir}: {_why(error)}. Name its directory with --data-dir."
         ) from error
     try:
-        files = segment_files(disk)
-        if not files:
+        history = History.look(disk, codec)
+        if not history.files:
             raise NoJournal(
-                f"there is no journal in {data_dir}: it has no file journal-*.csv. Name its directory with --data-dir."
+                f"there is no journal in {data_dir}: it has no file {RING_NAME} and none journal-*.csv. "
+                "Name its directory with --data-dir."
             )
         with click.progressbar(
-            length=sum(file.size_bytes for file in files),
+            length=sum(file.size_bytes for file in history.files),
             label="reading the journal",
             file=sys.stderr,
             hidden=is_hidden or not output.is_screen(sys.stderr),
         ) as bar:
-            yield History(codec, disk, files, bar.update)
+            yield Reading(codec, history, data_dir, bar.update)
     finally:
         disk.close()
 

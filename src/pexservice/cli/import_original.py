@@ -32,19 +32,21 @@ def import_original(file: Path, data_dir: Path) -> None:
 async def _begin(data_dir: Path, place: Place[int]) -> None:
     from pexservice.disk.linux import LinuxDisk  # noqa: PLC0415
     from pexservice.disk.syncer import Syncer  # noqa: PLC0415
-    from pexservice.stores.journal.recovery import Recovered, recover  # noqa: PLC0415
-    from pexservice.stores.journal.writer import Journal, Options  # noqa: PLC0415
+    from pexservice.stores.journal.journal import Journal  # noqa: PLC0415
+    from pexservice.stores.journal.opening import look  # noqa: PLC0415
+    from pexservice.stores.journal.options import Options  # noqa: PLC0415
 
     codec = Codec(WALK)
     disk = LinuxDisk.own(data_dir, Syncer())
-    existing = recover(codec, disk)
-    if existing.has_history:
+    found = look(disk, codec, begin=lambda: place)
+    if found.newest is not None:
+        existing = found.plan.place
         message = (
-            f"{data_dir} already has a walk, at position {existing.place.state} after {existing.place.sequence} "
+            f"{data_dir} already has a walk, at position {existing.state} after {existing.sequence} "
             "steps. Nothing was imported. Choose an empty directory with --data-dir."
         )
         raise CannotCreate(message)
-    journal = await Journal.open(codec, disk, Recovered(place, has_history=False), Options(), DEFAULT)
+    journal = await Journal.open(disk, codec, found, Options(DEFAULT))
     if journal.unready is not None:
         message = f"{data_dir} has no room for a journal: {journal.unready}. Nothing was imported."
         raise CannotCreate(message)

@@ -1,16 +1,22 @@
 """`pexservice journal`: the history, read beside a running service or without one."""
 
+import asyncio
 from collections.abc import Mapping
+from itertools import chain, islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from pexservice.cli import options
-from pexservice.cli.history import index_of, read_history
+from pexservice.cli.history import read_history
 from pexservice.cli.loading import Load
 from pexservice.cli.options import Command, Group
-from pexservice.stores.journal.history import SegmentFile, segments
+from pexservice.core.judging import Place
+from pexservice.core.machine import Machine
+from pexservice.errors import NoJournal
+from pexservice.stores.journal.record import decode_keys
+from pexservice.stores.journal.ring import RING_NAME
 
 _COUNT_MAX: Final = 2**63
 _SHOWN_ROWS: Final = 10
@@ -29,10 +35,10 @@ def journal_commands(more: Mapping[str, click.Command]) -> Group:
     """Return the group of commands that read the journal, and `more`."""
     help_text = """Prove, show or export the history.
 
-    These commands change nothing, and may run beside the service. They end with status 66 if there is no journal, and
-    with 65 at the first damage, naming file, line and byte offset.
+    These commands change nothing in it, and may run beside the service. They end with status 66 if there is no journal,
+    and with 65 at the first damage, naming file, line and byte offset.
     """
-    return Group("journal", {"verify": verify, "show": show, **more}, help=help_text)
+    return Group("journal", {"verify": verify, "show": show, "backup": backup, **more}, help=help_text)
 
 
 @click.command(cls=Command)
@@ -41,25 +47,21 @@ def journal_commands(more: Mapping[str, click.Command]) -> Group:
 def verify(load: Load, /, data_dir: Path) -> None:
     """Prove every row.
 
-    That is its checksum and its arithmetic, and that each segment begins where the one before it ended.
+    That is its checksum and its arithmetic, and that each file goes on from where the one before it ended.
     """
-    count = rows = 0
+    rows = 0
+    names: list[str] = []
     with read_history(load().machine, data_dir) as history:
-        for segment in history.segments():
-            count += 1
-            for _ in history.rows(segment):
+        for piece in history.pieces():
+            names.append(piece.name)
+            for _ in history.rows(piece):
                 rows += 1
-            if segment.torn_bytes:
-                click.echo(
-                    f"{segment.name}: torn tail of {segment.torn_bytes} bytes at byte offset {segment.valid_bytes}, "
-                    "never answered",
-                    err=True,
-                )
-            end = segment.place
-    click.echo(
-        f"{count} segment{'s' * (count != 1)}, {rows} group{'s' * (rows != 1)}: whole. Sequence {end.sequence}, "
-        f"{history.codec.machine.describe(end.state)}."
-    )
+            if piece.dropped:
+                click.echo(f"{piece.name}: {_plural(piece.dropped, 'line')} in flight, never answered", err=True)
+            end = piece.end
+    count = _plural(sum(name != RING_NAME for name in names), "segment")
+    state = history.codec.machine.describe(end.state)
+    click.echo(f"{count}, {_plural(rows, 'group')}: whole. Sequence {end.sequence}, {state}.")
 
 
 @click.command(cls=Command)
@@ -68,43 +70,86 @@ def verify(load: Load, /, data_dir: Path) -> None:
 @begin
 @click.pass_obj
 def show(load: Load, /, data_dir: Path, last: int | None, begin: int | None) -> None:
-    """Show the segments, and the last groups of steps.
+    """Show the files, and the last groups of steps.
 
     These are 10, or the last N, or those from the one on that holds the step with number SEQUENCE.
     """
     options.contradict(click.get_current_context(), "last", "begin", "say how many, or from where.")
     last = _SHOWN_ROWS if last is None and begin is None else last
-    read: list[tuple[SegmentFile, int]] = []  # With the groups of each. A file may go before it is read.
+    counts: dict[int, int] = {}
     with read_history(load().machine, data_dir) as history:
-        by_name = {file.name: file for file in history.files}
-        for segment in history.segments():
-            if not read:
-                click.echo(f"{'segment':36}{'bytes':>12}{'groups':>10}  {'sequence':>24}    state")
-            read.append((by_name[segment.name], len(segment.lines)))
-            start, end = segment.opening.place, segment.place
+        describe = history.codec.machine.describe
+        for piece in history.pieces():
+            if not counts:
+                click.echo(f"{'file':36}{'bytes':>12}{'groups':>10}  {'sequence':>24}    state")
+            counts[history.index(piece)] = len(piece.bodies)
+            places = f"{piece.start.sequence}..{piece.end.sequence}"
             click.echo(
-                f"{segment.name:36}{segment.valid_bytes + segment.torn_bytes:>12}{len(segment.lines):>10}  "
-                f"{f'{start.sequence}..{end.sequence}':>24}  {history.codec.machine.describe(end.state)}"
+                f"{piece.name:36}{history.size_bytes(piece):>12}{len(piece.bodies):>10}  {places:>24}  "
+                f"{describe(piece.end.state)}"
             )
-        # Counted from the end, so that no more is read than is shown.
-        files = [file for file, _ in read]
-        first = len(read)
-        skips: dict[str, int] = {}
-        if last is None:
-            first = index_of(files, begin or 0)
-        else:
-            missing = min(last, sum(groups for _, groups in read))
-            while missing > 0:
-                first -= 1
-                missing -= read[first][1]
-            if missing:
-                skips[files[first].name] = -missing
-        for segment in segments(history.codec, history.disk, files[first:]):
-            skipped = skips.get(segment.name, 0)
-            for number, row in enumerate(segment.rows(history.codec)):
-                if number >= skipped and row.place.sequence >= (begin or 0):
-                    place = row.place
-                    steps = f"{row.commands:.60}"
-                    click.echo(
-                        f"{row.time}  sequence {place.sequence}  {history.codec.machine.describe(place.state)}  {steps}"
-                    )
+        # Counted from the end, so that no more is read than is shown. The newest segment is read in any case; and it
+        # may have got rows from the ring meanwhile, which come at the same count.
+        first = _first(counts, last) if begin is None else history.index_of(begin)
+        first = min(first, max(index for index in counts if index == min(counts) or index < max(counts)))
+        count = sum(counts[index] for index in counts if index >= first)
+        rows = islice(chain.from_iterable(piece.rows for piece in history.pieces(first)), count)
+        for row in rows if last is None else islice(rows, max(count - last, 0), None):
+            if row.place.sequence >= (begin or 0):
+                place = row.place
+                keys = f"  {_plural(len(decode_keys(row.keys)), 'key')}" if row.keys else ""
+                click.echo(f"{row.time}  sequence {place.sequence}  {describe(place.state)}  {row.commands:.60}{keys}")
+
+
+@click.command(cls=Command)
+@options.data_dir
+@click.argument("target", metavar="DIR", callback=options.read(options.path))
+@click.option(
+    "--salvage",
+    is_flag=True,
+    help="Of a damaged journal, write what still goes together; steps that were answered may be lost.",
+)
+@click.pass_obj
+def backup(load: Load, /, data_dir: Path, target: Path, *, salvage: bool) -> None:
+    """Write a backup to DIR, also while the service runs.
+
+    DIR must be empty, or not be there. It becomes a journal like any other, proved row by row, with all that was
+    answered before the command began.
+    """
+    machine = load().machine
+    end = asyncio.run(_back_up(machine, data_dir, target, is_salvaging=salvage))
+    click.echo(f"Sequence {end.sequence}, {machine.describe(end.state)}, now in {target}.")
+
+
+async def _back_up(machine: Machine[Any, Any], data_dir: Path, target: Path, *, is_salvaging: bool) -> Place[Any]:
+    # Imports are start-up time.
+    from pexservice.disk.linux import LinuxDisk  # noqa: PLC0415
+    from pexservice.disk.syncer import Syncer  # noqa: PLC0415
+    from pexservice.stores.journal import backup as backups  # noqa: PLC0415
+    from pexservice.stores.journal.record import Codec  # noqa: PLC0415
+
+    with read_history(machine, data_dir, is_hidden=True):
+        pass  # There is one; and nothing was created.
+    source, copy = LinuxDisk.inspect(data_dir), LinuxDisk.own(target, Syncer())
+    try:
+        end = await backups.backup(source, copy, Codec(machine), is_salvaging=is_salvaging)
+    finally:
+        source.close()
+        copy.close()
+    if end is None:
+        raise NoJournal(f"there is no journal in {data_dir}: no segment is whole yet. Try again.")
+    return end
+
+
+def _first(counts: dict[int, int], last: int | None) -> int:
+    """Return the index of the first file of which groups are shown."""
+    missing = sum(counts.values()) if last is None else last
+    first = max(counts) + 1
+    while missing > 0 and first > min(counts):
+        first -= 1
+        missing -= counts[first]
+    return first
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"

@@ -21,7 +21,14 @@ from pexservice.config import (
     parse_size_bytes,
 )
 from pexservice.errors import Fatal, defect, scarcity
-from pexservice.limits import CONNECTIONS_LIMIT, DEFAULT, PENDING_LIMIT, SYNC_INTERVAL_S_MIN
+from pexservice.limits import (
+    CONNECTIONS_LIMIT,
+    DEFAULT,
+    IDEMPOTENCY_KEYS_LIMIT,
+    IDEMPOTENCY_TTL_S_MIN,
+    PENDING_LIMIT,
+    SYNC_INTERVAL_S_MIN,
+)
 
 
 @click.command(cls=Command)
@@ -97,6 +104,20 @@ from pexservice.limits import CONNECTIONS_LIMIT, DEFAULT, PENDING_LIMIT, SYNC_IN
     help="Remove the oldest segments of the journal when it exceeds this; 0 keeps all.",
 )
 @option(
+    "--idempotency-keys",
+    metavar="COUNT",
+    callback=read(whole(1, IDEMPOTENCY_KEYS_LIMIT)),
+    default=DEFAULT.idempotency_keys_max,
+    help="How many keys of steps to know (Idempotency-Key); with a key that is forgotten a retry steps again.",
+)
+@option(
+    "--idempotency-ttl",
+    metavar="DURATION",
+    callback=read(parse_duration_s),
+    default="24h",
+    help="How long to know a key, 1s or more.",
+)
+@option(
     "--log-format",
     type=click.Choice(get_args(LogFormat)),
     default="console",
@@ -128,6 +149,8 @@ def serve(load: Load, /, log_format: LogFormat, log_level: LogLevel, **values: A
         keep_alive_s=values["keep_alive"],
         drain_timeout_s=values["drain_timeout"],
         history_bytes_max=values["history_max_bytes"],
+        idempotency_keys_max=values["idempotency_keys"],
+        idempotency_ttl_s=values["idempotency_ttl"],
     )
     settings = Settings(
         host=values["host"],
@@ -180,6 +203,9 @@ def _check(ctx: click.Context, values: dict[str, Any]) -> None:
         raise click.UsageError(message, ctx)
     if interval and values["sync_interval"] < SYNC_INTERVAL_S_MIN:
         message = f"{interval}: it must be {SYNC_INTERVAL_S_MIN * 1000:g}ms or more."
+        raise click.UsageError(message, ctx)
+    if values["idempotency_ttl"] < IDEMPOTENCY_TTL_S_MIN:
+        message = f"{given(ctx, 'idempotency_ttl')}: it must be {IDEMPOTENCY_TTL_S_MIN:g}s or more."
         raise click.UsageError(message, ctx)
     admin_host, admin_port = values["admin_bind"] or ("", 0)
     is_port_shared = not values["uds"] and values["port"] and values["port"] == admin_port

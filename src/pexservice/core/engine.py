@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from pexservice.core.budget import Budget
-from pexservice.core.group import Asked, Caller, Group
+from pexservice.core.group import Asked, Caller, Group, Room
 from pexservice.core.judging import Place
 from pexservice.core.machine import C, Machine, S
 from pexservice.core.metrics import Metrics
@@ -96,6 +96,8 @@ class Engine(Generic[S, C]):
             if budget.taken_bytes + (queue.valued + 1) * self._value_bytes > budget.bytes_max:
                 raise AnswersUnsent
             queue.valued += 1
+        if asked.terms is not None:
+            queue.has_terms = True
         queue.append((asked, caller))
         if self._is_open:
             self._is_open = False
@@ -108,7 +110,7 @@ class Engine(Generic[S, C]):
         Raises Fatal when the store cannot go on: then nothing more may be answered.
         """
         self._store = store
-        self._value_bytes = self.machine.answer_bytes_max(store.read().state) + _HEAD_BYTES
+        self._value_bytes = self._answer_bytes(store.read().state)
         try:
             while True:
                 self._hand_over(store)
@@ -149,7 +151,7 @@ class Engine(Generic[S, C]):
             while self._queue and len(self._in_flight) < store.in_flight_max and not self._has_failed:
                 valued_max = self._limits.group_answer_bytes_max // self._value_bytes
                 group = self._queue.cut(self._limits.group_commands_max, valued_max)
-                group.reserve(self._budget, self._value_bytes)
+                group.reserve(self._budget, self._room())
                 group.hand_over(store)
                 self._in_flight.append(group)
                 self._deliver()  # What became durable before, now that the disk has work again (decision 5).
@@ -171,11 +173,18 @@ class Engine(Generic[S, C]):
             return
         judgement = group.judgement
         assert judgement is not None, "what is durable was judged"
+        self._metrics.replayed += len(judgement.replays)
         for refusal in judgement.refusals.values():
             self._metrics.declined[refusal.code] += 1
         if judgement.taken:
             self._metrics.count_group(self.machine.tally(judgement.taken), len(judgement.taken), group.seconds)
-        self._value_bytes = self.machine.answer_bytes_max(judgement.end.state) + _HEAD_BYTES
+        self._value_bytes = self._answer_bytes(judgement.end.state)
+
+    def _answer_bytes(self, state: S) -> int:
+        return self.machine.answer_bytes_max(state) + _HEAD_BYTES
+
+    def _room(self) -> Room[S]:
+        return Room(self._value_bytes, self._limits.group_answer_bytes_max, self._answer_bytes)
 
     def _turn_away_rest(self, error: NotApplied) -> None:
         """Turn away who waits, behind the groups in flight. The store may take a while to get what it lacks."""

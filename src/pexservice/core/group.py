@@ -11,6 +11,7 @@ Answers are rendered while the disk works, and leave once the group is durable. 
 elsewhere than expected, since another process came in between, they are rendered anew.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from time import perf_counter
@@ -20,9 +21,10 @@ import structlog
 
 from pexservice.core.budget import Budget
 from pexservice.core.judging import Judgement
+from pexservice.core.keys import NO_TERMS, AllTerms, Terms
 from pexservice.core.machine import C, Refusal, S
 from pexservice.core.store import Commit, Store
-from pexservice.errors import NotApplied, defect
+from pexservice.errors import AnswersUnsent, NotApplied, defect
 
 log = structlog.get_logger()
 
@@ -43,8 +45,17 @@ class Asked(Protocol[S_contra, C_co]):
         """Whether the answer shows the state, in up to `Machine.answer_bytes_max` bytes."""
         ...
 
+    @property
+    def terms(self) -> Terms | None:
+        """The key and the conditions that go with the command, if any."""
+        ...
+
     def render(self, sequence: int, state: S_contra) -> Any:
         """Return the answer to a command that led there."""
+        ...
+
+    def render_replay(self, sequence: int, state: S_contra) -> Any:
+        """Return the answer to a command that was taken before, and led there then."""
         ...
 
     def render_refusal(self, sequence: int, state: S_contra, refusal: Refusal) -> Any:
@@ -81,6 +92,22 @@ class Life(Enum):
     DELIVERED = auto()
 
 
+@dataclass(frozen=True, slots=True)
+class Room(Generic[S]):
+    """How much memory the answers of a group may take."""
+
+    value_bytes: int
+    """What was set aside for each answer that carries a value: enough for any state that the group leads to."""
+    spare_bytes: int
+    """What the answers may take on top of it: those to commands that were taken before, at a state of any size."""
+    answer_bytes: Callable[[S], int]
+    """Tells the most bytes that an answer takes which carries the value of a state."""
+
+    def beyond(self, state: S) -> int:
+        """Return how much more an answer may take than was set aside for it."""
+        return max(self.answer_bytes(state) - self.value_bytes, 0)
+
+
 @dataclass(slots=True)
 class Group(Generic[S, C]):
     """Commands that share a row and a sync, and who asked for them."""
@@ -88,6 +115,8 @@ class Group(Generic[S, C]):
     elements: list[tuple[Asked[S, C], Caller[Any]]]
     valued: int
     """How many of the answers carry a value."""
+    has_terms: bool = False
+    """Whether there may be commands with terms among them."""
     life: Life = Life.CUT
     judgement: Judgement[S, C] | None = None
     """What `answers` were rendered by."""
@@ -96,29 +125,32 @@ class Group(Generic[S, C]):
     """Why it did not become durable, if so: NotApplied for one that was turned away, anything else is the end."""
     seconds: float = 0.0
     """How long it was at the store."""
-    reserved_bytes: int = 0
-    """Memory set aside for the answers."""
+    room: "Room[S] | None" = None
+    """The memory set aside for the answers."""
     _commit: Commit[S, C] | None = None
+    _has_unanswerable: bool = False
+    """Whether some of the answers are errors: there was no room for what their callers asked for."""
 
     @classmethod
     def failed(cls, error: Exception) -> Self:
         """Return a group that ends the engine when its turn comes."""
-        return cls([], 0, Life.AT_STORE, error=error)
+        return cls([], 0, life=Life.AT_STORE, error=error)
 
     @property
     def is_the_end(self) -> bool:
         """Whether something went wrong behind which no group may be answered."""
         return self.error is not None and not isinstance(self.error, NotApplied)
 
-    def reserve(self, budget: Budget, value_bytes: int) -> None:
+    def reserve(self, budget: Budget, room: "Room[S]") -> None:
         """Set memory aside for the answers: so many bytes for each that carries a value."""
-        self.reserved_bytes = self.valued * value_bytes
-        budget.take(self.reserved_bytes)
+        self.room = room
+        budget.take(self.valued * room.value_bytes)
 
     def release(self, budget: Budget) -> None:
         """Give that memory back, to whoever holds the answers from now on."""
-        budget.take(-self.reserved_bytes)
-        self.reserved_bytes = 0
+        if self.room is not None:
+            budget.take(-self.valued * self.room.value_bytes)
+            self.room = None
 
     def hand_over(self, store: Store[S, C]) -> None:
         """Begin to make it durable. What goes wrong is told when its turn comes, behind the groups before it."""
@@ -126,7 +158,7 @@ class Group(Generic[S, C]):
         self.life = Life.AT_STORE
         self.seconds = -perf_counter()
         try:
-            self._commit = store.commit([asked.command for asked, _ in self.elements])
+            self._commit = store.commit([asked.command for asked, _ in self.elements], self._terms(store))
         except Exception as error:  # noqa: BLE001 - told when its turn comes.
             self.error = error
 
@@ -170,34 +202,81 @@ class Group(Generic[S, C]):
         self.life = Life.DELIVERED
         if isinstance(self.error, NotApplied):
             for asked, caller in self.elements:
-                try:
-                    caller.turn_away(asked, self.error)
-                except Exception as defective:  # noqa: BLE001 - a defect that one caller meets is not all callers' end.
-                    _abort(caller, defective)
+                _turn_away(asked, caller, self.error)
+            return
+        if self._has_unanswerable:
+            for (asked, caller), answer in zip(self.elements, self.answers, strict=True):
+                if isinstance(answer, NotApplied):
+                    _turn_away(asked, caller, answer)
+                else:
+                    _deliver(asked, caller, answer)
             return
         for (asked, caller), answer in zip(self.elements, self.answers, strict=True):
-            try:
+            try:  # PERF: as `_deliver`, without a call.
                 caller.deliver(asked, answer)
-            except Exception as defective:  # noqa: BLE001 - as above.
+            except Exception as defective:  # noqa: BLE001 - a defect that one caller meets is not all callers' end.
                 _abort(caller, defective)
+
+    def _terms(self, store: Store[S, C]) -> AllTerms:
+        """Return the terms of the commands, as the store takes them."""
+        if not self.has_terms:
+            return NO_TERMS
+        secret, found = store.key_secret, {}
+        for index, (asked, _) in enumerate(self.elements):
+            terms = asked.terms
+            if terms is not None:
+                found[index] = terms.digested(secret)
+        return found
 
     def _render(self, judgement: Judgement[S, C]) -> None:
         self.judgement = judgement
-        sequence, refusals = judgement.start.sequence, judgement.refusals
-        if not refusals:  # PERF: the common case of the below, 0.1 us less for each.
+        sequence = judgement.start.sequence
+        if (
+            not judgement.refusals and not judgement.replays
+        ):  # PERF: the common case of the below, 0.1 us less for each.
             numbers = range(sequence + 1, sequence + 1 + len(self.elements))
             judged = zip(self.elements, numbers, judgement.states, strict=True)
             self.answers = [asked.render(number, state) for (asked, _), number, state in judged]
             sequence += len(self.answers)
         else:
-            self.answers = []
-            for index, ((asked, _), state) in enumerate(zip(self.elements, judgement.states, strict=True)):
-                if index in refusals:
-                    self.answers.append(asked.render_refusal(sequence, state, refusals[index]))
-                else:
-                    sequence += 1
-                    self.answers.append(asked.render(sequence, state))
+            sequence = self._render_each(judgement)
         assert sequence == judgement.end.sequence, "the answers end where the store says that the group ends"
+
+    def _render_each(self, judgement: Judgement[S, C]) -> int:
+        """Render answers of any kind; return the sequence behind the last command that was taken."""
+        sequence, refusals, replays = judgement.start.sequence, judgement.refusals, judgement.replays
+        spare_bytes = self.room.spare_bytes if self.room is not None else 0
+        self.answers = []
+        for index, ((asked, _), state) in enumerate(zip(self.elements, judgement.states, strict=True)):
+            if index in refusals:
+                self.answers.append(asked.render_refusal(sequence, state, refusals[index]))
+            elif index in replays:
+                place = replays[index]
+                if asked.carries_value and self.room is not None:
+                    spare_bytes -= self.room.beyond(place.state)
+                if spare_bytes < 0:
+                    self.answers.append(AnswersUnsent())
+                    self._has_unanswerable = True
+                else:
+                    self.answers.append(asked.render_replay(place.sequence, place.state))
+            else:
+                sequence += 1
+                self.answers.append(asked.render(sequence, state))
+        return sequence
+
+
+def _deliver(asked: Any, caller: Caller[Any], answer: Any) -> None:
+    try:
+        caller.deliver(asked, answer)
+    except Exception as defective:  # noqa: BLE001 - a defect that one caller meets is not all callers' end.
+        _abort(caller, defective)
+
+
+def _turn_away(asked: Any, caller: Caller[Any], error: NotApplied) -> None:
+    try:
+        caller.turn_away(asked, error)
+    except Exception as defective:  # noqa: BLE001 - as above.
+        _abort(caller, defective)
 
 
 def _abort(caller: Caller[Any], error: Exception) -> None:

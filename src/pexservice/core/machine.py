@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ClassVar, Final, Generic, NamedTuple, TypeVar
+from zlib import crc32
 
 from pexservice.core.measures import Measure
 
@@ -108,6 +109,10 @@ class Machine(ABC, Generic[S, C]):
             message = f"not a state of this machine: {text!r:.80}"
             raise ValueError(message)
         return state
+
+    def tag(self, state: S) -> str:
+        """Return what tells a state from another one at the same sequence: letters, numerals, points, underscores."""
+        return f"{crc32(self.encode_state(state).encode('ascii')):08x}"
 
     def describe(self, state: S) -> str:
         """Return a state with the names of its columns, for people."""

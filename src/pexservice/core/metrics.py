@@ -18,7 +18,9 @@ class Metrics:
     taken: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Commands that were taken, by kind."""
     declined: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    """Commands that the machine refused, by the code of the refusal."""
+    """Commands that the machine or the core refused, by the code of the refusal."""
+    replayed: int = 0
+    """Commands with a key that had been taken before, and were answered again."""
     turned_away: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Requests turned away with 503, by reason."""
     commit_seconds: Histogram = field(default_factory=lambda: Histogram(SECONDS_BOUNDS))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from pexservice.core.judging import Judgement, Place
+from pexservice.core.keys import NO_TERMS, AllTerms
 from pexservice.core.machine import C, S
 from pexservice.core.measures import Measure
 from pexservice.errors import NotApplied
@@ -61,8 +62,16 @@ class Store(Protocol[S, C]):
         """How many groups may be under way at once, at least 1."""
         ...
 
-    def commit(self, commands: Sequence[C]) -> Commit[S, C]:
+    @property
+    def key_secret(self) -> bytes:
+        """What keys are digested with, the same at every start: whoever learns it may try keys on a history."""
+        ...
+
+    def commit(self, commands: Sequence[C], terms: AllTerms = NO_TERMS) -> Commit[S, C]:
         """Begin to make the commands of a group durable, in one, and in their order behind the groups before it.
+
+        `terms` say which of them may go either way; their keys are digests. A key is known, durably, if and only if
+        its command is; that of a group under way is known to the groups behind it.
 
         The work begins with the call; the engine does its own in between. Raises NotApplied and Fatal as the await.
         """

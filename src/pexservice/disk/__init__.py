@@ -1,27 +1,22 @@
-"""The seam to the operating system: the few things that a journal asks of a disk.
+"""The seam to the operating system: the few things that the journal asks of a disk.
 
-Everything that can fail, tear or be lost at a power cut goes through these two small interfaces. `linux.py` implements
-them with system calls; the tests implement them with a disk that can be cut off at any instant. All methods raise
-OSError. None of them gives meaning to the bytes.
+Everything that can fail, tear or be lost at a power cut goes through these small interfaces. `linux.py` implements them
+with system calls; the tests implement them with a disk that can be cut off at any instant. All methods raise OSError.
+None of them gives meaning to the bytes.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
+
+Done = Callable[[OSError | None], None]
+"""Told once of the outcome of a write: None if it is on stable storage."""
 
 
 class File(Protocol):
-    """A file that only grows, but for being cut back."""
+    """A new file, which only grows."""
 
     def append(self, data: bytes) -> None:
         """Write all of `data` at the end, or raise with any part of it written. Not durable before `sync`."""
-        ...
-
-    def cut(self, size_bytes: int) -> None:
-        """Cut the file back to a size. Not durable before `sync`."""
-        ...
-
-    def is_linked(self) -> bool:
-        """Tell whether the file still has a name."""
         ...
 
     def sync(self) -> Awaitable[None]:
@@ -30,6 +25,43 @@ class File(Protocol):
 
     def close(self) -> None:
         """Let go of the file."""
+        ...
+
+
+class FixedFile(Protocol):
+    """A file of a fixed size, which is written over in place. Offsets and sizes are multiples of `Disk.block_bytes`."""
+
+    @property
+    def in_flight_max(self) -> int:
+        """How many writes may be under way at once."""
+        ...
+
+    @property
+    def method(self) -> str:
+        """How writes are made durable, for people."""
+        ...
+
+    def write(self, offset: int, data: bytes, done: Done) -> None:
+        """Begin to write and to put what was written on stable storage. `done` is called later, never from within.
+
+        Writes are done in any order. One that fails may have been made in part; no error is raised here.
+        """
+        ...
+
+    def write_cached(self, offset: int, data: bytes) -> None:
+        """Write all of `data`. Survives the end of the process; not durable before `sync`."""
+        ...
+
+    def sync(self) -> Awaitable[None]:
+        """As `File.sync`, for what `write_cached` wrote."""
+        ...
+
+    def is_linked(self) -> bool:
+        """Tell whether the file still has a name."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file. No write is under way."""
         ...
 
 
@@ -45,19 +77,25 @@ class Disk(Protocol):
         ...
 
     def read(self, name: str) -> bytes:
-        """Return the whole of a file."""
+        """Return the whole of a file, as it is on the disk."""
         ...
 
-    def create(self, name: str) -> File:
-        """Create an empty file; there must be none of this name. Its name is not durable before `sync_names`."""
+    def create(self, name: str, *, is_private: bool = False) -> File:
+        """Create an empty file; there must be none of this name. Its name is not durable before `sync_names`.
+
+        A private one is for its owner alone to read.
+        """
+        ...
+
+    async def open_fixed(self, name: str, *, is_cached: bool) -> FixedFile:
+        """Open a file to write over it, with `write_cached` only if so, else with `write`.
+
+        The last block is written again as it is, to find out how this file system lets itself be written to.
+        """
         ...
 
     def rename(self, old: str, new: str) -> None:
-        """Give a file another name, at once replacing any file that has it."""
-        ...
-
-    def link(self, name: str, second: str) -> None:
-        """Give a file a second name."""
+        """Give a file another name, in one step taking the place of any file that has it."""
         ...
 
     def remove(self, name: str) -> None:
@@ -68,11 +106,14 @@ class Disk(Protocol):
         """Begin to put every name given or removed so far on stable storage; done when awaited."""
         ...
 
-    def free_bytes(self) -> int:
-        """Return how many bytes may still be written, as far as the file system says."""
+    def block_bytes(self) -> int:
+        """Return the size of what the disk writes as one."""
         ...
 
-    @property
-    def sync_method(self) -> str:
-        """How syncs are done, for metrics."""
+    def file_bytes_max(self) -> int:
+        """Return how large a file of this process may get (getrlimit(2), RLIMIT_FSIZE)."""
+        ...
+
+    def free_bytes(self) -> int:
+        """Return how many bytes this user may still write to the file system, quotas left aside (statvfs(3))."""
         ...

@@ -1,7 +1,8 @@
-"""Asynchronous fsync by Linux AIO: io_setup(2), io_submit(2), io_getevents(2) and an eventfd(2).
+"""Asynchronous writes and syncs by Linux AIO: io_setup(2), io_submit(2), io_getevents(2) and an eventfd(2).
 
-The C library has no wrappers for these calls, but the kernel's interface is small and never changes. One operation at a
-time is described in a structure of 64 bytes (linux/aio_abi.h); the kernel makes a descriptor readable when it is done.
+The C library has no wrappers for these calls, but the interface of the kernel is small and for ever. One operation at a
+time is described in a structure of 64 bytes (linux/aio_abi.h), which the kernel copies, so there is one for all; it
+makes a descriptor readable when any operation is done. A write is asynchronous only to a file opened with O_DIRECT.
 
 PERF: `caio`, a package that wraps the same calls, adds 50 ms to the start: it probes the kernel with a context that it
 destroys again, which waits for the kernel's RCU, and imports much that is not needed here. It is 3 us a sync faster.
@@ -15,10 +16,13 @@ from typing import Final
 
 _CALLS: Final = {"x86_64": (206, 209, 208), "aarch64": (0, 2, 4), "riscv64": (0, 2, 4)}
 """The numbers of io_setup, io_submit and io_getevents (the kernel's syscall tables)."""
+_PWRITE: Final = 1
 _FSYNC: Final = 2
 _FDSYNC: Final = 3
 _FLAG_RESFD: Final = 1
 """Tell the eventfd."""
+_DSYNC: Final = os.RWF_DSYNC
+"""Done means: on stable storage, as if the write had been followed by fdatasync(2)."""
 
 
 class _Operation(ctypes.Structure):
@@ -51,10 +55,10 @@ class _Event(ctypes.Structure):
     )
 
 
-class SyncQueue:
-    """Syncs under way in the kernel, `syncs_max` at a time."""
+class Queue:
+    """Operations under way in the kernel, `operations_max` at a time."""
 
-    def __init__(self, syncs_max: int) -> None:
+    def __init__(self, operations_max: int) -> None:
         """Set it up, for as long as the process lives.
 
         Raises OSError if this kernel, machine or sandbox has no Linux AIO.
@@ -63,37 +67,51 @@ class SyncQueue:
         setup, submit, getevents = map(ctypes.c_long, calls or (-1, -1, -1))
         syscall = ctypes.PyDLL(None, use_errno=True).syscall  # Keeps the GIL: none of these calls waits.
         context = ctypes.c_ulong(0)
-        _check(syscall(setup, ctypes.c_long(syncs_max), ctypes.byref(context)))
+        _check(syscall(setup, ctypes.c_long(operations_max), ctypes.byref(context)))
         self._eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._operation = _Operation(flags=_FLAG_RESFD, eventfd=self._eventfd)
-        self._events = (_Event * syncs_max)()
-        # PERF: arguments are made once, 2 us less a sync.
+        self._events = (_Event * operations_max)()
+        # PERF: arguments are made once, 2 us less an operation.
         operations = (ctypes.c_void_p * 1)(ctypes.addressof(self._operation))
         self._submit = partial(syscall, submit, context, ctypes.c_long(1), operations)
         at_once = (ctypes.c_long * 2)(0, 0)  # A timespec.
-        room = ctypes.c_long(syncs_max)
+        room = ctypes.c_long(operations_max)
         self._get_events = partial(syscall, getevents, context, ctypes.c_long(0), room, self._events, at_once)
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when `completed` has something to tell."""
         return self._eventfd
 
-    def submit(self, fd: int, ticket: int, *, is_directory: bool) -> None:
+    def sync(self, fd: int, ticket: int, *, is_directory: bool) -> None:
         """Begin fdatasync(2), or fsync(2) of a directory. Raises OSError, and then nothing was begun."""
-        operation = self._operation
-        operation.data = ticket
-        operation.fd = fd
-        operation.opcode = _FSYNC if is_directory else _FDSYNC
-        _check(self._submit())
+        self._begin(fd, ticket, _FSYNC if is_directory else _FDSYNC, 0, 0, 0)
+
+    def write(self, fd: int, ticket: int, address: int, size_bytes: int, offset: int) -> None:
+        """Begin to write memory, which must stay as it is, and to put it on stable storage. Raises as `sync`."""
+        self._begin(fd, ticket, _PWRITE, address, size_bytes, offset)
 
     def completed(self) -> list[tuple[int, int]]:
-        """Return the ticket of each sync that is done since the last call, and 0 or the error number it ended with."""
+        """Return the ticket of each operation that is done since the last call, and what it returned.
+
+        That is the number of bytes written, 0 for a sync, or an error number, negated.
+        """
         try:
             os.eventfd_read(self._eventfd)
             count = _check(self._get_events())
         except (BlockingIOError, InterruptedError):  # An earlier call was told already.
             return []
-        return [(event.data, -event.result) for event in self._events[:count]]
+        return [(event.data, event.result) for event in self._events[:count]]
+
+    def _begin(self, fd: int, ticket: int, opcode: int, address: int, size_bytes: int, offset: int) -> None:  # noqa: PLR0913, PLR0917
+        operation = self._operation
+        operation.data = ticket
+        operation.fd = fd
+        operation.opcode = opcode
+        operation.rw_flags = _DSYNC if opcode == _PWRITE else 0
+        operation.buffer = address
+        operation.size = size_bytes
+        operation.offset = offset
+        _check(self._submit())
 
 
 def _check(result: int) -> int:

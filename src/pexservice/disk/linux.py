@@ -7,20 +7,35 @@ while the service runs without a file landing elsewhere.
 import errno
 import fcntl
 import os
+import resource
 import stat
+import sys
 from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import structlog
+
+from pexservice.disk import FixedFile
+from pexservice.disk.fixed import NOT_DIRECT, CachedFile, DirectFile
 from pexservice.disk.syncer import Syncer
 from pexservice.errors import CannotCreate, DirectoryOwned, Fatal, NotPermitted, StorageFailed, reason, scarcity
 
+log = structlog.get_logger()
+
 _FILE_MODE = 0o640
+_PRIVATE_MODE: Final = 0o600
 _DIRECTORY_MODE = 0o750
 _LOCK_NAME = "lock"
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
 """What a file system says that has no sync of directories: fsync(2)."""
+_DIRECT_FILE_SYSTEMS = {"ext4", "xfs"}
+"""Where a direct write with RWF_DSYNC is known to be durable once it is done. FUSE leaves that to its server, and many
+take no notice; what an unknown one makes of it shows only after a power cut."""
+_BLOCK_BYTES_MIN = 512
+_BLOCK_BYTES_UNKNOWN = 4096
+"""As large as any that is common."""
 _NOT_OURS_TO_SYNC = {errno.EACCES, errno.EPERM, errno.EROFS} | _NO_DIRECTORY_SYNC
 """What a directory says that this user did not make: it may not be read, or its file system keeps nothing."""
 _NOT_REGULAR = errno.EBADFD
@@ -37,7 +52,7 @@ _HINTS: Final[dict[int | None, str]] = {
 
 
 class LinuxFile:
-    """A file opened for appending, as `disk.File`."""
+    """A file opened for appending. See `disk.File`."""
 
     def __init__(self, fd: int, syncer: Syncer) -> None:
         self._fd = fd
@@ -49,14 +64,6 @@ class LinuxFile:
         while written < len(data):  # A short write comes first, the error that explains it with the next.
             written += os.write(self._fd, data[written:])
 
-    def cut(self, size_bytes: int) -> None:
-        """As `File.cut`."""
-        os.ftruncate(self._fd, size_bytes)
-
-    def is_linked(self) -> bool:
-        """As `File.is_linked`."""
-        return os.fstat(self._fd).st_nlink > 0
-
     def sync(self) -> Awaitable[None]:
         """As `File.sync`."""
         return self._syncer.sync(self._fd)
@@ -67,7 +74,7 @@ class LinuxFile:
 
 
 class LinuxDisk:
-    """A directory on this machine. As `disk.Disk`. Its `path` is for messages."""
+    """A directory on this machine. See `disk.Disk`. Its `path` is for messages."""
 
     def __init__(self, path: Path, fd: int, syncer: Syncer | None) -> None:
         self.path = path
@@ -127,19 +134,29 @@ class LinuxDisk:
         """As `Disk.read`."""
         return read_regular(name, dir_fd=self._fd, from_disk=self._lock is not None)
 
-    def create(self, name: str) -> LinuxFile:
+    def create(self, name: str, *, is_private: bool = False) -> LinuxFile:
         """As `Disk.create`."""
         assert self._syncer is not None, "a directory opened for reading"
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
-        return LinuxFile(os.open(name, flags, _FILE_MODE, dir_fd=self._fd), self._syncer)
+        return LinuxFile(
+            os.open(name, flags, _PRIVATE_MODE if is_private else _FILE_MODE, dir_fd=self._fd), self._syncer
+        )
+
+    async def open_fixed(self, name: str, *, is_cached: bool) -> FixedFile:
+        """As `Disk.open_fixed`. Falls back from direct to cached writes where the file system has no direct ones."""
+        assert self._syncer is not None, "a directory opened for reading"
+        if not is_cached and self._file_system() in _DIRECT_FILE_SYSTEMS:
+            try:
+                return await DirectFile.open(name, self._fd, self._syncer, self.block_bytes())
+            except OSError as error:
+                if error.errno not in NOT_DIRECT:
+                    raise
+                log.info("no direct writes here, using the page cache", error=str(error))
+        return CachedFile(os.open(name, os.O_RDWR, dir_fd=self._fd), self._syncer)
 
     def rename(self, old: str, new: str) -> None:
         """As `Disk.rename`."""
         os.rename(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd)
-
-    def link(self, name: str, second: str) -> None:
-        """As `Disk.link`."""
-        os.link(name, second, src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def remove(self, name: str) -> None:
         """As `Disk.remove`."""
@@ -150,8 +167,33 @@ class LinuxDisk:
         assert self._syncer is not None, "a directory opened for reading"
         return self._syncer.sync(self._fd, is_directory=True)
 
+    def block_bytes(self) -> int:
+        """As `Disk.block_bytes`: the physical block of the device, or 4,096 bytes where that cannot be known."""
+        device = os.fstat(self._fd).st_dev
+        for queue in ("queue", "../queue"):  # Of a disk, or of the disk that a partition is on.
+            path = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/{queue}/physical_block_size")
+            with suppress(OSError, ValueError):
+                return max(_BLOCK_BYTES_MIN, int(path.read_text("ascii")))
+        return _BLOCK_BYTES_UNKNOWN
+
+    def _file_system(self) -> str:
+        """Return the type of the file system by its mount (proc_pid_mountinfo(5)), or nothing if that is not told."""
+        device = os.fstat(self._fd).st_dev
+        number = f"{os.major(device)}:{os.minor(device)}"
+        with suppress(OSError), Path("/proc/self/mountinfo").open(encoding="utf-8", errors="replace") as mounts:
+            for mount in mounts:
+                before, _, after = mount.partition(" - ")
+                if before.split()[2] == number:
+                    return after.split()[0]
+        return ""
+
+    def file_bytes_max(self) -> int:
+        """As `Disk.file_bytes_max`."""
+        limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+        return sys.maxsize if limit == resource.RLIM_INFINITY else limit
+
     def free_bytes(self) -> int:
-        """Return how many bytes this user may still write to the file system, quotas left aside (statvfs(3))."""
+        """As `Disk.free_bytes`."""
         found = os.fstatvfs(self._fd)
         return found.f_bavail * found.f_frsize
 
@@ -183,7 +225,7 @@ class LinuxDisk:
             )
             raise DirectoryOwned(message) from None
         self._lock = lock
-        with suppress(OSError):  # The number is only for the message to a second process; a full disk must not stop us.
+        with suppress(OSError):  # The number is a courtesy to whoever is turned away; a full disk must not stop us.
             os.ftruncate(lock, 0)
             os.write(lock, b"%d\n" % os.getpid())
 

@@ -4,9 +4,12 @@ Only tags are judged. Nothing here has a date of change, or parts, so If-Modifie
 and If-Range are ignored, as the RFC wants of a server without these.
 """
 
+import re
+from collections.abc import Collection, Iterable, Iterator
 from enum import Enum
 from typing import Final
 
+from pexservice.core.keys import Tag, Terms
 from pexservice.http import fields
 from pexservice.http.request import Request
 
@@ -14,11 +17,9 @@ NO_MATCH: Final = (
     "None of the tags in If-Match is that of what is here. Read it again, and ask with the tag it has now."
 )
 
-_NOT_YET: Final = (
-    "Conditions on steps are not supported yet: only If-Match: * may be asked for. Read first, and ask without the "
-    "condition. No step was taken."
-)
-_NEVER: Final = "If-None-Match: * holds only if there is nothing. No step was taken."
+NEVER: Final = "If-None-Match: * holds only if there is nothing. No step was taken."
+
+_TAG = re.compile(r'"(0|[1-9][0-9]{0,19})-([!#-~]*)-([^-"]+)"', re.ASCII)
 
 
 class Verdict(Enum):
@@ -43,18 +44,37 @@ def judge(request: Request, tag: str | None) -> Verdict:
     return Verdict.UNCHANGED if request.method in {"GET", "HEAD"} else Verdict.FAILS
 
 
-def rejection(request: Request) -> str | None:
-    """Return why no command is taken, if the request depends on the state.
+def tag_of(sequence: int, state: str, variant: str) -> str:
+    """Return the entity tag of a state, as `Machine.tag` writes it, in a form of it."""
+    return f'"{sequence}-{state}-{variant}"'
 
-    The state that counts is that at the command's turn, which nobody knows here. So what might not hold is taken not
-    to: a command whose condition is false must not be carried out (RFC 9110, 13.1.1).
+
+def terms(request: Request, variants: Collection[str]) -> Terms | None:
+    """Return the conditions of a command, if there are any. They are judged at its turn, against the state of then.
+
+    The tags are those that a read of the state gives; whichever of its `variants` one is of, it names the state.
+    If-None-Match: * is left to `never_holds`, and If-Match: * always holds.
     """
     matched, known = request.values(b"if-match"), request.values(b"if-none-match")
-    if "*" in fields.entity_tags(known):
-        return _NEVER
-    if known or (matched and "*" not in fields.entity_tags(matched)):
-        return _NOT_YET
-    return None
+    if not matched and not known:
+        return None
+    named = fields.entity_tags(matched)
+    match = None if not matched or "*" in named else frozenset(_states(named, variants))
+    weak = (each.removeprefix("W/") for each in fields.entity_tags(known))
+    own = Terms(None, match, frozenset(_states(weak, variants)))
+    return own if own.has_condition else None
+
+
+def never_holds(request: Request) -> bool:
+    """Tell whether a command depends on there being no state at all."""
+    return "*" in fields.entity_tags(request.values(b"if-none-match"))
+
+
+def _states(tags: Iterable[str], variants: Collection[str]) -> Iterator[Tag]:
+    for each in tags:
+        matched = _TAG.fullmatch(each)
+        if matched is not None and matched[3] in variants:
+            yield Tag(int(matched[1]), matched[2])
 
 
 def _names(tags: list[str], tag: str | None) -> bool:

@@ -69,7 +69,7 @@ class Connection:
         if phase in DISCARDING:
             self._meet(Event.OVERRAN)
             return
-        action = self._recall(data) if self._reader is None else None
+        action = (self._recall(data) or self._shared.memo.keyed(data)) if self._reader is None else None
         if action is None:
             self._read(data)
         else:

@@ -27,8 +27,6 @@ class Forms(Generic[S]):
     """Of every answer about the state."""
     bodies: Mapping[str, Body[S]]
     """By media type. The first is the answer to clients that do not care."""
-    tag: Callable[[S], str]
-    """Writes a state for an entity tag: visible ASCII without quotation marks, and short."""
     headers: Mapping[str, Any]
     """The fields, by name, as OpenAPI describes headers."""
     schemas: Mapping[str, Any]

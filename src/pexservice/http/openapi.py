@@ -12,6 +12,7 @@ from typing import Any, Final
 from pexservice.http.endpoint import Endpoint
 from pexservice.http.forms import SEQUENCE, Forms
 
+_REPLAYED: Final = "Idempotency-Replayed"
 _COMPONENTS: Final = Path(__file__).parent / "components.json"
 
 
@@ -23,7 +24,7 @@ def document(
     if not needs_token:
         del components["securitySchemes"]
     components["headers"] |= forms.headers
-    shown = {name: _reference("headers", name) for name in (SEQUENCE, *forms.headers)}
+    shown = {name: _reference("headers", name) for name in (SEQUENCE, _REPLAYED, *forms.headers)}
     components["responses"]["State"] = {
         "description": "The state, in the form that Accept asks for",
         "headers": shown,
@@ -58,10 +59,11 @@ def command_operations(
     `parameters` are OpenAPI's, in the query; `problems` are other errors that it answers with, by status.
     """
     answers = {"200": "State", "204": "Minimal", "403": "Forbidden", "412": "PreconditionFailed", "503": "NotApplied"}
+    answers |= {"400": "BadRequest", "422": "KeyReused"}
     if needs_token:
-        answers |= {"400": "SeveralCredentials", "401": "Unauthorized"}
+        answers |= {"401": "Unauthorized"}
     more = {str(status): _problem(description) for status, description in (problems or {}).items()}
-    post = _operation(path, does, _responses(answers) | more, "Prefer")
+    post = _operation(path, does, _responses(answers) | more, "Prefer", "Idempotency-Key", "If-Match", "If-None-Match")
     post["parameters"] += parameters
     if needs_token:
         post["security"] = [{"token": []}]

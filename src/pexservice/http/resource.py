@@ -12,12 +12,12 @@ from typing import Any, Final, Generic
 from pexservice.core.engine import Engine
 from pexservice.core.judging import Place
 from pexservice.core.machine import C, S
-from pexservice.http import conditions, negotiation, origin
+from pexservice.http import conditions, idempotency, negotiation, origin
 from pexservice.http.access import Access
 from pexservice.http.action import Action, CommandAction, ReplyAction, turned_away
 from pexservice.http.answer import Answer, Head, problem
 from pexservice.http.clock import Clock
-from pexservice.http.conditions import NO_MATCH, Verdict, judge
+from pexservice.http.conditions import NO_MATCH, Verdict, judge, tag_of
 from pexservice.http.endpoint import COMMAND, READ, Endpoint
 from pexservice.http.forms import Forms
 from pexservice.http.openapi import command_operations, state_operations
@@ -25,6 +25,7 @@ from pexservice.http.request import Request
 from pexservice.limits import Limits
 
 _VARY: Final = "Accept, Prefer"
+_MINIMAL_VARIANT: Final = "minimal"
 _MINIMAL: Final = {"Preference-Applied": "return=minimal", "Vary": _VARY}
 
 
@@ -75,9 +76,9 @@ class Resource(Generic[S, C]):
         rejection = origin.rejection(request)
         if rejection is not None:
             return turned_away(self.site.clock, request, 403, rejection)
-        rejection = conditions.rejection(request)
-        if rejection is not None:
-            return turned_away(self.site.clock, request, 412, rejection)
+        key = idempotency.key_of(request)
+        if conditions.never_holds(request):
+            return turned_away(self.site.clock, request, 412, conditions.NEVER)
         if negotiation.wants_minimal(request):
             body = None
             fields = _MINIMAL | {"Cache-Control": "no-store"}
@@ -85,7 +86,7 @@ class Resource(Generic[S, C]):
             form = negotiation.preferred(request, list(self.forms.bodies))
             body = self.forms.bodies[form]
             fields = {"Content-Type": form, "Cache-Control": "no-store", "Vary": _VARY}
-        return CommandAction(
+        action = CommandAction(
             request,
             command(request),
             Head(self.site.clock, 200 if body else 204, fields, request),
@@ -93,21 +94,23 @@ class Resource(Generic[S, C]):
             body,
             closes=not request.keep_alive,
             carries_value=body is not None,
+            terms=conditions.terms(request, [_MINIMAL_VARIANT, *map(_variant, self.forms.bodies)]),
         )
+        return action if key is None else action.with_key(key)
 
     def _read(self, request: Request) -> Action:
         form = negotiation.preferred(request, list(self.forms.bodies))
         is_minimal = negotiation.wants_minimal(request)
-        variant = "minimal" if is_minimal else form.rpartition("/")[2]
+        variant = _MINIMAL_VARIANT if is_minimal else _variant(form)
         fields = {"Cache-Control": "no-cache", "Vary": _VARY}
         full = Head(self.site.clock, 200, {"Content-Type": form} | fields, request)
         minimal = Head(self.site.clock, 204, _MINIMAL | fields, request)
         unchanged = Head(self.site.clock, 304, fields, request)
 
         def render(place: Place[S]) -> Answer:
-            etag = f'"{place.sequence}-{self.forms.tag(place.state)}-{variant}"'
+            etag = tag_of(place.sequence, self.site.engine.machine.tag(place.state), variant)
             lines = f"{self.forms.fields(place.sequence, place.state)}ETag: {etag}\r\n"
-            assert lines.isascii(), f"header fields and tags are ASCII (Forms.fields, Forms.tag): {lines!r}"
+            assert lines.isascii(), f"header fields and tags are ASCII (Forms.fields, Machine.tag): {lines!r}"
             verdict = judge(request, etag)
             if verdict is Verdict.FAILS:
                 return problem(self.site.clock, request, 412, NO_MATCH, more={"ETag": etag})
@@ -131,3 +134,8 @@ class Resource(Generic[S, C]):
             return answer
 
         return ReplyAction(request, reply, not request.keep_alive)
+
+
+def _variant(media_type: str) -> str:
+    """Return what an entity tag calls a form of the state."""
+    return media_type.rpartition("/")[2]

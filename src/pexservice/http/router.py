@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from pexservice.errors import BadRequest
+from pexservice.http import idempotency
 from pexservice.http.action import Action, ReplyAction, turned_away
 from pexservice.http.answer import Head
 from pexservice.http.clock import Clock
-from pexservice.http.endpoint import Endpoint
+from pexservice.http.endpoint import READ, Endpoint
 from pexservice.http.request import Request
 
 _FIRST: Final = ("GET", "HEAD", "POST")
@@ -39,6 +40,8 @@ class Router:
             return turned_away(self._clock, request, 404, f"There is nothing here. What there is: {known}.")
         if request.method in endpoint.methods:
             try:
+                if endpoint.methods == READ:
+                    idempotency.check_none(request)
                 return endpoint.action(request)
             except BadRequest as error:
                 return turned_away(self._clock, request, error.status, error.detail)

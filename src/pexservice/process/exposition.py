@@ -102,8 +102,10 @@ class Exposition(Collector):
         yield unready
         yield _counter("pex_steps", "Commands taken since the start, by kind.", "step", metrics.taken)
         if metrics.declined:  # Many machines never do.
-            text = "Commands that the machine refused, by reason."
+            text = "Commands that were refused at their turn, by reason."
             yield _counter("pex_steps_declined", text, "reason", metrics.declined)
+        replayed = "Commands with a key that had been taken before, and were answered again."
+        yield CounterMetricFamily("pex_steps_replayed", replayed, metrics.replayed)
         yield GaugeMetricFamily("pex_steps_waiting", "Commands submitted and not yet durable.", state.waiting)
         yield GaugeMetricFamily(
             "pex_steps_waiting_max", "Beyond it commands are turned away.", state.limits.pending_max

@@ -37,7 +37,6 @@ def forms(walker: Walker) -> Forms[int]:
     return Forms(
         fields,
         {"application/json": number, "text/plain": number, _DOCUMENT: document},
-        tag=str,
         headers={
             "Pex-Position": {
                 "description": "Where the walk stands.",

@@ -57,6 +57,10 @@ class Walk(Machine[int, Step]):
             raise ValueError(message)
         return position
 
+    def tag(self, state: int) -> str:
+        """As `Machine.tag`: the position in decimal."""
+        return str(state)
+
     def encode(self, commands: Sequence[Step]) -> str:
         """As `Machine.encode`: run-length encoded, `3n1p1r`."""
         return encode(runs(bytes(commands)))

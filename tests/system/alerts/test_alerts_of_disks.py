@@ -60,7 +60,7 @@ def test_a_disk_that_fills_up(tmp_path: Path, small_disk: Callable[[str], Path])
 
 
 def test_a_disk_without_room_for_a_new_file(tmp_path: Path, small_disk: Callable[[str], Path]) -> None:
-    """PexRotationPutOff: without an inode for the next segment, the present one, meant to have 400 bytes, grows on."""
+    """PexHistoryPutOff: without an inode for the history, the ring, of 64 lines, fills up."""
     path = small_disk(f"size={ROOMY_BYTES}")
     program = command("torture.sabotaged", "small-segments")
     with (
@@ -70,12 +70,12 @@ def test_a_disk_without_room_for_a_new_file(tmp_path: Path, small_disk: Callable
         seen.await_firing(set(), among=set())
         found = os.statvfs(path)
         small_disk(f"nr_inodes={found.f_files - found.f_ffree}")
-        for _ in range(20):
+        for _ in range(55):
             assert step(service) == 200
-        seen.await_firing({"PexRotationPutOff"}, among={"PexRotationPutOff"})
+        seen.await_firing({"PexHistoryPutOff"}, among={"PexHistoryPutOff"})
         small_disk("nr_inodes=1000")
         assert step(service) == 200
-        seen.await_firing(set(), among={"PexRotationPutOff"})
+        seen.await_firing(set(), among={"PexHistoryPutOff"})
 
 
 @pytest.mark.parametrize("durability", ["fsync", "interval"])

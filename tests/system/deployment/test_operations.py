@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from support.page import PAGE, commands, of_backup
-from support.process import HANG_S, Service, environment, run, serving, started
+from support.process import HANG_S, Service, command, environment, run, serving, started
 
 _PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"
 """Where the page's `pexservice` is."""
@@ -52,8 +52,10 @@ def test_back_up_and_restore(tmp_path: Path) -> None:
     paths = {"/var/lib/pexservice": str(data)}
     with serving(data) as service:
         take_steps(service, 20)
-        said = shell(commands("Back up, and restore", "backup="), paths | {"/var/backups": str(backups)})
-        assert "Sequence 20, position 20." in said
+        said = shell(
+            commands("Back up, and restore", "pexservice journal backup"), paths | {"/var/backups": str(backups)}
+        )
+        assert "Sequence 20, position 20, now in" in said
         take_steps(service, 5)
         service.stop()
     [backup] = backups.iterdir()
@@ -81,41 +83,36 @@ def test_move_to_another_machine(tmp_path: Path) -> None:
         assert take_steps(service, 1) == 8
 
 
-def test_give_up_what_is_behind_the_damage(tmp_path: Path) -> None:
-    """The service names file and offset; what stands there can be seen; cut there, it starts at the last good row."""
-    with serving(tmp_path) as service:
-        take_steps(service, 10)
-        service.stop()
-    [segment] = tmp_path.glob("journal-*.csv")
-    rows = segment.read_bytes().splitlines(keepends=True)
-    rows[7] = rows[7].replace(b"n,", b"p,")
-    segment.write_bytes(b"".join(rows))
-    with serving(tmp_path) as service:
+def test_give_up_a_damaged_ring(tmp_path: Path) -> None:
+    """The service names file and offset; what is salvaged of it starts with what goes on from the history."""
+    data_dir = tmp_path / "data"
+    for steps, sent in ((5, signal.SIGTERM), (5, signal.SIGKILL)):
+        with serving(data_dir) as service:
+            take_steps(service, steps)
+            service.stop(sent)
+    ring = data_dir / "ring.csv"
+    data = ring.read_bytes()
+    ring.write_bytes(data.replace(b",8,8,1n,", b",8,9,1n,"))
+    with serving(data_dir) as service:
         assert service.wait() == 65
-        message = service.log
-    file, offset = str(segment), str(sum(map(len, rows[:7])))
-    assert segment.name in message
-    assert f"offset {offset}" in message
-    shown = shell(f"OFFSET={offset}\n" + commands("Damaged journal", "tail"), {"FILE": file})
-    assert shown.encode().startswith(rows[7])
-    [cut] = re.findall(r"`(truncate -s OFFSET FILE)`", PAGE)
-    shell(cut, {"OFFSET": offset, "FILE": file})
-    with serving(tmp_path) as service:
-        assert service.sequence() == 5
+        assert f"ring.csv is damaged at line 4, byte offset {3 * (data.index(10) + 1)}" in service.log
+    said = shell(commands("Damaged journal", "pexservice journal backup"), {"/var/lib/pexservice": str(data_dir)})
+    assert "Sequence 7, position 7, now in" in said
+    with serving(tmp_path / "data-salvaged") as service:
+        assert service.sequence() == 7
 
 
 def test_go_on_without_a_damaged_older_segment(tmp_path: Path) -> None:
     """The service starts all the same; with that file and all older ones out of the way, the rest is whole."""
-    for _ in range(3):
-        with serving(tmp_path) as service:
-            take_steps(service, 2)
-            service.stop(signal.SIGKILL)
-    first, second, _ = sorted(tmp_path.glob("journal-*.csv"))
+    with serving(tmp_path, program=command("torture.sabotaged", "small-segments")) as service:
+        take_steps(service, 18)
+        service.stop()
+    first, second, *_ = sorted(tmp_path.glob("journal-*.csv"))
     second.write_bytes(second.read_bytes().replace(b"n,", b"p,", 1))
     verified = run("journal", "verify", "--data-dir", str(tmp_path))
     assert (verified.returncode, second.name in verified.stderr) == (65, True)
     with serving(tmp_path) as service:
-        assert service.sequence() == 6
+        assert service.sequence() == 18
     (tmp_path / "aside").mkdir()
     for each in (first, second):
         each.rename(tmp_path / "aside" / each.name)

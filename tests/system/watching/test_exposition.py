@@ -78,7 +78,7 @@ def test_bounds_are_those_that_hold(client: Client) -> None:
     samples = _samples(client)
     assert (samples["pex_steps_waiting_max"], samples["pex_connections_max"]) == (7, 9)
     assert samples["pex_unsent_bytes_max"] == 128 << 20
-    assert samples["pex_segment_bytes_max"] == 4 << 20
+    assert samples["pex_segment_bytes_max"] == 1 << 20
 
 
 def test_what_runs_is_told(client: Client) -> None:

@@ -1,8 +1,8 @@
 """Damage to the journal: every kind of it, and what the service may make of each.
 
 The judgement is a table. In every case a start ends with an error that names what is wrong, and changes nothing; or it
-begins at a place that is right. `journal verify` finds every damage that is not a torn tail. Damages of bytes are
-thousands, so they are judged by calling the code; of each kind one is also put before the real commands.
+begins at a place that is right. `journal verify` finds every damage. Damages of bytes are thousands, so they are judged
+by calling the code; of each kind one is also put before the real commands.
 """
 
 import os
@@ -11,19 +11,20 @@ from collections.abc import Iterator
 from random import Random
 from typing import Final
 
+from pexservice.stores.journal.ring import RING_NAME
 from torture.attack import Attack, Bench, Unsupported
 from torture.attacks import damage_bytes as in_bytes
 from torture.attacks import damage_directory as in_directory
+from torture.attacks import damage_ring as in_ring
 from torture.attacks.damage_judge import Start, Trial, Verify, judge_for_real, judge_in_process
 from torture.attacks.specimen import Specimen, specimen
 
-DAMAGED, CANNOT_CREATE, CANNOT_READ, FORBIDDEN, AT_END, AT_KEPT, AT_CLAIMED = Start
+DAMAGED, CANNOT_CREATE, CANNOT_READ, FORBIDDEN, AT_END = Start
 WHOLE, BROKEN, GAP, NO_FILE, NO_RIGHT = Verify
 
 # A kind of damage to one segment: how a start ends if it is the newest (it does not read an older one), what verify
 # says then, and what verify says if it is an older one.
 SEGMENT: Final = {
-    # What no torn write does.
     in_bytes.bit_flipped: ({DAMAGED}, {BROKEN}, {BROKEN}),
     in_bytes.trailing_lines: ({DAMAGED}, {BROKEN}, {BROKEN}),
     in_bytes.nul_within: ({DAMAGED}, {BROKEN}, {BROKEN}),
@@ -43,29 +44,42 @@ SEGMENT: Final = {
     in_bytes.another_machine: ({DAMAGED}, {BROKEN}, {BROKEN}),
     in_bytes.special: ({CANNOT_READ}, {NO_FILE}, {NO_FILE}),
     in_bytes.unreadable: ({FORBIDDEN}, {NO_RIGHT}, {NO_RIGHT}),
-    # What a torn write leaves behind, and what cannot be told from it.
-    in_bytes.cut: ({AT_KEPT}, {WHOLE}, {GAP}),
-    in_bytes.cut_with_nuls: ({AT_KEPT}, {WHOLE}, {GAP}),
-    in_bytes.last_row_removed: ({AT_KEPT}, {WHOLE}, {GAP}),
-    in_bytes.last_row_nulled: ({AT_KEPT}, {WHOLE}, {GAP}),
-    in_bytes.trailing_nuls: ({AT_END}, {WHOLE}, {WHOLE}),
-    in_bytes.trailing_garbage: ({AT_END, DAMAGED}, {WHOLE, BROKEN}, {WHOLE, BROKEN}),
+    in_bytes.cut_with_nuls: ({DAMAGED}, {BROKEN}, {BROKEN}),
+    in_bytes.last_row_nulled: ({DAMAGED}, {BROKEN}, {BROKEN}),
+    in_bytes.trailing_nuls: ({DAMAGED}, {BROKEN}, {BROKEN}),
+    in_bytes.trailing_garbage: ({DAMAGED}, {BROKEN}, {BROKEN}),
+    # The ring may have what is missing.
+    in_bytes.cut: ({DAMAGED, AT_END}, {BROKEN, WHOLE}, {BROKEN, GAP}),
+    in_bytes.last_row_removed: ({DAMAGED, AT_END}, {BROKEN, WHOLE}, {GAP}),
+}
+
+# A kind of damage to the ring: how a start ends, and what verify says. It is whole to the last bit, or it is damaged.
+RING: Final = {
+    in_ring.bit_flipped: ({DAMAGED}, {BROKEN}),
+    in_ring.nulled: ({DAMAGED}, {BROKEN}),
+    in_ring.cut: ({DAMAGED}, {BROKEN}),
+    in_ring.grown: ({DAMAGED}, {BROKEN}),
+    in_ring.slots_swapped: ({DAMAGED}, {BROKEN}),
+    in_ring.of_another_life: ({DAMAGED}, {BROKEN}),
+    # The rows of these lines are in the history: it is enough to know that, if no line calls the one gone durable.
+    in_ring.blanked: ({DAMAGED, AT_END}, {BROKEN, WHOLE}),
 }
 
 # A kind of damage to the directory: how a start ends, and what verify says.
 DIRECTORY: Final = {
     in_directory.oldest_missing: ({AT_END}, {WHOLE}),
     in_directory.middle_missing: ({AT_END}, {BROKEN}),
-    in_directory.newest_missing: ({AT_KEPT}, {WHOLE}),
+    in_directory.newest_missing: ({DAMAGED, AT_END}, {BROKEN, WHOLE}),
     in_directory.unopened: ({DAMAGED}, {BROKEN}),
     in_directory.misnamed: ({DAMAGED}, {BROKEN}),
     # A start reads the newest segment alone, however much history there is; verify reads all.
-    in_directory.another_walk: ({DAMAGED, AT_CLAIMED}, {BROKEN}),
-    in_directory.overlap: ({DAMAGED, AT_CLAIMED}, {BROKEN}),
+    in_directory.another_walk: ({DAMAGED}, {BROKEN}),
+    in_directory.overlap: ({DAMAGED, AT_END}, {BROKEN}),
     in_directory.older_overlap: ({AT_END}, {BROKEN}),
     in_directory.left_over: ({AT_END}, {WHOLE}),
     in_directory.new_is_directory: ({CANNOT_READ}, {WHOLE}),
-    in_directory.torn_is_directory: ({AT_KEPT}, {WHOLE}),
+    in_directory.ring_missing: ({DAMAGED}, {BROKEN}),
+    in_directory.history_missing: ({DAMAGED}, {BROKEN}),
     in_directory.lock_is_no_file: ({CANNOT_CREATE}, {WHOLE}),
     in_directory.lock_forbidden: ({FORBIDDEN}, {WHOLE}),
     in_directory.directory_forbidden: ({FORBIDDEN}, {NO_RIGHT}),
@@ -82,6 +96,9 @@ def _trials(whole: Specimen, rng: Random) -> Iterator[list[Trial]]:
         name = in_segment.__name__
         yield [Trial(name, damage, start, verify) for damage in in_segment(whole.files[-1], rng)]
         yield [Trial(f"older: {name}", damage, {AT_END}, verify_older) for damage in in_segment(whole.files[1], rng)]
+    ring = (whole.directory / RING_NAME).read_bytes()
+    for kind, (start, verify) in RING.items():
+        yield [Trial(f"ring: {kind.__name__}", damage, start, verify) for damage in kind(ring, whole.end, rng)]
     for in_whole, (start, verify) in DIRECTORY.items():
         yield [Trial(in_whole.__name__, damage, start, verify) for damage in in_whole(whole, rng)]
 
@@ -93,12 +110,12 @@ def run(bench: Bench) -> int:
         raise Unsupported(lacking)
     whole = specimen(bench)
     kinds = list(_trials(whole, bench.rng))
-    copy = bench.directory / "copy"
-    shutil.copytree(whole.directory, copy)
+    on_trial = bench.directory / "on_trial"
+    shutil.copytree(whole.directory, on_trial)
     on_bytes = [trial for kind in kinds for trial in kind if trial.damage.is_of_bytes]
     with bench.in_process():
         for number, trial in enumerate(on_bytes):
-            judge_in_process(whole, copy, trial, is_thorough=number % _SHARES == bench.index % _SHARES)
+            judge_in_process(whole, on_trial, trial, is_thorough=number % _SHARES == bench.index % _SHARES)
     sample = [bench.rng.choice(kind) for kind in kinds[bench.index % _SHARES :: _SHARES] if kind]
     for trial in sample:
         judge_for_real(bench, whole, trial)

@@ -27,8 +27,9 @@ def zeroed(file: File, _rng: Random) -> Iterator[Damage]:
 
 
 def cut(file: File, _rng: Random) -> Iterator[Damage]:
+    """Where it ends with a row it is whole in itself, and does not meet the ring."""
     for end in range(_opening_end(file), len(file.data)):
-        yield file.hurt(file.data[:end], end)
+        yield replace(file.hurt(file.data[:end], end), names="is damaged")
 
 
 def cut_with_nuls(file: File, rng: Random) -> Iterator[Damage]:
@@ -42,7 +43,7 @@ def _opening_end(file: File) -> int:
 
 def last_row_removed(file: File, _rng: Random) -> Iterator[Damage]:
     begin = file.lines[-1].begin
-    yield file.hurt(file.data[:begin], begin)
+    yield replace(file.hurt(file.data[:begin], begin), names="is damaged")
 
 
 def last_row_nulled(file: File, _rng: Random) -> Iterator[Damage]:

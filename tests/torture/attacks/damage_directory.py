@@ -10,6 +10,7 @@ from random import Random
 from typing import Final
 
 from pexservice.core.judging import Place
+from pexservice.stores.journal.ring import RING_NAME
 from pexservice.stores.journal.segment import segment_name
 from torture.attacks.damage_bytes import forbidden, instead
 from torture.attacks.specimen import HEADER, Content, Damage, Specimen, chained, named
@@ -24,11 +25,19 @@ def oldest_missing(whole: Specimen, _rng: Random) -> Iterator[Damage]:
 
 
 def middle_missing(whole: Specimen, _rng: Random) -> Iterator[Damage]:
-    yield Damage({whole.files[1].name: None}, whole.end, named(whole.files[2].name))
+    yield Damage({whole.files[1].name: None}, whole.end, f"{whole.files[2].name} begins at")
 
 
 def newest_missing(whole: Specimen, _rng: Random) -> Iterator[Damage]:
-    yield Damage({whole.files[2].name: None}, whole.files[2].opening)
+    yield Damage({whole.files[2].name: None}, whole.end, names="is damaged")
+
+
+def ring_missing(whole: Specimen, _rng: Random) -> Iterator[Damage]:
+    yield Damage({RING_NAME: None}, whole.end, names=f"{RING_NAME} is missing")
+
+
+def history_missing(whole: Specimen, _rng: Random) -> Iterator[Damage]:
+    yield Damage({file.name: None for file in whole.files}, whole.end, names="the history is missing")
 
 
 def unopened(whole: Specimen, _rng: Random) -> Iterator[Damage]:
@@ -70,8 +79,8 @@ def older_overlap(whole: Specimen, _rng: Random) -> Iterator[Damage]:
 
 def _added(whole: Specimen, place: Place[int]) -> Damage:
     name = segment_name(place.sequence)
-    opening = b"%d,%d,v2 fibonacci,2026-11-23T18:55:31.000000Z" % (place.sequence, place.state)
-    return Damage({name: chained([opening])}, whole.end, named(name), place)
+    opening = b"%d,%d,v2 fibonacci,,2026-11-23T18:55:31.000000Z" % (place.sequence, place.state)
+    return Damage({name: chained([opening])}, whole.end, name)
 
 
 def left_over(whole: Specimen, rng: Random) -> Iterator[Damage]:
@@ -83,7 +92,7 @@ def left_over(whole: Specimen, rng: Random) -> Iterator[Damage]:
         (upcoming + ".torn", newest.data),
         (upcoming + ".torn", Path.mkdir),
         (newest.name + ".new", rng.randbytes(100)),
-        (newest.name + ".new", Path.mkdir),
+        (RING_NAME + ".new", rng.randbytes(100)),
         (newest.name + "~", newest.data),
         (newest.name.replace("-0", "-00"), newest.data),
         (newest.name.replace("-0", "-\u0660"), newest.data),
@@ -100,17 +109,9 @@ def left_over(whole: Specimen, rng: Random) -> Iterator[Damage]:
 
 
 def new_is_directory(whole: Specimen, _rng: Random) -> Iterator[Damage]:
-    """A directory where the next segment is to be written."""
-    name = segment_name(whole.end.sequence) + ".new"
-    yield Damage({name: Path.mkdir}, whole.end)
-    yield Damage({name: lambda path: (path / "full").mkdir(parents=True)}, whole.end)
-
-
-def torn_is_directory(whole: Specimen, _rng: Random) -> Iterator[Damage]:
-    """A torn segment, and a directory where it is to be kept aside."""
-    newest = whole.files[-1]
-    torn = newest.data[: newest.lines[2].begin + 9]
-    yield Damage({newest.name: torn, newest.name + ".torn": Path.mkdir}, newest.opening)
+    """A directory where the next ring is to be written."""
+    yield Damage({RING_NAME + ".new": Path.mkdir}, whole.end)
+    yield Damage({RING_NAME + ".new": lambda path: (path / "full").mkdir(parents=True)}, whole.end)
 
 
 def lock_is_no_file(whole: Specimen, _rng: Random) -> Iterator[Damage]:

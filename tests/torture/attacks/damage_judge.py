@@ -24,11 +24,12 @@ from pexservice.cli.loading import load_walk
 from pexservice.core.judging import Place
 from pexservice.disk.linux import LinuxDisk
 from pexservice.errors import Fatal
-from pexservice.stores.journal.recovery import recover
-from pexservice.stores.journal.segment import segment_name
+from pexservice.stores.journal.opening import look
+from pexservice.stores.journal.ring import RING_NAME
+from pexservice.stores.journal.segment import sequence_of
 from support.process import Service, run, wait_until
 from torture.attack import Bench, Violation, require
-from torture.attacks.specimen import CODEC, Content, Damage, Specimen, named
+from torture.attacks.specimen import CODEC, Content, Damage, Specimen
 from torture.load import place_of
 
 _WITHOUT_PRIVILEGE: Final = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
@@ -47,8 +48,6 @@ class Start(Enum):
     FORBIDDEN = 77
     """It ends with this status and changes nothing."""
     AT_END = "where the walk stopped"
-    AT_KEPT = "after the last row before the damage"
-    AT_CLAIMED = "where a whole segment, that was put there, says"
     """It begins there."""
 
 
@@ -57,7 +56,7 @@ class Verify(Enum):
 
     WHOLE = "all is whole"
     BROKEN = "65, naming the line that is damaged"
-    GAP = "65, naming the opening row of the newest segment, which does not go on where the one before it ends"
+    GAP = "65, naming the newest segment, which does not begin where the one before it ends"
     NO_FILE = "74, naming what cannot be read"
     NO_RIGHT = "77"
 
@@ -152,8 +151,7 @@ def _put(path: Path, content: Content) -> None:
 def _judge_start(whole: Specimen, trial: Trial, started: Place[int] | Ended) -> None:
     damage = trial.damage
     if isinstance(started, Place):
-        places = {Start.AT_END: whole.end, Start.AT_KEPT: damage.kept, Start.AT_CLAIMED: damage.claimed}
-        allowed = [places[start] for start in trial.start if start in places]
+        allowed = [whole.end] if Start.AT_END in trial.start else []
         require(started in allowed, f"the walk begins at {started}, and not as it should, {trial.start}: {allowed}")
     else:
         require("Traceback" not in started.error, f"a start ended with a traceback: {started.error}")
@@ -169,7 +167,7 @@ def _judge_journal(whole: Specimen, trial: Trial, command: Command, *, is_thorou
     names = {
         Verify.WHOLE: (0, ": whole. "),
         Verify.BROKEN: (65, trial.damage.names),
-        Verify.GAP: (65, named(whole.files[-1].name)),
+        Verify.GAP: (65, f"{whole.files[-1].name} begins at"),
         Verify.NO_FILE: (74, "cannot read"),
         Verify.NO_RIGHT: (77, "may not read"),
     }
@@ -190,7 +188,7 @@ def _recovered(directory: Path) -> Place[int] | Ended:
     disk = LinuxDisk.inspect(directory)
     try:
         with capture_logs():
-            return recover(CODEC, disk).place
+            return look(disk, CODEC).plan.place
     except Fatal as error:
         return Ended(error.exit_status, "", str(error))
     except Exception:  # noqa: BLE001 - whatever else comes out ends a start with a traceback.
@@ -252,12 +250,9 @@ def contents(directory: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def judge_files(before: dict[str, tuple[int, bytes]], after: dict[str, tuple[int, bytes]], begun: Place[int]) -> None:
-    """Demand that a start left every file as it was, or kept it aside if it took its name."""
-    taken = segment_name(begun.sequence)
-    torn = after.get(taken + ".torn")
+    """Demand that a start left every file as it was, but for the ring, which is new, and a segment that grew."""
     for name, content in before.items():
-        is_left = after.get(name) == content or name == taken + ".new"
-        if name == taken and not is_left:
-            had_no_rows = content[1].count(b"\n") == 2 and content[1].endswith(b"\n")
-            is_left = had_no_rows or torn == content or (torn is not None and torn[0] == stat.S_IFDIR)
-        require(is_left, f"the start changed {name}")
+        now = after.get(name)
+        is_left = now == content or name in {RING_NAME, RING_NAME + ".new"} or name.endswith(".csv.new")
+        is_longer = sequence_of(name) is not None and now is not None and now[1].startswith(content[1])
+        require(is_left or is_longer, f"the start at {begun} changed {name}")

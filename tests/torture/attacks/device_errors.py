@@ -142,4 +142,6 @@ _LOST: Final = "^was answered and is lost"
 _UNNOTICED: Final = "^it goes on for .* without its disk"
 EIO: Final = Attack("EIO from the device", fail_device, 50, 1, "trust-failed-sync", f"{_LOST}|{_UNNOTICED}", 200)
 READ_ONLY: Final = Attack("read-only remount", turn_read_only, 5, 1, "trust-failed-sync", f"{_LOST}|{_UNNOTICED}", 50)
-REMOVED: Final = Attack("data directory removed", remove_directory, 5, 1, "ignore-removal", _UNNOTICED, 50)
+_GOES_ON: Final = f"{_UNNOTICED}|steps asked for after the removal were answered"
+"""With a history to be written, it does notice in the end."""
+REMOVED: Final = Attack("data directory removed", remove_directory, 5, 1, "ignore-removal", _GOES_ON, 50)

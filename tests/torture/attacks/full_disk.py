@@ -1,8 +1,9 @@
 """A disk that fills up: short writes, ENOSPC and EFBIG.
 
-A full disk says so with a short write first and an error next. What is half written must be cut away, steps refused as
-not applied, reads answered; and when there is space again, all goes on by itself. Two ways to fill it: a file size
-limit cuts a row at any byte, a small file system refuses blocks, new files and names as well.
+A full disk says so with a short write first and an error next. The ring has its space, so steps go on until it is full
+of what the history has no room for; then they are refused as not applied, and reads answered; and when there is space
+again, all goes on by itself. Two ways to fill it: a file size limit cuts a segment at any byte, a small file system
+refuses blocks, new files and names as well.
 """
 
 import os
@@ -17,6 +18,7 @@ from random import Random
 from typing import Final
 
 from pexservice.core.judging import Place
+from pexservice.stores.journal.ring import RING_NAME
 from support.process import Service
 from torture.attack import Attack, Bench, Unsupported, require
 from torture.linearizability import NOT_APPLIED, check
@@ -25,20 +27,24 @@ from torture.operation import Operation
 
 _CYCLES: Final = 5
 _TMPFS_BYTES: Final = 1 << 20
+"""Room for two small rings: at a start the new one is made beside the old one."""
 _PAGE_BYTES: Final = 4096
 _HISTORY_MAX: Final = "32KiB"
 """So that small segments, a page each, leave room."""
-_UNTIL_S_MAX: Final = 10
+_UNTIL_S_MAX: Final = 20
 
 
 def run_limited(bench: Bench) -> int:
     """Limit the file size to a few bytes more than there are, lift the limit, and so on; kill, and start again."""
     data_dir = bench.directory / "data"
     history: list[Operation] = []
-    with bench.serving(data_dir) as service:
+    with bench.serving(data_dir, small_ring=True) as service:
+        ring_bytes = (data_dir / RING_NAME).stat().st_size
         for _ in range(_CYCLES):
             with Load(service, bench.rng, clients=4) as load:
                 load.wait(20)
+                # Below the size of the ring the limit would be no lack of space, but a disk that fails.
+                _await(lambda: _newest(data_dir).stat().st_size > ring_bytes, "the segment is longer than the ring")
                 _limit_file_size(service, _newest(data_dir).stat().st_size + bench.rng.randint(0, 200))
                 _await(partial(_is_refused, load.history), "a step was refused at the limit")
                 require(place_of(service).sequence > 0, "reads are answered at the limit")
@@ -60,7 +66,8 @@ def run_small(bench: Bench) -> int:
         ballast = disk / "ballast"
         ballast.touch()
         options = ["--history-max-bytes", _HISTORY_MAX]
-        with bench.serving(disk / "data", *options, small_segments=bench.rng.random() < 0.5) as service:
+        small = bench.rng.random() < 0.5
+        with bench.serving(disk / "data", *options, small_segments=small, small_ring=not small) as service:
             for _ in range(_CYCLES):
                 with Load(service, bench.rng, clients=4) as load:
                     load.wait(20)
@@ -73,7 +80,7 @@ def run_small(bench: Bench) -> int:
                 load.require_answered()
                 history += load.history
             service.stop(9)
-        with bench.serving(disk / "data") as service:
+        with bench.serving(disk / "data", small_ring=True) as service:
             check(history, Place(0, 0), place_of(service))
     return _CYCLES
 

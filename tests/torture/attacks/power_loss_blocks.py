@@ -28,7 +28,7 @@ IMAGES: Final = 50
 STARTED: Final = 5
 """So many of them are recovered by a start."""
 _DEVICE_BYTES: Final = 16 << 20
-"""Room for the load, and made anew in milliseconds."""
+"""Room for the load and two small rings, and made anew in milliseconds."""
 _STARTS: Final = 2
 """Of the service, one after the other, on the disk that is recorded."""
 _START_RECORDS: Final = 60
@@ -67,7 +67,7 @@ def lose_power(bench: Bench) -> int:
 
 def _load(bench: Bench, data_dir: Path) -> list[Operation]:
     """Start the service, ask it things, and stop it; return what it was asked, all of it answered."""
-    with bench.serving(data_dir, small_segments=bench.rng.random() < 0.5) as service:
+    with bench.serving(data_dir, small_segments=True) as service:
         begin = place_of(service)
         with Load(service, bench.rng) as load:
             load.wait(_ANSWERS)

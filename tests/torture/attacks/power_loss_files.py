@@ -1,8 +1,8 @@
 """Power loss, file by file: every write and every name that was not synced is lost, kept or torn.
 
 What POSIX does not promise must not be needed (`disks/lossy_tree.py`). A round is a chain of power cuts on one
-directory, so that each start works on what the cuts before it left behind: torn tails, segments half begun. A third of
-the cuts fall within the first dozen operations, which are those of a start, the others under load. Sometimes the disk
+directory, so that each start works on what the cuts before it left behind: lines in flight, a ring and segments half
+made. A third of the cuts fall within the operations of a start, the others under load. Sometimes the disk
 fails first and recovers, with its power on: the next start then reads what was written and never synced.
 """
 
@@ -23,8 +23,8 @@ from torture.operation import Operation
 
 CYCLES: Final = 10
 """Power cuts in one round."""
-_START_OPERATIONS: Final = 12
-"""About as many as a start takes to lock its directory and begin a segment."""
+_START_OPERATIONS: Final = 30
+"""About as many as a start takes to lock its directory, settle, write history, and make a small ring."""
 _LOAD_OPERATIONS_MAX: Final = 400
 """A group is two, a write and a sync: some tenths of a second."""
 _HISTORY_MAX: Final = "4KiB"
@@ -57,7 +57,8 @@ def _until_failure(bench: Bench, disk: Disk, data_dir: Path) -> list[Operation]:
     operations_max = bench.rng.choice([_START_OPERATIONS, _LOAD_OPERATIONS_MAX, _LOAD_OPERATIONS_MAX])
     disk.tell("fail", bench.rng.randrange(operations_max), errno.EIO)
     small = bench.rng.random() < 0.5
-    with bench.serving(disk.path / data_dir, "--history-max-bytes", _HISTORY_MAX, small_segments=small) as service:
+    options = ["--history-max-bytes", _HISTORY_MAX]
+    with bench.serving(disk.path / data_dir, *options, small_segments=small, small_ring=not small) as service:
         is_started = bool(service.where)
         with Load(service, bench.rng) if is_started else nullcontext() as load:
             require(disk.has_failed(), f"it uses its disk no more: {service.log}")

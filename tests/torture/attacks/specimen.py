@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shutil import rmtree
 from typing import Final
 from zlib import crc32
 
@@ -21,6 +22,9 @@ from torture.operation import PATHS
 
 CODEC: Final = Codec(WALK)
 HEADER: Final = CODEC.header
+SEGMENTS: Final = 3
+LINES_MIN: Final = 5
+"""Of the newest segment: three rows, so that the middle one can be hurt."""
 
 Content = bytes | None | Callable[[Path], object]
 """What becomes of a file: other bytes, nothing, or whatever a function makes of its path."""
@@ -35,8 +39,6 @@ class Damage:
     """The place after the last row before the damage."""
     names: str = ""
     """What an error must say: the file, and the beginning of the first line that is not what it was."""
-    claimed: Place[int] | None = None
-    """Where a segment that was put there, whole in itself, says that the walk stands."""
     is_of_modes: bool = False
     """Whether it is one only to a user without root's privileges."""
 
@@ -102,23 +104,25 @@ def named(name: str, lines_before: int = 1, offset: int = len(HEADER)) -> str:
 
 
 def specimen(bench: Bench) -> Specimen:
-    """Have the service write a journal: three starts, each with a few groups of mixed steps."""
+    """Have the service write a journal of three segments: starts with a few groups of mixed steps each."""
     directory = bench.directory / "specimen"
     history: set[str] = set()
-    end = Place(0, 0)
-    for _ in range(3):
-        with bench.serving(directory) as service:
+    end, files = Place(0, 0), list[File]()
+    while len(files) != SEGMENTS or len(files[-1].lines) < LINES_MIN:
+        if len(files) > SEGMENTS:
+            rmtree(directory)
+            history, end = set(), Place(0, 0)
+        with bench.serving(directory, small_segments=True) as service:
             with service.connect() as client:
-                for _ in range(bench.rng.randint(1, 4)):
-                    steps = bench.rng.choices([NEXT, PREVIOUS, RESET], [6, 2, 1], k=bench.rng.randint(1, 9))
+                for _ in range(bench.rng.randint(1, 3)):
+                    steps = bench.rng.choices([NEXT, PREVIOUS, RESET], [6, 2, 1], k=bench.rng.randint(1, 4))
                     client.send(b"".join(message("POST", PATHS[step]) for step in steps))
                     for step in steps:
                         answer = client.read()
                         end = Place(answer.sequence, answer.position)
                         history.add(f"{end.sequence},{STEP_NAMES[step]},{end.state}\n")
             require(service.stop() == 0, f"a stop did not end with 0: {service.log}")
-    files = [_file(path) for path in sorted(directory.glob("journal-*.csv"))]
-    require(len(files) == 3, f"three starts wrote {len(files)} segments")
+        files = [_file(path) for path in sorted(directory.glob("journal-*.csv"))]
     require(files[-1].lines[-1].place == end, f"the last answer was {end}, and the last row is {files[-1].lines[-1]}")
     return Specimen(directory, files, end, history)
 

@@ -112,5 +112,10 @@ def _live(service: Service, history: list[Operation]) -> None:
 
 
 ATTACK: Final = Attack(
-    "SIGKILL at every system call", run, rounds=40, rounds_short=1, sabotage="late-write", noticed="^was .* is lost"
+    "SIGKILL at every system call",
+    run,
+    rounds=40,
+    rounds_short=1,
+    sabotage="late-write",
+    noticed="^was .* is lost|from where ring.csv does not go on",
 )

@@ -15,6 +15,8 @@ from threading import Barrier
 from typing import Final
 
 from pexservice.core.judging import Place
+from pexservice.stores.journal.live_keys import KEYS_NAME
+from pexservice.stores.journal.ring import RING_NAME
 from pexservice.stores.journal.segment import segment_name
 from support.process import Service
 from torture.attack import Attack, Bench, require
@@ -39,8 +41,7 @@ def run(bench: Bench) -> int:
             check(history, place, begun)
             judge_files(before, contents(directory), begun)
             new = contents(directory).keys() - before.keys() - {"lock", "."}
-            name = segment_name(begun.sequence)
-            require(new <= {name, name + ".torn"}, f"a start at {begun} made {new}")
+            require(new <= {RING_NAME, KEYS_NAME, segment_name(begun.sequence)}, f"a start at {begun} made {new}")
             with Load(owner, bench.rng) as load:
                 load.wait(50)
                 _turn_away(bench, directory, owner, is_stopped=bench.rng.random() < 0.5)

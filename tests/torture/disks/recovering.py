@@ -1,15 +1,14 @@
 """What a start makes of a data directory after a disaster, and that it serves from there."""
 
-from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from pexservice.core.judging import Place
 from pexservice.disk.linux import LinuxDisk
 from pexservice.errors import Fatal
-from pexservice.stores.journal.history import segment_files, segments
+from pexservice.stores.journal.history import History
+from pexservice.stores.journal.opening import look
 from pexservice.stores.journal.record import Codec
-from pexservice.stores.journal.recovery import recover
 from pexservice.walk.machine import WALK
 from torture.attack import Bench, Violation, require
 from torture.load import place_of
@@ -26,7 +25,7 @@ def recovered_place(data_dir: Path) -> Place[int]:
         return Place(0, 0)
     disk = LinuxDisk.inspect(data_dir)
     try:
-        place = recover(_CODEC, disk).place
+        place = look(disk, _CODEC).plan.place
     except Fatal as error:
         raise Violation(f"a start would be refused with {error.exit_status}: {error}") from error
     else:
@@ -40,12 +39,13 @@ def recovered_place(data_dir: Path) -> Place[int]:
 def _end_of_history(disk: LinuxDisk) -> Place[int]:
     """Return where the last row leads, as `pexservice journal verify` would."""
     try:
-        found = list(segments(_CODEC, disk, segment_files(disk)))
-        rows = chain.from_iterable(segment.rows(_CODEC) for segment in found)
-        places = [segment.opening.place for segment in found] + [row.place for row in rows]
+        places = [Place(0, 0)]
+        for piece in History.look(disk, _CODEC).pieces():
+            places += [piece.start, *(row.place for row in piece.rows)]
+            require(places[-1] == piece.end, f"the rows of {piece.name} lead to {places[-1]}, and it says {piece.end}")
     except Fatal as error:
         raise Violation(f"`journal verify` would end with {error.exit_status}: {error}") from error
-    return max(places, key=lambda place: place.sequence, default=Place(0, 0))
+    return places[-1]
 
 
 def prove_by_start(bench: Bench, data_dir: Path, place: Place[int]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
 from pexservice.core.judging import Place
+from pexservice.core.keys import NO_TERMS
 from pexservice.core.metrics import Metrics
 from pexservice.errors import Fatal, Recovering
 from pexservice.limits import DEFAULT
@@ -70,7 +71,7 @@ def test_a_defect_while_handing_over_or_rendering_ends_the_engine() -> None:
             raise KeyError(sequence)
 
     class BrokenStore(MemoryStore[Any, Any]):
-        def commit(self, commands: Any) -> Any:
+        def commit(self, commands: Any, terms: Any = NO_TERMS) -> Any:
             raise KeyError(0)
 
     async def scenario(store: MemoryStore[Any, Any], asked: Asked) -> None:
@@ -128,8 +129,8 @@ def test_nothing_follows_a_group_that_the_store_could_not_take() -> None:
     """Once handing over failed for good, no later group gets to the store, though it takes several."""
 
     class Broken(MemoryStore[Any, Any]):
-        def commit(self, commands: Any) -> Any:
-            commit = super().commit(commands)
+        def commit(self, commands: Any, terms: Any = NO_TERMS) -> Any:
+            commit = super().commit(commands, terms)
             if len(self.commits) == 2:
                 raise Fatal("broken")
             return commit

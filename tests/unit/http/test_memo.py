@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from pexservice.http.action import Action, ReplyAction
+from pexservice.core.keys import Terms
+from pexservice.http.action import Action, CommandAction, ReplyAction
 from pexservice.http.answer import Head
 from pexservice.http.clock import Clock
 from pexservice.http.memo import Memo
@@ -24,6 +25,9 @@ class Routed:
 
     def _route(self, request: Request) -> Action:
         self.requests.append(request.head)
+        if request.path == "/step":
+            head = Head(Clock(), 204, {}, request)
+            return CommandAction(request, 0, head, lambda *_: "", None, closes=False, carries_value=False)
         return ReplyAction(request, Head(Clock(), 204, {}, request).bare, closes=False)
 
 
@@ -54,3 +58,32 @@ def test_memory_is_bounded() -> None:
         assert sum(routed.memo.get(each) is not None for each in heads) <= 3
         assert routed.memo.get(head) is not None
     assert routed.memo.get(routed.requests[0]) is None
+
+
+def test_a_key_is_no_part_of_what_is_remembered() -> None:
+    """Whoever sent the rest before, with another key or with none, has the rest known."""
+    routed = Routed()
+    assert routed.memo.keyed(message("POST", "/step", "Idempotency-Key: a")) is None
+    routed.ask(message("POST", "/step", "Idempotency-Key: a", "A: b"))
+    for key in ('"b"', "a"):
+        action = routed.memo.keyed(message("POST", "/step", f"Idempotency-Key: {key}", "A: b"))
+        assert isinstance(action, CommandAction)
+        assert action.terms == Terms(key.strip('"').encode())
+    plain = routed.memo.get(message("POST", "/step", "A: b"))
+    assert isinstance(plain, CommandAction)
+    assert plain.terms is None
+    routed.ask(message("POST", "/step", "Idempotency-Key: c", "A: b"))
+    assert [b"Idempotency-Key" in head for head in routed.requests] == [True, False, True]
+
+
+def test_only_a_command_has_its_key_looked_up() -> None:
+    """A read, what is malformed, has two keys, or one field too many, is judged as a whole."""
+    routed = Routed(replace(DEFAULT, header_fields_max=3))
+    for head in (message("GET", "/a"), message("POST", "/step"), message("POST", "/step", "A: b", "B: c")):
+        routed.ask(head)
+    assert routed.memo.keyed(message("POST", "/step", "Idempotency-Key: a")) is not None
+    for fields in (["A: b", "B: c", "Idempotency-Key: a"], ["Idempotency-Key: a", "Idempotency-Key: a"], []):
+        assert routed.memo.keyed(message("POST", "/step", *fields)) is None
+    assert routed.memo.keyed(message("GET", "/a", "Idempotency-Key: a")) is None
+    routed.ask(message("GET", "/a", "Idempotency-Key: a"))
+    assert routed.memo.get(message("GET", "/a", "Idempotency-Key: a")) is None

@@ -24,7 +24,6 @@ FORMS: Forms[tuple[int, int]] = Forms(
         "application/json": lambda _, state: json.dumps(state[0]),
         "text/plain": lambda sequence, state: f"{state[0]} after {sequence}\n",
     },
-    tag=lambda state: f"{state[0]}.{state[1]}",
     headers={},
     schemas={},
 )
@@ -34,6 +33,7 @@ class Standing:
     """As `Engine`, as far as a read asks it: stands somewhere, and may have no room."""
 
     def __init__(self) -> None:
+        self.machine = COUNTER
         self.place = Place(3, (8, 2))
         self.budget = Budget(0)
 

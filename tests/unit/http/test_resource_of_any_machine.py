@@ -4,6 +4,7 @@ import pytest
 
 from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
+from pexservice.core.keys import Tag, Terms
 from pexservice.core.metrics import Metrics
 from pexservice.http.access import Access
 from pexservice.http.action import CommandAction, ReplyAction
@@ -19,7 +20,7 @@ from support.routing import CLOCK, request
 
 def resource(engine: Engine[int, Step], name: str) -> Resource[int, Step]:
     """Return the walk's state with a name in a header field."""
-    forms = Forms[int](lambda *_: f"Name: {name}\r\n", {"text/plain": lambda *_: f"{name}\n"}, str, {}, {})
+    forms = Forms[int](lambda *_: f"Name: {name}\r\n", {"text/plain": lambda *_: f"{name}\n"}, {}, {})
     return Resource(Site(engine, Access([]), CLOCK, DEFAULT), forms)
 
 
@@ -40,23 +41,47 @@ def test_a_header_field_of_more_than_ascii_is_a_defect_at_the_first_read() -> No
 
 
 @pytest.mark.parametrize(
-    ("fields", "is_taken"),
+    ("fields", "terms"),
     [
-        ("", True),
-        ("If-Match: *\r\n", True),
-        ('If-Match: "a"\r\n', False),
-        ("If-Match:\r\n", False),
-        ('If-Match: "a", *\r\n', False),
-        ("If-None-Match: *\r\n", False),
-        ('If-None-Match: "a"\r\n', False),
-        ('If-Match: *\r\nIf-None-Match: "a"\r\n', False),
+        ("", None),
+        ("If-Match: *\r\n", None),
+        ('If-Match: "3-4-plain"\r\n', Terms(match=frozenset({Tag(3, "4")}))),
+        ('If-Match: "3-4-minimal", "5-6-plain"\r\n', Terms(match=frozenset({Tag(3, "4"), Tag(5, "6")}))),
+        ('If-Match: "3-4-json"\r\n', Terms(match=frozenset())),
+        ('If-Match: W/"3-4-plain"\r\n', Terms(match=frozenset())),
+        ('If-Match: "03-4-plain"\r\n', Terms(match=frozenset())),
+        ("If-Match:\r\n", Terms(match=frozenset())),
+        ('If-Match: "a", *\r\n', Terms(match=frozenset())),
+        ('If-None-Match: "a"\r\n', None),
+        ('If-None-Match: W/"3-4-plain"\r\n', Terms(none_match=frozenset({Tag(3, "4")}))),
+        ("Idempotency-Key: k\r\n", Terms(b"k")),
+        ('If-Match: "3-4-plain"\r\nIdempotency-Key: k\r\n', Terms(b"k", frozenset({Tag(3, "4")}))),
     ],
 )
-def test_a_command_on_a_condition_is_not_taken(fields: str, is_taken: bool) -> None:  # noqa: FBT001
-    """What cannot be judged at its turn is refused, but for the one condition that always holds."""
+def test_a_command_on_a_condition_is_judged_at_its_turn(fields: str, terms: Terms | None) -> None:
+    """What a tag names goes with it, whatever the form that was read; one that no read gave names no state."""
     engine = Engine[int, Step](WALK, Metrics(), Budget(1), DEFAULT)
     action = resource(engine, "a").command("/up", "", lambda _: NEXT).action(request("POST /up", fields))
-    assert isinstance(action, CommandAction) == is_taken
-    if isinstance(action, ReplyAction):
-        head, answer = action.reply()
-        assert (head.status, answer.count(b"No step was taken.")) == (412, 1)
+    assert isinstance(action, CommandAction)
+    assert action.terms == terms
+
+
+def test_a_command_that_wants_nothing_to_be_there_is_not_taken() -> None:
+    """There always is a state."""
+    engine = Engine[int, Step](WALK, Metrics(), Budget(1), DEFAULT)
+    command = resource(engine, "a").command("/up", "", lambda _: NEXT)
+    action = command.action(request("POST /up", "If-None-Match: *\r\n"))
+    assert isinstance(action, ReplyAction)
+    head, answer = action.reply()
+    assert (head.status, answer.count(b"No step was taken.")) == (412, 1)
+
+
+def test_a_replay_says_so() -> None:
+    """In the form that is asked for now, with or without a body."""
+    engine = Engine[int, Step](WALK, Metrics(), Budget(1), DEFAULT)
+    for fields, end in (("", b"\r\n\r\na\n"), ("Prefer: return=minimal\r\n", b"\r\n\r\n")):
+        action = resource(engine, "a").command("/up", "", lambda _: NEXT).action(request("POST /up", fields))
+        assert isinstance(action, CommandAction)
+        answer = action.render_replay(3, 2)[1]
+        assert answer.endswith(end)
+        assert answer.replace(b"Idempotency-Replayed: true\r\n", b"") == action.render(3, 2)[1]

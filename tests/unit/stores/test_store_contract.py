@@ -2,24 +2,31 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from pexservice.core.judging import Judgement, Place
+from pexservice.core.judging import CONDITION_FAILED, KEY_REUSED, Judgement, Place
+from pexservice.core.keys import SECRET_BYTES, Tag, Terms
 from pexservice.core.machine import Machine, Refusal
 from pexservice.core.store import Store
 from pexservice.disk.linux import LinuxDisk
 from pexservice.disk.syncer import Syncer
+from pexservice.stores.journal.record import Codec
+from pexservice.stores.journal.ring import Shape
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET
-from support.journals import open_journal, rows
+from support.journals import OPTIONS, rows
+from support.journals import opened as open_journal
 from support.machines import COUNTER
 from support.memory_store import MemoryStore
 from support.simulated_disk import SimulatedDisk
+
+ROOMY = replace(OPTIONS, shape=Shape(4096, 512, 2048))
+"""The ring as it is by default, with small blocks."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +55,16 @@ def _on_disk(machine: Machine[Any, Any], path: Path) -> Kept:
         while owned:
             owned.pop().close()
         owned.append(LinuxDisk.own(path, Syncer()))
-        return await open_journal(owned[0], machine)
+        return await open_journal(owned[0], ROOMY, Codec(machine))
 
-    return Kept(machine, opened, lambda: [row.commands for row in rows(owned[0], machine)])
+    return Kept(machine, opened, lambda: [row.commands for row in rows(owned[0], Codec(machine))])
 
 
 def _on_simulated_disk(machine: Machine[Any, Any], _path: Path) -> Kept:
     disk = SimulatedDisk(Random(1))
-    return Kept(machine, lambda: open_journal(disk, machine), lambda: [row.commands for row in rows(disk, machine)])
+    codec: Codec[Any, Any] = Codec(machine)
+    written = lambda: [row.commands for row in rows(disk, codec)]  # noqa: E731
+    return Kept(machine, lambda: open_journal(disk, ROOMY, codec), written)
 
 
 MACHINES: dict[str, Machine[Any, Any]] = {"walk": WALK, "counter": COUNTER}
@@ -90,8 +99,12 @@ def expect(machine: Machine[Any, Any], start: Place[Any], commands: Sequence[Any
 
 def like(judgement: Judgement[Any, Any]) -> Judgement[Any, Any]:
     """Return the same with lists for sequences of any kind."""
-    return Judgement(
-        judgement.start, judgement.end, list(judgement.states), dict(judgement.refusals), list(judgement.taken)
+    return replace(
+        judgement,
+        states=list(judgement.states),
+        refusals=dict(judgement.refusals),
+        taken=list(judgement.taken),
+        replays=dict(judgement.replays),
     )
 
 
@@ -166,6 +179,82 @@ def test_a_refusal_takes_no_number_and_is_not_written(store_name: str, tmp_path:
         store = await kept.open()
         assert store.read() == Place(3, (9, 3))
         assert kept.written is None or kept.written() == ["9 1", "-1"]
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def key(number: int) -> Terms:
+    """Return the terms of a command with one of so many keys."""
+    return Terms(b"%022d" % number)
+
+
+@pytest.mark.parametrize("store_name", STORES)
+def test_a_key_is_known_to_all_groups_behind_it_and_after_a_start(store_name: str, tmp_path: Path) -> None:
+    """What was taken with it is told again, wherever it is asked: under way, durable, or at the next start."""
+    kept = STORES[store_name](COUNTER, tmp_path)
+
+    async def scenario() -> None:
+        store = await kept.open()
+        first = await store.commit([1, 2, 3], {1: key(1)})
+        assert (first.end, first.replays) == (Place(3, (6, 3)), {})
+        again = [store.commit([2, 1, 5], {0: key(1), 1: key(2), 2: key(1)})]
+        if store.in_flight_max > 1:
+            again.append(store.commit([1, 2], {0: key(2), 1: key(1)}))
+        then = [await each for each in again]
+        assert (then[0].end, then[0].replays) == (Place(4, (7, 4)), {0: Place(2, (3, 2))})
+        assert then[0].refusals == {2: KEY_REUSED}
+        assert [each.replays for each in then[1:]] == [{0: Place(4, (7, 4)), 1: Place(2, (3, 2))}] * len(then[1:])
+        secret = store.key_secret
+        await store.close()
+        store = await kept.open()
+        assert store.key_secret == secret
+        last = await store.commit([1, 2, 1], {0: key(2), 1: key(1), 2: key(3)})
+        assert (last.end, last.replays) == (Place(5, (8, 5)), {0: Place(4, (7, 4)), 1: Place(2, (3, 2))})
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("store_name", STORES)
+def test_a_group_that_was_all_taken_before_takes_nothing(store_name: str, tmp_path: Path) -> None:
+    """It ends where it began, and is not written."""
+    kept = STORES[store_name](COUNTER, tmp_path)
+
+    async def scenario() -> None:
+        store = await kept.open()
+        await store.commit([4], {0: key(1)})
+        again = await store.commit([4, 4], {0: key(1), 1: key(1)})
+        assert (again.start, again.end, list(again.taken)) == (Place(1, (4, 1)), Place(1, (4, 1)), [])
+        assert kept.written is None or kept.written() == ["4"]
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("store_name", STORES)
+def test_a_condition_is_judged_where_its_command_is(store_name: str, tmp_path: Path) -> None:
+    """Against the state that the commands before it in the group lead to."""
+    kept = STORES[store_name](COUNTER, tmp_path)
+    behind_one = frozenset({Tag(1, "1.1")})
+
+    async def scenario() -> None:
+        store = await kept.open()
+        judgement = await store.commit([1, 1, 1, 1], {0: Terms(match=behind_one), 2: Terms(match=behind_one)})
+        assert judgement.refusals == {0: CONDITION_FAILED}
+        assert judgement.end == Place(3, (3, 3))
+        assert kept.written is None or kept.written() == ["1 1 1"]
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_the_secret_of_keys_is_long_and_of_its_own(kept: Kept) -> None:
+    """Nobody guesses it, and a new store has a new one."""
+
+    async def scenario() -> None:
+        store = await kept.open()
+        assert len(store.key_secret) == SECRET_BYTES
         await store.close()
 
     asyncio.run(scenario())

@@ -1,11 +1,12 @@
-"""What can go wrong with a journal, and the one translation from what the operating system says."""
+"""What the journal alone may end with, and the one translation of the operating system's errors into it."""
 
 import errno
-from typing import Final
+from typing import ClassVar, Final
 
-from pexservice.errors import NotApplied, NotPermitted, StorageFailed
+from pexservice.errors import DamagedData, NotApplied, NotPermitted, StorageFailed, reason
 
-_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE}
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE})
+_NO_RIGHT: Final = frozenset({errno.EACCES, errno.EPERM})
 
 
 class JournalFailed(StorageFailed):
@@ -17,24 +18,53 @@ class JournalFailed(StorageFailed):
 
 
 class JournalFull(NotApplied):
-    """Raised when there is no space for the row of a group, or no space or no descriptor for a new segment.
+    """Raised when the ring is full and there is no space, or no descriptor, for the history that would empty it."""
 
-    The journal was cut back to its last durable byte.
-    """
-
-    code = "journal-full"
-    title = "No room for the journal"
-    detail = (
+    code: ClassVar[str] = "journal-full"
+    title: ClassVar[str] = "No room for the journal"
+    detail: ClassVar[str] = (
         "The journal has no disk space, or no file descriptor, for another step. None was taken; steps resume by "
         "themselves when there is room."
     )
-    retry_after_s = 5
+    retry_after_s: ClassVar[int] = 5
 
 
-def failure(verb: str, what: str, error: OSError) -> JournalFull | JournalFailed | NotPermitted:
-    """Return the error for something that could not be done to a file: `verb` and `what` say which."""
-    if isinstance(error, PermissionError):
-        return NotPermitted(f"may not {verb} {what}: {error.strerror}. Give this user the right to.")
+class RowTooLong(NotApplied):
+    """Raised when a group needs more lines of the ring than one may have. Asked for in smaller groups, it may fit."""
+
+    code: ClassVar[str] = "row-too-long"
+    title: ClassVar[str] = "Too much in one group"
+    detail: ClassVar[str] = "What was asked for at the same time is too long to be written in one row. None was taken."
+
+
+def translate(doing: str, name: str, error: OSError) -> NotPermitted | JournalFull | JournalFailed:
+    """Return the error for what the operating system said when we were `doing` something to a file."""
+    if error.errno in _NO_RIGHT:
+        return NotPermitted(f"may not {doing} {name}: {reason(error)}. Give this user the right to.")
     if error.errno in _NO_ROOM:
-        return JournalFull(f"cannot {verb} {what}: {error.strerror}")
-    return JournalFailed(f"cannot {verb} {what}: {error.strerror}. Check the disk and the kernel's log.")
+        return JournalFull(f"cannot {doing} {name}: {reason(error)}. Make room; nothing else needs to be done.")
+    return JournalFailed(f"cannot {doing} {name}: {reason(error)}. Check the disk and the kernel's log.")
+
+
+def failed(doing: str, name: str, error: OSError) -> NotPermitted | JournalFailed:
+    """As `translate`, for what may not be tried again: then a lack of room is a failure like any other."""
+    found = translate(doing, name, error)
+    if isinstance(found, JournalFull):
+        return JournalFailed(f"cannot {doing} {name}: {reason(error)}. Make room, then start again.")
+    return found
+
+
+def damage(name: str, line: int, offset: int, why: str) -> DamagedData:
+    """Return the error for a damaged line of a file, with what an operator can do about it."""
+    return DamagedData(
+        f"{name} is damaged at line {line}, byte offset {offset}: {why}. Nothing was changed. "
+        "Restore the data directory from a backup, or see 'Damaged journal' in docs/operations.md."
+    )
+
+
+def mismatch(why: str) -> DamagedData:
+    """Return the error for files that are whole, each by itself, and do not belong together."""
+    return DamagedData(
+        f"the journal is damaged: {why}. Nothing was changed. "
+        "Restore the data directory from a backup, or see 'Damaged journal' in docs/operations.md."
+    )

@@ -1,53 +1,148 @@
-"""Reading the whole history: every segment, oldest first. For `pexservice journal`, beside a running service."""
+"""Reading all of it: the segments, oldest first, and the lines of the ring behind them, as one sequence of rows.
 
-from collections.abc import Iterator
+Without a lock, so also beside a running service, and of a copy. The ring is read before the segments are listed: a line
+that was written over by then is in a segment that is there by then. If ring and newest segment are the same afterwards,
+what was read belongs together and is judged as a start would; else somebody writes, and the ring counts as far as its
+lines go on from the history (`recovery.recover_copy`).
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic, Self
 
 from pexservice.core.judging import Place
 from pexservice.core.machine import C, S
 from pexservice.disk import Disk
-from pexservice.stores.journal.errors import JournalFailed, failure
-from pexservice.stores.journal.record import Codec
-from pexservice.stores.journal.recovery import read_segment, sequences
-from pexservice.stores.journal.segment import Segment, damage, segment_name
+from pexservice.errors import DamagedData
+from pexservice.stores.journal import segment as segments
+from pexservice.stores.journal.errors import failed, mismatch
+from pexservice.stores.journal.history_writer import segment_names
+from pexservice.stores.journal.opening import check_pair, read_ring
+from pexservice.stores.journal.record import Codec, Row
+from pexservice.stores.journal.recovery import Plan, recover, recover_copy
+from pexservice.stores.journal.ring import RING_NAME, Ring
+from pexservice.stores.journal.segment import Segment
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentFile:
-    """A segment and its size on disk."""
+class HistoryFile:
+    """A file of the journal and its size on disk."""
 
     name: str
     size_bytes: int
 
 
-def segment_files(disk: Disk) -> list[SegmentFile]:
-    """Return the segments of a directory, oldest first. Raises JournalFailed, NotPermitted."""
-    files = []
-    try:
-        for sequence in sequences(disk):
-            name = segment_name(sequence)
-            files.append(SegmentFile(name, disk.size(name)))
-    except OSError as error:
-        raise failure("read", "the data directory", error) from error
-    return files
+@dataclass(frozen=True, slots=True)
+class Piece(Generic[S]):
+    """The rows that one file adds to the history, from one place to another."""
+
+    name: str
+    start: Place[S]
+    end: Place[S]
+    bodies: Sequence[bytes]
+    """The rows as they are written, without checksums."""
+    rows: Iterator[Row[S]]
+    """The same, to be read once. Raises DamagedData where a row does not follow from the one before."""
+    dropped: int = 0
+    """Lines of the ring that were in flight when it was last written to, and never answered."""
+    segment: Segment[S] | None = None
+    """The segment, if it is one."""
 
 
-def segments(codec: Codec[S, C], disk: Disk, files: list[SegmentFile]) -> Iterator[Segment[S]]:
-    """Yield the segments in order, proving that each begins where the one before it ended.
+class History(Generic[S, C]):
+    """The history of one directory, as it was when it was looked at."""
 
-    Raises DamagedData, JournalFailed, NotPermitted.
-    """
-    end: Place[S] | None = None
-    for file in files:
+    def __init__(
+        self,
+        disk: Disk,
+        codec: Codec[S, C],
+        ring: bytes | None,
+        files: list[HistoryFile],
+        *,
+        is_salvaging: bool = False,
+    ) -> None:
+        """Use `look`."""
+        self._is_salvaging = is_salvaging
+        self.files = files
+        """The segments, oldest first, then the ring."""
+        self._disk = disk
+        self._codec = codec
+        self._ring = ring
+
+    @classmethod
+    def look(cls, disk: Disk, codec: Codec[S, C], *, is_salvaging: bool = False) -> Self:
+        """Read the ring and list the segments.
+
+        What `is_salvaging` finds ends where the segments do, or the lines of the ring that go on from them, whatever
+        else the ring holds. Raises JournalFailed, NotPermitted.
+        """
+        ring = read_ring(disk)
         try:
-            segment = read_segment(codec, disk, file.name)
-        except JournalFailed as error:
-            if end is None and isinstance(error.__cause__, FileNotFoundError):
-                continue  # The running service let go of its oldest segments in the meantime.
+            files = [HistoryFile(name, disk.size(name)) for name in segment_names(disk)]
+        except OSError as error:
+            raise failed("read", "the data directory", error) from error
+        if ring is not None:
+            files.append(HistoryFile(RING_NAME, len(ring)))
+        return cls(disk, codec, ring, files, is_salvaging=is_salvaging)
+
+    def pieces(self, first: int = 0) -> Iterator[Piece[S]]:
+        """Yield what each file from that one on adds, in order, proving that each goes on from the one before.
+
+        The newest segment is among them in any case. Raises DamagedData, JournalFailed, NotPermitted.
+        """
+        newest: Segment[S] | None = None
+        segments_there = sum(file.name != RING_NAME for file in self.files)
+        for file in self.files[min(first, max(segments_there - 1, 0)) :]:
+            if file.name == RING_NAME:
+                continue
+            data = self._read(file.name, is_oldest=newest is None)
+            if data is None:
+                continue
+            segment = segments.read(self._codec, file.name, data)
+            if newest is not None and segment.opening.place != newest.place:
+                reason = f"{file.name} begins at {segment.opening.place}, but {newest.name} ends at {newest.place}"
+                raise mismatch(reason)
+            newest = segment
+            rows = segments.rows(self._codec, segment)
+            yield Piece(file.name, segment.opening.place, segment.place, segment.bodies, rows, segment=segment)
+        ring = self._check_pair(newest)
+        if ring is not None and newest is not None:
+            plan = self._plan(ring, newest)
+            bodies = [row.body for row in plan.missing]
+            rows = map(self._codec.decode_body, bodies)  # The plan proved that they follow.
+            yield Piece(RING_NAME, newest.place, plan.place, bodies, rows, plan.dropped)
+
+    def _check_pair(self, newest: Segment[S] | None) -> Ring[S] | None:
+        try:
+            return check_pair(self._codec, self._ring, newest)
+        except DamagedData:
+            if self._is_salvaging and newest is not None:
+                return None
             raise
-        begin = segment.opening.place
-        if end is not None and begin != end:
-            reason = f"it begins at {begin}, but the segment before it ends at {end}"
-            raise damage(file.name, 2, len(codec.header), reason)
-        end = segment.place
-        yield segment
+
+    def _plan(self, ring: Ring[S], newest: Segment[S]) -> Plan[S]:
+        try:
+            return recover(self._codec, ring, newest)
+        except DamagedData:
+            if self._is_as_it_was(newest) and not self._is_salvaging:
+                raise
+            return recover_copy(self._codec, ring, newest)
+
+    def _is_as_it_was(self, newest: Segment[S]) -> bool:
+        names = [file.name for file in self.files if file.name != RING_NAME]
+        try:
+            now = [name for name in segment_names(self._disk) if name >= names[0]]
+            is_same = self._disk.read(newest.name) == newest.data
+        except OSError as error:
+            raise failed("read", newest.name, error) from error
+        return now == names and is_same and read_ring(self._disk) == self._ring
+
+    def _read(self, name: str, *, is_oldest: bool) -> bytes | None:
+        try:
+            return self._disk.read(name)
+        except FileNotFoundError as error:
+            if is_oldest:
+                return None  # The running service let go of its oldest segments in the meantime.
+            raise failed("read", name, error) from error
+        except OSError as error:
+            raise failed("read", name, error) from error

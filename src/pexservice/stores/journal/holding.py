@@ -1,7 +1,6 @@
 """A journal's directory, held for this process alone, and then opened."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Generic
@@ -14,9 +13,10 @@ from pexservice.disk.linux import LinuxDisk
 from pexservice.disk.syncer import Syncer
 from pexservice.errors import NotApplied
 from pexservice.stores.journal.errors import JournalFailed
+from pexservice.stores.journal.journal import Journal
+from pexservice.stores.journal.opening import Found, look
+from pexservice.stores.journal.options import Options
 from pexservice.stores.journal.record import Codec
-from pexservice.stores.journal.recovery import Recovered, recover
-from pexservice.stores.journal.writer import Journal, Options
 
 Adopt = Callable[[Path], Place[S] | None]
 """Finds where a directory without a journal begins, if there is something in it to go on from. Raises Fatal."""
@@ -55,16 +55,18 @@ class HeldJournal(Generic[S, C]):
 
     async def open(self) -> Journal[S, C]:
         """As `HeldStore.open`. Raises DamagedData, JournalFailed, NotPermitted, and what `adopt` raises."""
-        recovered = await in_daemon(self._recover)
-        self.is_new = not recovered.has_history
+        found = await in_daemon(self._look)
+        self.is_new = found.newest is None
         settings = self._settings
-        interval_s = settings.sync_interval_s if settings.durability == "interval" else None
-        options = Options(interval_s, settings.limits.history_bytes_max)
-        return await Journal.open(self._codec, self._disk, recovered, options, settings.limits)
+        options = Options(
+            settings.limits,
+            is_interval=settings.durability == "interval",
+            sync_interval_s=settings.sync_interval_s,
+            keys_max=settings.limits.idempotency_keys_max,
+            keys_ttl_s=settings.limits.idempotency_ttl_s,
+            history_bytes_max=settings.limits.history_bytes_max,
+        )
+        return await Journal.open(self._disk, self._codec, found, options)
 
-    def _recover(self) -> Recovered[S]:
-        recovered = recover(self._codec, self._disk)
-        if recovered.has_history:
-            return recovered
-        place = self._adopt(self._settings.data_dir)
-        return recovered if place is None else replace(recovered, place=place)
+    def _look(self) -> Found[S]:
+        return look(self._disk, self._codec, begin=partial(self._adopt, self._settings.data_dir))

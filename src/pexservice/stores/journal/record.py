@@ -2,10 +2,14 @@
 
 A segment is a CSV file of three kinds of lines. Those of a machine called example, whose state is one number:
 
-    sequence,position,steps,time,checksum                      the header row: the machine's columns between ours
-    0,0,v2 example,2026-11-23T18:55:31.000000Z,61c52485        the opening row: format, machine, where it stands
-    64,64,64n,2026-11-23T18:55:31.123456Z,335e2231             a group row: where it stands *after* the group
-    `------------- body -------------'  `checksum'
+    sequence,position,steps,keys,time,checksum                  the header row: the machine's columns between ours
+    0,0,v2 example,,2026-11-23T18:55:31.000000Z,cdee4bb0        the opening row: format, machine, where it stands
+    64,64,64n,,2026-11-23T18:55:31.123456Z,9691eb42             a group row: where it stands *after* the group
+    `------------- body --------------'  `checksum'
+
+`keys` are the digests of the keys that came with the commands of the group, in their order, with spaces between. One
+stands for the command behind that of the one before, the first for the first; else the command's number in the group
+goes before it: `4:BN8UkXcuWIlcPDcJvn9VZA`.
 
 A checksum is the CRC-32 of the row's body and a newline, *continued* from the checksum of the row before (the opening
 row continues the header row). So it proves the row and, by induction, every row above it: a lost, repeated, reordered
@@ -21,9 +25,10 @@ from typing import Final, Generic
 from zlib import crc32
 
 from pexservice.core.judging import Place
+from pexservice.core.keys import DIGEST_CHARACTERS, Keys, Seen
 from pexservice.core.machine import C, Machine, S
 
-_FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 2
 """Version 1 named no machine. It was never released, so nothing reads it."""
 _INTERVAL: Final = "interval"
 SEQUENCE_MAX: Final = 2**64 - 1
@@ -32,10 +37,12 @@ SEQUENCE_MAX: Final = 2**64 - 1
 _FIELD: Final = r"[\x20\x21\x23-\x2b\x2d-\x7e]+"
 """Printable, and nothing that CSV would put in quotes."""
 _SEQUENCE: Final = r"0|[1-9][0-9]{0,19}"
+_KEY = re.compile(rf"(?:([1-9][0-9]{{0,5}}):)?([A-Za-z0-9_-]{{{DIGEST_CHARACTERS}}})")
+_KEYS: Final = r"[\x20-:A-Za-z_]*"
 _TIME: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
-_OPENING = re.compile(rf"v{_FORMAT_VERSION} ([A-Za-z0-9-]+)(?: ({_INTERVAL}))?")
+_OPENING = re.compile(rf"v{FORMAT_VERSION} ([A-Za-z0-9-]+)(?: ({_INTERVAL}))?")
 _VERSION = re.compile(r"v([1-9][0-9]{0,8})(?:[ -].*)?")
-_FOREIGN = re.compile(rf"(?:{_SEQUENCE})(?:,{_FIELD})*,({_FIELD}),{_TIME}", re.ASCII)
+_FOREIGN = re.compile(rf"(?:{_SEQUENCE})(?:,{_FIELD})*,({_FIELD}),+{_TIME}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,8 @@ class Row(Generic[S]):
     place: Place[S]
     commands: str
     time: str
+    keys: str = ""
+    """As `encode_keys` writes them."""
 
 
 class InvalidRowError(ValueError):
@@ -67,36 +76,43 @@ class Codec(Generic[S, C]):
 
     def __init__(self, machine: Machine[S, C]) -> None:
         self.machine = machine
-        columns = ",".join(("sequence", *machine.columns, machine.commands_column, "time", "checksum"))
+        columns = ",".join(("sequence", *machine.columns, machine.commands_column, "keys", "time", "checksum"))
         self.header: Final = f"{columns}\n".encode("ascii")
         self._header_checksum = crc32(self.header)
         state = ",".join([_FIELD] * len(machine.columns))
-        self._body = re.compile(f"({_SEQUENCE}),({state}),({_FIELD}),({_TIME})", re.ASCII)
+        self._body = re.compile(f"({_SEQUENCE}),({state}),({_FIELD}),({_KEYS}),({_TIME})", re.ASCII)
 
     def encode_opening(self, place: Place[S], *, is_interval: bool, time_s: float) -> tuple[bytes, int]:
         """Return the first two lines of a segment and the checksum to continue from. `time_s` is Unix time."""
-        what = f"v{_FORMAT_VERSION} {self.machine.name}{f' {_INTERVAL}' if is_interval else ''}"
-        row, checksum = self._seal(place, what, time_s, self._header_checksum)
+        what = f"v{FORMAT_VERSION} {self.machine.name}{f' {_INTERVAL}' if is_interval else ''}"
+        row, checksum = seal(self.encode_body(place, what, time_s), self._header_checksum)
         return self.header + row, checksum
 
-    def encode_row(self, place: Place[S], commands: str, time_s: float, previous_checksum: int) -> tuple[bytes, int]:
-        """Return the row of a group that led to `place`, and its checksum. `time_s` is Unix time."""
-        return self._seal(place, commands, time_s, previous_checksum)
+    def encode_body(self, place: Place[S], commands: str, time_s: float, keys: str = "") -> bytes:
+        """Return the body of the row of a group that led to `place`.
+
+        `time_s` is Unix time; `keys` are as `encode_keys` writes them.
+        """
+        second, microsecond = divmod(int(time_s * 1_000_000), 1_000_000)
+        state = self.machine.encode_state(place.state)
+        text = f"{place.sequence},{state},{commands},{keys},{_date(second)}.{microsecond:06}Z"
+        assert self._body.fullmatch(text), f"a machine writes fields of CSV: {text!r:.200}"
+        return text.encode("ascii")
 
     def decode_opening(self, line: bytes) -> Opening[S]:
         """Read an opening row, given without its newline. Raises InvalidRowError."""
         checksum = check(line, self._header_checksum)
-        sequence, state, what, time = self._fields(line)
+        sequence, state, what, keys, time = self._fields(body_of(line))
         matched = _OPENING.fullmatch(what)
-        if matched is None or matched[1] != self.machine.name:
+        if matched is None or matched[1] != self.machine.name or keys:
             message = "it is not an opening row of this machine"
             raise InvalidRowError(message)
         return Opening(self._place(sequence, state), matched[2] is not None, time, checksum)
 
-    def decode_row(self, line: bytes) -> Row[S]:
-        """Read a group row, given without its newline, that `check` has proved. Raises InvalidRowError."""
-        sequence, state, what, time = self._fields(line)
-        return Row(self._place(sequence, state), what, time)
+    def decode_body(self, body: bytes) -> Row[S]:
+        """Read the fields of the body of a group row, which `check` has proved. Raises InvalidRowError."""
+        sequence, state, what, keys, time = self._fields(body)
+        return Row(self._place(sequence, state), what, time, keys)
 
     def follow(self, row: Row[S], before: Place[S]) -> None:
         """Prove that the commands of a row lead from `before` to its place. Raises InvalidRowError."""
@@ -107,6 +123,23 @@ class Codec(Generic[S, C]):
         if row.place != Place(before.sequence + count, state):
             message = f"its {self.machine.commands_column} do not lead there from {before}"
             raise InvalidRowError(message)
+        if row.keys and decode_keys(row.keys)[-1][0] > count:
+            message = "it has keys of more commands than it has"
+            raise InvalidRowError(message)
+
+    def keys(self, row: Row[S], before: Place[S]) -> Keys:
+        """Return the keys of a row that leads on from `before`, and what they were used for. Raises InvalidRowError."""
+        self.follow(row, before)
+        commands = self.machine.read_commands(row.commands)
+        states = self.machine.apply(before.state, commands).states
+        time_s = int(datetime.fromisoformat(row.time).timestamp())
+        encode, encode_state = self.machine.encode, self.machine.encode_state
+        return {
+            key: Seen(
+                time_s, before.sequence + number, encode([commands[number - 1]]), encode_state(states[number - 1])
+            )
+            for number, key in decode_keys(row.keys)
+        }
 
     def foreign(self, data: bytes) -> str | None:
         """Say why a segment that begins as a whole one is not for this program, and what to do; else return None."""
@@ -120,35 +153,12 @@ class Codec(Generic[S, C]):
         version = _VERSION.fullmatch(row[1]) if row else None
         if not newline or row is None or version is None:
             return None
-        if int(version[1]) < _FORMAT_VERSION:
-            return (
-                f"is of format version {version[1]}, which was never released and which nothing reads any more. "
-                "Nothing was changed. Name another directory with --data-dir."
-            )
-        if int(version[1]) > _FORMAT_VERSION:
-            return (
-                f"is of format version {version[1]}, and this program knows none after {_FORMAT_VERSION}. "
-                "Nothing was changed. Upgrade the program."
-            )
         opening = _OPENING.fullmatch(row[1])
-        if opening is None or opening[1] == self.machine.name:
-            return None
-        return (
-            f"belongs to another machine, {opening[1]!r}, and this program runs {self.machine.name!r}. "
-            "Nothing was changed. Name the right directory with --data-dir."
-        )
+        theirs = opening[1] if opening else self.machine.name
+        return unknown_version(int(version[1])) or unknown_machine(theirs, self.machine.name)
 
-    def _seal(self, place: Place[S], what: str, time_s: float, previous_checksum: int) -> tuple[bytes, int]:
-        second, microsecond = divmod(int(time_s * 1_000_000), 1_000_000)
-        state = self.machine.encode_state(place.state)
-        text = f"{place.sequence},{state},{what},{_date(second)}.{microsecond:06}Z"
-        assert self._body.fullmatch(text), f"a machine writes fields of CSV: {text!r:.200}"
-        body = text.encode("ascii")
-        checksum = crc32(body + b"\n", previous_checksum)
-        return b"%b,%08x\n" % (body, checksum), checksum
-
-    def _fields(self, line: bytes) -> tuple[str, ...]:
-        matched = self._body.fullmatch(line.rpartition(b",")[0].decode("ascii", "replace"))
+    def _fields(self, body: bytes) -> tuple[str, ...]:
+        matched = self._body.fullmatch(body.decode("ascii", "replace"))
         if matched is None:
             message = "it is not a row of the journal"
             raise InvalidRowError(message)
@@ -164,10 +174,74 @@ class Codec(Generic[S, C]):
             raise InvalidRowError(str(error)) from error
 
 
+def encode_keys(start: int, keys: Keys) -> str:
+    """Write the keys of a group that began at a sequence, as a field of its row."""
+    written, due = [], start + 1
+    for key, seen in keys.items():
+        text = key.decode("ascii")
+        written.append(text if seen.sequence == due else f"{seen.sequence - start}:{text}")
+        due = seen.sequence + 1
+    return " ".join(written)
+
+
+def decode_keys(text: str) -> list[tuple[int, bytes]]:
+    """Read such a field, with the number of the command in its group beside each key. Raises InvalidRowError."""
+    found: list[tuple[int, bytes]] = []
+    for each in text.split(" ") if text else []:
+        matched = _KEY.fullmatch(each)
+        last = found[-1][0] if found else 0
+        if matched is None or (matched[1] and int(matched[1]) <= last + 1):
+            message = "its keys are none"
+            raise InvalidRowError(message)
+        found.append((int(matched[1] or last + 1), matched[2].encode("ascii")))
+    return found
+
+
+def has_keys(body: bytes) -> bool:
+    """Tell whether the body of a row that was proved has keys. PERF: a twentieth of `decode_body`."""
+    return not body[: body.rindex(b",")].endswith(b",")
+
+
+def unknown_version(version: int) -> str | None:
+    """Say what is to be done about a file of this format version; None if it is ours."""
+    if version < FORMAT_VERSION:
+        return (
+            f"is of format version {version}, which was never released and which nothing reads any more. "
+            "Nothing was changed. Name another directory with --data-dir."
+        )
+    if version > FORMAT_VERSION:
+        return (
+            f"is of format version {version}, and this program knows none after {FORMAT_VERSION}. "
+            "Nothing was changed. Upgrade the program."
+        )
+    return None
+
+
+def unknown_machine(theirs: str, ours: str) -> str | None:
+    """Say what is to be done about a file that a machine of this name wrote; None if it is ours."""
+    if theirs == ours:
+        return None
+    return (
+        f"belongs to another machine, {theirs!r}, and this program runs {ours!r}. "
+        "Nothing was changed. Name the right directory with --data-dir."
+    )
+
+
+def seal(body: bytes, previous_checksum: int) -> tuple[bytes, int]:
+    """Return the row of a body, and its checksum."""
+    checksum = crc32(body + b"\n", previous_checksum)
+    return b"%b,%08x\n" % (body, checksum), checksum
+
+
+def body_of(line: bytes) -> bytes:
+    """Return the body of a row that was checked."""
+    return line.rpartition(b",")[0]
+
+
 def check(line: bytes, previous_checksum: int) -> int:
     """Return the checksum of a row, given without its newline, after proving it.
 
-    Raises InvalidRowError. PERF: 0.5 us a row, a tenth of `decode_row`; a start proves every row of a segment this way
+    Raises InvalidRowError. PERF: 0.5 us a row, a tenth of `decode_body`; a start proves every row of a segment this way
     and decodes only the last.
     """
     body, comma, written = line.rpartition(b",")

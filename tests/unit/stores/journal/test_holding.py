@@ -10,7 +10,7 @@ from pexservice.config import Settings
 from pexservice.core.judging import Place
 from pexservice.errors import DamagedData, DirectoryOwned
 from pexservice.stores.journal.holding import Adopt, HeldJournal
-from pexservice.stores.journal.writer import Journal
+from pexservice.stores.journal.journal import Journal
 from pexservice.walk.machine import WALK
 from support.machines import COUNTER
 

@@ -1,0 +1,119 @@
+"""Commands that may go either way: those with a key, and those on condition.
+
+A client that gives a command a *key* can ask again after whatever happened: the command is taken once, and who asks
+again is told what the first came to. A client that names *conditions* has its command taken only where they hold. Which
+way it goes depends on what came before, so whoever orders groups finds out (`judging.py`); everything here is plain
+data, which can be sent to whoever that is and be written down.
+
+A key is known by a digest of it, made with a secret of the store's own: what clients use as keys may tell of people,
+and nobody who gets hold of a history is to try them out.
+"""
+
+from binascii import b2a_base64
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from hashlib import blake2b
+
+_DIGEST_BYTES: Final = 16
+"""128 bits: among 2**32 keys the odds that two of them meet are 2**-65."""
+DIGEST_CHARACTERS: Final = 22
+_FOR_FILE_NAMES: Final = bytes.maketrans(b"+/", b"-_")
+SECRET_BYTES: Final = 32
+KEY_BYTES_MAX: Final = 255
+"""Beyond it a key is malformed. Long enough for any name that people or programs make up."""
+
+
+class Tag(NamedTuple):
+    """A state that a client has seen: where in the order of all commands, and the state as `Machine.tag` writes it."""
+
+    sequence: int
+    state: str
+
+
+class Terms(NamedTuple):
+    """What goes with a command that may go either way. PERF: a frozen dataclass takes 0.4 us more to make."""
+
+    key: bytes | None = None
+    """As the client sent it, until `digested`; from then on its digest. None without one."""
+    match: frozenset[Tag] | None = None
+    """The command is taken only in one of these states; None: in any."""
+    none_match: frozenset[Tag] = frozenset()
+    """The command is taken in none of these states."""
+
+    @property
+    def has_condition(self) -> bool:
+        """Whether it depends on the state that the command is taken in."""
+        return self.match is not None or bool(self.none_match)
+
+    def digested(self, secret: bytes) -> "Terms":
+        """Return the same with the digest of the key in its place."""
+        return self if self.key is None else Terms(digest(self.key, secret), self.match, self.none_match)
+
+    def hold(self, tag: Tag) -> bool:
+        """Tell whether the conditions hold in a state."""
+        return (self.match is None or tag in self.match) and tag not in self.none_match
+
+
+AllTerms = Mapping[int, Terms]
+"""The terms of a group, by the index of the command, in their order. Of most groups there are none."""
+NO_TERMS: Final[AllTerms] = MappingProxyType({})
+
+
+class Seen(NamedTuple):
+    """What a key was used for. Plain text and numbers, so it is the same in a row, in a table and in memory."""
+
+    time_s: int
+    """When, since 1970, by the clock of whoever ordered it. Only how long it is kept goes by it."""
+    sequence: int
+    command: str
+    """As `Machine.encode` writes it."""
+    state: str
+    """The state that it led to, as `Machine.encode_state` writes it."""
+
+
+Keys = Mapping[bytes, Seen]
+"""What keys were used for, by digest, in the order of the commands."""
+NO_KEYS: Final[Keys] = MappingProxyType({})
+
+
+class Looked(dict[bytes, Seen]):
+    """Those of a group's keys that are known, of whoever looks them up beforehand. As `Known`."""
+
+    def has_any(self, digests: AbstractSet[bytes], /) -> bool:
+        """As `Known.has_any`."""
+        return not digests.isdisjoint(self)
+
+
+class Known(Protocol):
+    """The keys that are known: `known.KnownKeys`, or `Looked`."""
+
+    def has_any(self, digests: AbstractSet[bytes], /) -> bool:
+        """Tell whether any of these may be known. May be wrong in saying so."""
+        ...
+
+    def get(self, digest: bytes, /) -> Seen | None:
+        """Return what a key was used for, if it is known."""
+        ...
+
+
+def digest(key: bytes, secret: bytes) -> bytes:
+    """Return the digest by which a key is known: BLAKE2b (RFC 7693) of 128 bits, keyed with the store's secret.
+
+    It is as it is written: `DIGEST_CHARACTERS` of base64 for file names (RFC 4648, 5).
+    """
+    hashing = _keyed(secret).copy()
+    hashing.update(key)
+    written = b2a_base64(hashing.digest(), newline=False)
+    return written[:DIGEST_CHARACTERS].translate(_FOR_FILE_NAMES)  # Behind it there are two of padding.
+
+
+@lru_cache(maxsize=1)  # PERF: half of the time; a process has one store.
+def _keyed(secret: bytes) -> "blake2b":
+    from hashlib import blake2b  # noqa: PLC0415 - imports are start-up time, and this one wants OpenSSL.
+
+    return blake2b(digest_size=_DIGEST_BYTES, key=secret)

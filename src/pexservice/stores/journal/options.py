@@ -1,0 +1,30 @@
+"""How a journal is to be kept."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pexservice.limits import Limits
+from pexservice.stores.journal.ring import Shape
+
+IN_FLIGHT_MAX: Final = 4
+"""Groups under way at once (docs/speed.md). More answer few clients sooner, and each costs what a group costs."""
+ROWS_IN_FLIGHT_MAX: Final = 16
+"""Rows under way at once, where a group takes several. Each is one write or two, of the 64 that `disk.syncer` has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a journal is to be kept."""
+
+    limits: Limits
+    is_interval: bool = False
+    """Answer once a row is written, and sync now and again."""
+    sync_interval_s: float = 1.0
+    keys_max: int = 65_536
+    """How many keys are known,"""
+    keys_ttl_s: float = 86_400.0
+    """and for how long."""
+    history_bytes_max: int = 0
+    """The oldest segments go beyond it; 0 keeps all."""
+    shape: Shape | None = None
+    """Of the ring, if not the one that suits the disk."""

@@ -1,0 +1,208 @@
+"""The ring of this life: which line goes where, and which are durable.
+
+    last        the last line that was sent to the disk
+    durable     all lines up to it are on stable storage; every new line says so
+
+Writes are done in any order, and count in that of their numbers: a group is durable once it and all before it are.
+After one failed write nothing more is: what came of it cannot be known.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Generic
+
+from pexservice.core.machine import C, S
+from pexservice.disk import Disk, FixedFile
+from pexservice.errors import Fatal
+from pexservice.stores.journal.errors import JournalFailed, failed, translate
+from pexservice.stores.journal.flight import Flight
+from pexservice.stores.journal.ring import RING_NAME, Header, Shape, encode_line, fill
+from pexservice.stores.journal.whole_file import new_name, remove_if_there
+
+_CHUNK_BYTES: Final = 1 << 20
+
+
+class RingWriter(Generic[S, C]):
+    """Sends lines, and tells in their order which became durable."""
+
+    def __init__(self, file: FixedFile, header: Header, on_durable: Callable[[Flight[S, C]], None]) -> None:
+        """`on_durable` is told of each group, in order. Use `create` for the file."""
+        self.file = file
+        self.shape: Final[Shape] = header.shape
+        self.last = 0
+        self.durable = 0
+        self.failure: Fatal | None = None
+        self._life: Final = header.life
+        self._checksum = header.encode()[1]
+        self._on_durable = on_durable
+        self._under_way: deque[Flight[S, C]] = deque()
+        self._syncing = asyncio.Lock()
+
+    def has_room(self, count: int, kept: int) -> bool:
+        """Tell whether so many more lines may be sent, if line `kept` must not be written over."""
+        last = self.last + count
+        return last - self.shape.lines < max(kept, 1) and last - self.durable <= self.shape.in_flight_max
+
+    @property
+    def rows_under_way(self) -> int:
+        """How many rows were sent and are not yet durable, those before them counted in."""
+        return len(self._under_way)
+
+    def send(self, flight: Flight[S, C], *, is_cached: bool) -> None:
+        """Write the lines of a group. With `is_cached` they are durable with the next `sync`. Raises Fatal."""
+        flight.first = self.last + 1
+        data = self._encode(flight.parts)
+        flight.last = self.last
+        if not data and is_cached:
+            return
+        self._under_way.append(flight)
+        if not data:
+            self._advance()
+            return
+        assert self.last - self.durable <= self.shape.in_flight_max, "no more is in flight than the header says"
+        writes = self._placed(flight.first, data)
+        if is_cached:
+            try:
+                for offset, piece in writes:
+                    self.file.write_cached(offset, piece)
+            except OSError as error:
+                raise self._fail(error) from error
+            self._check_linked()
+            return
+        flight.writes_left = len(writes)
+        for offset, piece in writes:
+            self.file.write(offset, piece, partial(self._written, flight))
+
+    async def sync(self) -> None:
+        """Make durable what was written so far. Raises Fatal."""
+        async with self._syncing:  # Of two at a time that fail the system tells one only.
+            if self.failure is not None:
+                raise self.failure
+            last = self.last
+            try:
+                await self.file.sync()
+            except OSError as error:
+                raise self._fail(error) from error
+            self._check_linked()
+            while self._under_way and self._under_way[0].last <= last:
+                self._pass(self._under_way.popleft())
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.file.close()
+
+    def _encode(self, parts: list[bytes]) -> bytes:
+        """Return the slots of a group's lines, which get their numbers here."""
+        slot_bytes, count = self.shape.slot_bytes, len(parts)
+        slots = []
+        for index, part in enumerate(parts, 1):
+            self.last += 1
+            text, self._checksum = encode_line(self.last, self.durable, self._life, self._checksum, index, count, part)
+            slots.append(fill(text, slot_bytes))
+        return slots[0] if len(slots) == 1 else b"".join(slots)
+
+    def _placed(self, first: int, data: bytes) -> list[tuple[int, bytes]]:
+        """Return where the slots from line `first` on go: in two pieces if the ring ends between them."""
+        shape = self.shape
+        slot = shape.slot(first)
+        room_bytes = (shape.lines + 1 - slot) * shape.slot_bytes
+        offset = slot * shape.slot_bytes
+        if len(data) <= room_bytes:
+            return [(offset, data)]
+        return [(offset, data[:room_bytes]), (shape.slot_bytes, data[room_bytes:])]
+
+    def _written(self, flight: Flight[S, C], error: OSError | None) -> None:
+        if self.failure is not None:
+            return
+        if error is not None:
+            self._fail(error)
+            return
+        flight.writes_left -= 1
+        if flight is self._under_way[0] and not flight.writes_left:
+            try:
+                self._check_linked()
+            except Fatal:
+                return
+            self._advance()
+
+    def _advance(self) -> None:
+        while self._under_way and not self._under_way[0].writes_left:
+            self._pass(self._under_way.popleft())
+
+    def _pass(self, flight: Flight[S, C]) -> None:
+        assert flight.last >= self.durable, "groups become durable in their order"
+        self.durable = flight.last
+        self._on_durable(flight)
+
+    def _check_linked(self) -> None:
+        """Raise Fatal if the file is not to be found any more: what is written to it is lost."""
+        try:
+            is_linked = self.file.is_linked()
+        except OSError as error:
+            raise self._fail(error) from error
+        if not is_linked:
+            message = f"{RING_NAME} was removed while it was in use. Restore the data directory."
+            raise self._end(JournalFailed(message))
+
+    def _fail(self, error: OSError) -> Fatal:
+        return self._end(failed("write to", RING_NAME, error))
+
+    def _end(self, failure: Fatal) -> Fatal:
+        """Answer nothing more of what is under way."""
+        self.failure = failure
+        under_way, self._under_way = self._under_way, deque()
+        for flight in under_way:
+            if not flight.is_done:
+                flight.finish(failure)
+        return failure
+
+
+async def create(disk: Disk, header: Header, *, is_cached: bool) -> FixedFile:
+    """Put a new, blank ring in the place of the old one.
+
+    Raises JournalFull, with the old one still there; JournalFailed; NotPermitted.
+    """
+    temporary, shape = new_name(RING_NAME), header.shape
+    try:
+        remove_if_there(disk, temporary)
+        new = disk.create(temporary)
+        try:
+            new.append(header.encode()[0])
+            per_chunk = max(1, _CHUNK_BYTES // shape.slot_bytes)
+            chunk = shape.blank * per_chunk
+            for first in range(0, shape.lines, per_chunk):
+                new.append(chunk[: (shape.lines - first) * shape.slot_bytes])
+            await new.sync()
+        finally:
+            new.close()
+        file = await disk.open_fixed(temporary, is_cached=is_cached)
+    except OSError as error:
+        raise translate("make the new ring", temporary, error) from error
+    try:
+        disk.rename(temporary, RING_NAME)
+        await disk.sync_names()
+    except BaseException as error:
+        file.close()
+        if isinstance(error, OSError):
+            raise failed("name the new ring", RING_NAME, error) from error
+        raise
+    return file
+
+
+async def settle(disk: Disk, data: bytes, shape: Shape, slots: tuple[int, ...]) -> None:
+    """Write these slots of the ring again, as they are, and make them durable. Raises Fatal."""
+    if not slots:
+        return
+    try:
+        file = await disk.open_fixed(RING_NAME, is_cached=True)
+        try:
+            for slot in slots:
+                offset = slot * shape.slot_bytes
+                file.write_cached(offset, data[offset : offset + shape.slot_bytes])
+            await file.sync()
+        finally:
+            file.close()
+    except OSError as error:
+        raise failed("settle", RING_NAME, error) from error

@@ -1,0 +1,109 @@
+"""A backup of a journal, also while a service writes to it."""
+
+import asyncio
+from random import Random
+
+import pytest
+
+from pexservice.core.judging import Place
+from pexservice.core.keys import Terms
+from pexservice.errors import CannotCreate, DamagedData
+from pexservice.stores.journal.backup import backup
+from pexservice.stores.journal.errors import JournalFailed
+from pexservice.stores.journal.journal import Journal
+from pexservice.stores.journal.live_keys import KEYS_NAME
+from pexservice.stores.journal.opening import look
+from pexservice.walk.steps import NEXT
+from support.journals import broken, play
+from support.running_journal import CODEC, OPTIONS, Service, sequences
+from support.simulated_disk import SimulatedDisk
+
+
+@pytest.mark.parametrize("steps", [0, 1, 30, 150])
+def test_a_backup_of_a_running_service_is_a_journal_that_holds_all_that_was_answered(steps: int) -> None:
+    """Whole by itself: a start on it finds the place, and goes on."""
+
+    async def scenario() -> None:
+        service = await Service.start(SimulatedDisk(Random(1)))
+        await service.step(steps)
+        stepping = asyncio.create_task(service.step(100))
+        target = SimulatedDisk(Random(2))
+        end = await backup(service.disk, target, CODEC)
+        assert end is not None
+        assert end.sequence >= steps
+        stepping.cancel()
+        service.running.cancel()
+        target = target.powered_off()
+        assert look(target, CODEC).plan.place == end
+        assert list(sequences(target)) == list(range(1, end.sequence + 1))
+        journal = await Journal.open(target, CODEC, look(target, CODEC), OPTIONS)
+        assert (await journal.commit([NEXT])).end.sequence == end.sequence + 1
+        with pytest.raises(CannotCreate, match="Name an empty one"):
+            await backup(service.disk, target, CODEC)
+
+    play(scenario)
+
+
+def test_nothing_gives_no_backup() -> None:
+    """And nothing is written."""
+    target = SimulatedDisk(Random(1))
+    assert asyncio.run(backup(SimulatedDisk(Random(1)), target, CODEC)) is None
+    assert target.names() == []
+
+
+def test_a_backup_that_is_not_whole_is_no_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without room it ends with an error; what is there is refused by a start."""
+
+    async def scenario() -> None:
+        service = await Service.start(SimulatedDisk(Random(1)))
+        await service.step(30)
+        service.running.cancel()
+        target = SimulatedDisk(Random(2))
+        target.faults.free_bytes = 3000
+        with pytest.raises(JournalFailed, match="the backup is not whole"):
+            await backup(service.disk, target, CODEC)
+        with pytest.raises(DamagedData, match="missing"):
+            look(target, CODEC)
+        monkeypatch.setattr(target, "names", broken)
+        with pytest.raises(JournalFailed):
+            await backup(service.disk, target, CODEC)
+
+    play(scenario)
+
+
+def test_a_backup_knows_the_keys_that_were_known() -> None:
+    """Those that were written down, and those of later rows."""
+
+    async def scenario() -> None:
+        service = await Service.start(SimulatedDisk(Random(1)))
+        terms = [Terms(b"%022d" % number) for number in range(60)]
+        for each in terms:
+            await service.journal.commit([NEXT], {0: each})
+        target = SimulatedDisk(Random(2))
+        assert await backup(service.disk, target, CODEC) == Place(60, 60)
+        service.running.cancel()
+        journal = await Journal.open(target, CODEC, look(target, CODEC), OPTIONS)
+        assert journal.key_secret == service.journal.key_secret
+        again = await journal.commit([NEXT] * 60, dict(enumerate(terms)))
+        assert [place.sequence for place in again.replays.values()] == list(range(1, 61))
+
+    play(scenario)
+
+
+def test_what_is_salvaged_without_its_keys_knows_none() -> None:
+    """With a damaged file of keys there is a backup only if it is asked for in spite of that."""
+
+    async def scenario() -> None:
+        service = await Service.start(SimulatedDisk(Random(1)))
+        await service.journal.commit([NEXT], {0: Terms(b"%022d" % 1)})
+        await service.journal.close()
+        disk = service.disk
+        disk.inodes[KEYS_NAME].written[5] ^= 1
+        target = SimulatedDisk(Random(2))
+        with pytest.raises(DamagedData, match=r"keys\.csv is damaged"):
+            await backup(disk, target, CODEC)
+        assert await backup(disk, target, CODEC, is_salvaging=True) == Place(1, 1)
+        journal = await Journal.open(target, CODEC, look(target, CODEC), OPTIONS)
+        assert (await journal.commit([NEXT], {0: Terms(b"%022d" % 1)})).replays == {}
+
+    play(scenario)

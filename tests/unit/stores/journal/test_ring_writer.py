@@ -1,0 +1,134 @@
+"""Writes to the ring that fail, come short, or go to a file that is gone."""
+
+import asyncio
+import errno
+from dataclasses import replace
+
+import pytest
+
+from pexservice.core.judging import Place
+from pexservice.stores.journal.errors import JournalFailed
+from pexservice.stores.journal.ring import RING_NAME
+from pexservice.walk.steps import NEXT
+from support.journals import CALM, OPTIONS, broken, disk, opened, play
+
+
+def test_a_failed_write_ends_all_that_is_not_answered() -> None:
+    """Nothing of the group, nor of a later one that was written well, is answered; and nothing is taken any more."""
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on)
+        held = on.fixed[-1].held = []
+        await asyncio.sleep(0)
+        on.faults.fixed_error = errno.EIO
+        first, second = journal.commit([NEXT]), journal.commit([NEXT])
+        held[1]()
+        held[0]()
+        for each in (first, second):
+            with pytest.raises(JournalFailed, match=r"cannot write to ring.csv: Input/output error"):
+                await each
+        with pytest.raises(JournalFailed):
+            journal.commit([NEXT])
+        with pytest.raises(JournalFailed):
+            await asyncio.wait_for(journal.run(), 1)
+        assert journal.read() == Place(0, 0)
+
+    play(scenario)
+
+
+def test_what_is_done_after_a_failure_is_not_answered() -> None:
+    """Later writes that succeed change nothing."""
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on)
+        held = on.fixed[-1].held = []
+        on.faults.fixed_error = errno.EIO
+        first, second = journal.commit([NEXT]), journal.commit([NEXT])
+        held[0]()
+        held[1]()
+        for each in (first, second):
+            with pytest.raises(JournalFailed):
+                await each
+
+    play(scenario)
+
+
+def test_a_short_write_is_a_failed_one() -> None:
+    """It is never completed, and never tried again."""
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on)
+        on.faults.is_short = True
+        with pytest.raises(JournalFailed):
+            await journal.commit([NEXT])
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("is_interval", [False, True])
+def test_a_ring_that_was_removed_is_noticed_by_the_next_group(*, is_interval: bool) -> None:
+    """What is written to a file without a name is lost."""
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on, replace(OPTIONS, is_interval=is_interval))
+        on.remove(RING_NAME)
+        with pytest.raises(JournalFailed, match=r"ring.csv was removed while it was in use"):
+            await journal.commit([NEXT])
+
+    play(scenario)
+
+
+def test_a_ring_that_cannot_be_looked_at_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not known whether it still has a name."""
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on)
+        monkeypatch.setattr(on.fixed[-1], "is_linked", broken)
+        with pytest.raises(JournalFailed):
+            await journal.commit([NEXT])
+
+    play(scenario)
+
+
+def test_interval_syncs_once_at_a_time_and_never_after_a_failure() -> None:
+    """A stop that comes during a sync waits for it; when it fails there is no other."""
+
+    async def scenario() -> None:
+        for error in (None, errno.EIO):
+            on = disk()
+            journal = await opened(on, replace(CALM, is_interval=True))
+            ring = journal._ring
+            assert ring is not None
+            await journal.commit([NEXT])
+            on.faults.sync_error = error
+            first, second = await asyncio.gather(ring.sync(), ring.sync(), return_exceptions=True)
+            assert isinstance(first, JournalFailed) == isinstance(second, JournalFailed) == (error is not None)
+            assert ring.durable == (error is None)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("what", ["write_error", "sync_error"])
+def test_interval_that_cannot_write_or_sync_ends(what: str) -> None:
+    """A failed sync is never tried again, nor a failed write."""
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on, replace(CALM, is_interval=True, sync_interval_s=0.0))
+        setattr(on.faults, what, errno.EIO)
+        running = asyncio.create_task(journal.run())
+        if what == "write_error":
+            with pytest.raises(JournalFailed):
+                journal.commit([NEXT])
+        else:
+            await journal.commit([NEXT])
+            with pytest.raises(JournalFailed):
+                await running
+        running.cancel()
+
+    play(scenario)

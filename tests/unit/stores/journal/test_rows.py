@@ -1,0 +1,99 @@
+"""From a group to its rows: one, or as many as a long one takes."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pexservice.core.judging import Place, judge
+from pexservice.stores.journal import journal as journals
+from pexservice.stores.journal.errors import JournalFull, RowTooLong
+from pexservice.stores.journal.ring import PART_BYTES_MAX
+from pexservice.stores.journal.rows import flights
+from support.journals import LEDGERS, disk, found, opened, play, rows
+from support.ledger import LEDGER, Balance, Entry
+
+LONG = "b" * PART_BYTES_MAX
+START = Place(0, LEDGER.initial)
+
+
+@given(st.lists(st.builds(Entry, st.integers(-60, 60), st.sampled_from(["a", LONG, LONG * 2])), min_size=1))
+def test_rows_of_a_group_lead_where_the_group_does(commands: list[Entry]) -> None:
+    """Each goes on from the one before, none is too long, and the one that is awaited has the judgement of all."""
+    judgement = judge(LEDGER, START, commands)
+    made = flights(LEDGERS, judgement, 3, 1.5)
+    assert made[-1].expected is judgement
+    assert [flight.continues for flight in made] == [False] + [True] * (len(made) - 1)
+    place = START
+    for flight in made:
+        assert len(flight.parts) <= 3
+        if flight.parts:
+            row = LEDGERS.decode_body(b"".join(flight.parts))
+            LEDGERS.follow(row, place)
+            place = row.place
+    assert place == judgement.end
+
+
+def test_a_single_command_that_is_too_long_is_turned_away() -> None:
+    """There is no smaller group to ask for it in."""
+    commands = [Entry(1), Entry(1, LONG * 3)]
+    with pytest.raises(RowTooLong, match="the row after sequence 1 takes 4 lines"):
+        flights(LEDGERS, judge(LEDGER, START, commands), 3, 1.5)
+
+
+def test_a_long_group_is_answered_once_its_last_row_is_durable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are sent as those before them become durable; who reads sees whole ones meanwhile."""
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on, codec=LEDGERS)
+        running = asyncio.create_task(journal.run())
+        held = on.fixed[-1].held = []
+        commit = journal.commit([Entry(1, LONG * 2) for _ in range(20)])
+        answered = asyncio.ensure_future(_result(commit))
+        seen = set()
+        while (sequence := journal.read().sequence) < 20:
+            seen.add(sequence)
+            assert not answered.done()
+            assert journal._ring is not None
+            assert journal._ring.rows_under_way <= 2
+            if held:
+                held.pop(0)()
+            await asyncio.sleep(0)
+        assert await answered is commit.expected
+        assert len(seen) == 20
+        running.cancel()
+        assert found(on.powered_off(), LEDGERS) == Place(20, Balance(20, "bbbbbbbb"))
+        assert [row.place.sequence for row in rows(on, LEDGERS)] == list(range(1, 21))
+
+    monkeypatch.setattr(journals, "ROWS_IN_FLIGHT_MAX", 2)
+    play(scenario)
+
+
+def test_what_is_begun_is_not_turned_away() -> None:
+    """On a full disk the rows of a group whose first was written wait for room; groups behind it are turned away."""
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on, codec=LEDGERS)
+        on.faults.free_bytes = 0
+        running = asyncio.create_task(journal.run())
+        groups = [[Entry(1, LONG * 2) for _ in range(30)], [Entry(1)]]
+        long, behind = [asyncio.ensure_future(_result(journal.commit(group))) for group in groups]
+        with pytest.raises(JournalFull):
+            await behind
+        assert not long.done()
+        with pytest.raises(JournalFull):
+            journal.commit([Entry(1)])
+        on.faults.free_bytes = None
+        assert (await long).end.sequence == 30
+        assert (await journal.commit([Entry(1)])).end.sequence == 31
+        running.cancel()
+
+    play(scenario)
+
+
+async def _result(commit: Any) -> Any:
+    return await commit

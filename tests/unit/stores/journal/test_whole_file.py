@@ -1,0 +1,42 @@
+"""A file appears whole, or not at all."""
+
+import asyncio
+
+import pytest
+
+from pexservice.stores.journal.errors import JournalFailed, JournalFull
+from pexservice.stores.journal.whole_file import new_name, put
+from support.journals import broken, disk
+
+
+def test_a_file_takes_the_place_of_the_older_one() -> None:
+    """Also behind an attempt that was cut off; and after a power cut it is the one or the other."""
+    on = disk()
+    on.create(new_name("a"))
+    for data in (b"old", b"new" * 100_000):
+        asyncio.run(put(on, "a", data, "it"))
+        assert on.read("a") == data
+    assert on.names() == ["a"]
+    assert on.powered_off().read("a") == b"new" * 100_000
+
+
+def test_without_room_the_older_one_stays() -> None:
+    """And it may be tried again."""
+    on = disk()
+    asyncio.run(put(on, "a", b"old", "it"))
+    on.faults.free_bytes = 2
+    with pytest.raises(JournalFull, match="cannot write it a"):
+        asyncio.run(put(on, "a", b"newer", "it"))
+    assert (on.names(), on.read("a")) == (["a"], b"old")
+    on.faults.free_bytes = None
+    asyncio.run(put(on, "a", b"newer", "it"))
+
+
+def test_what_cannot_be_named_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not known whether it has its name."""
+    for method, told in (("rename", "cannot name it a"), ("sync_names", "cannot sync the name of a")):
+        on = disk()
+        with monkeypatch.context() as patched:
+            patched.setattr(on, method, broken)
+            with pytest.raises(JournalFailed, match=told):
+                asyncio.run(put(on, "a", b"data", "it"))
