@@ -28,6 +28,12 @@ def _import() -> click.Command:
     return import_original
 
 
+def _store() -> click.Command:
+    from pexservice.cli.store import store  # noqa: PLC0415
+
+    return store
+
+
 def _export() -> click.Command:
     from pexservice.cli.export import export  # noqa: PLC0415
 
@@ -35,7 +41,12 @@ def _export() -> click.Command:
 
 
 commands: Final = command_line(
-    "pexservice", __version__, _TEXT, serving=_SERVING, more={"import": _import}, journal={"export": _export}
+    "pexservice",
+    __version__,
+    _TEXT,
+    serving=_SERVING,
+    more={"import": _import, "store": _store},
+    journal={"export": _export},
 )
 
 

@@ -9,18 +9,16 @@ under way than it may have, nothing more is read from it.
 """
 
 from collections.abc import Callable
-from functools import partial
 from itertools import islice
 from math import inf
 from typing import Any, Final
 
 from pexservice.errors import NotApplied
 from pexservice.http.action import Action, CommandAction, ContinueAction, ReplyAction
-from pexservice.http.answer import Answer, Head, bad_request, not_applied, too_late
+from pexservice.http.answer import Answer, Head, not_applied, too_late
 from pexservice.http.phases import AT_REST, DISCARDING, ON, UNDER_WAY, UNREAD, Event, Phase
 from pexservice.http.reader import Event as Read
-from pexservice.http.reader import Reader, WantsContinue
-from pexservice.http.request import Request
+from pexservice.http.reader import Reader
 from pexservice.http.shared import Shared
 from pexservice.http.transport import Transport
 
@@ -119,11 +117,24 @@ class Connection:
         if self._queue:
             self._pump()
 
-    def turn_away(self, asked: CommandAction[Any, Any], error: NotApplied) -> None:
+    def turn_away(self, asked: CommandAction[Any, Any] | ReplyAction, error: NotApplied) -> None:
         """As `group.Caller`."""
+        assert asked.request is not None, "what is turned away was asked for"
         self._unanswered -= 1
         self._shared.metrics.turned_away[error.code] += 1
         self._write(*not_applied(self._shared.clock, asked.request, error))
+        if self._queue:
+            self._pump()
+
+    def resume(self, asked: ReplyAction) -> None:
+        """As `group.Caller`."""
+        try:
+            answer = asked.reply()
+        except NotApplied as error:
+            self.turn_away(asked, error)
+            return
+        self._unanswered -= 1
+        self._write(*answer)
         if self._queue:
             self._pump()
 
@@ -205,7 +216,7 @@ class Connection:
         read: list[Read] = list(islice(iter(reader.next, None), shared.limits.read_ahead_max))
         self._reader = None if reader.at_boundary else reader
         if read:
-            self._queue.extend(self._action(each) for each in read)
+            self._queue.extend(map(shared.action, read))
             self._since_s = inf
         elif before != (reader.has_begun, reader.in_body):  # A head has its time, and a body has its own.
             self._since_s = shared.clock.now_s
@@ -217,13 +228,6 @@ class Connection:
         if not self._queue[-1].closes:
             return Event.ASKED
         return Event.ASKED_LAST if self._reader is None else Event.OVERRAN
-
-    def _action(self, read: Read) -> Action | ContinueAction:
-        if isinstance(read, Request):
-            return self._shared.memo.action(read)
-        if isinstance(read, WantsContinue):
-            return ContinueAction()
-        return ReplyAction(None, partial(bad_request, self._shared.clock, read), closes=True)
 
     def _pump(self) -> None:
         """Carry out what may be, from the head of the queue."""
@@ -249,7 +253,10 @@ class Connection:
                 self._submit(action, self)
                 self._unanswered += 1
             elif isinstance(action, ReplyAction):
-                self._write(*action.reply())
+                if action.reads and self._shared.engine.look(action, self):
+                    self._unanswered += 1
+                else:
+                    self._write(*action.reply())
             else:
                 self._tell_to_continue(action)
         except NotApplied as error:

@@ -1,13 +1,18 @@
 """What the connections of a server have in common."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
 from pexservice.core.metrics import Metrics
+from pexservice.http.action import Action, ContinueAction, ReplyAction
+from pexservice.http.answer import bad_request
 from pexservice.http.clock import Clock
 from pexservice.http.memo import Memo
+from pexservice.http.reader import Event, WantsContinue
+from pexservice.http.request import Request
 from pexservice.limits import Limits
 
 
@@ -23,3 +28,11 @@ class Shared:
     budget: Budget
     draining: bool = False
     """The server is about to stop: the next answer that a client waits for is its last."""
+
+    def action(self, read: Event) -> Action | ContinueAction:
+        """Return what that which was read amounts to."""
+        if isinstance(read, Request):
+            return self.memo.action(read)
+        if isinstance(read, WantsContinue):
+            return ContinueAction()
+        return ReplyAction(None, partial(bad_request, self.clock, read), closes=True)

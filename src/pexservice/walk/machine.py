@@ -78,6 +78,11 @@ class Walk(Machine[int, Step]):
         notation = decode(text)
         return sum(run.count for run in notation), fold(notation)(state)
 
+    def clamp(self, commands: Sequence[Step]) -> tuple[int | None, int]:
+        """As `Machine.clamp`."""
+        folded = fold(runs(bytes(commands)))
+        return folded.shift, folded.floor
+
     def measures(self, state: int) -> Sequence[Measure]:
         """As `Machine.measures`."""
         return (

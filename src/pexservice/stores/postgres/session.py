@@ -7,27 +7,39 @@ kept outside it.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import asyncpg
 import structlog
 
-from pexservice.stores.postgres.rules import SESSION, UnsafeServer, lost, unsafe
+from pexservice.errors import DamagedData, Fatal
+from pexservice.limits import Limits
+from pexservice.stores.postgres.address import where
+from pexservice.stores.postgres.rules import (
+    ASKED,
+    SESSION,
+    Facts,
+    LostGroups,
+    ServerAway,
+    Setup,
+    explain,
+    lost,
+    refusal,
+)
 
 log = structlog.get_logger()
 
-PATIENCE_S: Final = 2.0
-"""For a call, from when it is sent. A partition lasts at least this long for a client, so short; but longer than any
-commit on a healthy server."""
-CONNECT_S: Final = 1.0
-"""For a connection to one host, checks included."""
-PAUSE_S: Final = 0.05
-"""Between tries, so that servers that refuse at once are not asked in a spin."""
-
-_ASKED: Final = ("fsync", "full_page_writes", "synchronous_standby_names", "transaction_read_only")
-
 Call = Callable[[Any], Awaitable[Any]]
+
+_FACTS: Final = (
+    "SELECT pg_is_in_recovery() AS is_standby, (SELECT system_identifier FROM pg_control_system()) AS system,"
+    " to_regclass('pexservice.setup') IS NOT NULL AS has_schema,"
+    " ARRAY(SELECT current_setting(name) FROM unnest($1::text[]) WITH ORDINALITY AS asked (name, place) ORDER BY place)"
+    " AS settings"
+)
+_SETUP: Final = "SELECT version, machine, is_one_server FROM pexservice.setup"
 
 
 class Warned(Exception):
@@ -48,28 +60,62 @@ _UNKNOWN: Final = (
 class Session:
     """One connection at a time, to one of several hosts."""
 
-    def __init__(self, dsns: Sequence[str], *, is_one_server: bool) -> None:
+    def __init__(self, dsns: Sequence[str], machine: str, limits: Limits) -> None:
+        """`machine` is the name of the one that the schema must hold."""
         assert dsns, "there is a host"
         self._dsns = dsns
-        self._is_one_server = is_one_server
+        self._machine = machine
+        self._limits = limits
         self._host = 0
         self._connection: Any = None
         self._warnings: list[str] = []
-        self._system: str | None = None
+        self.system: str | None = None
+        """The system identifier of the server, once it is known: no other is taken."""
+        self._lost: dict[int, LostGroups] = {}
+        """The hosts that lack groups, since the last call that was answered."""
+        self.failing_since: float | None = None
+        """Since when, in running time, no call was answered; None if the last one was."""
+        self.repeats = 0
+        """How often a call was made again."""
 
-    async def call(self, call: Call) -> Any:
-        """Make a call until it is answered. Raises LostGroups and UnsafeServer."""
+    async def open(self) -> None:
+        """Connect to one of the hosts, each tried once. Raises Fatal: what the last one says that answered at all."""
+        told: Fatal | None = None
+        for _ in self._dsns:
+            try:
+                self._connection = await asyncio.wait_for(self._connect(), self._limits.store_connect_s)
+            except (*_UNKNOWN, ValueError, Fatal) as error:
+                reason = explain(error, where(self._dsns[self._host]))
+                told = reason if told is None or isinstance(error, Fatal) else told
+                self._next_host()
+            else:
+                return
+        assert told is not None, "there is a host"
+        raise told
+
+    async def call(self, call: Call, *, is_harmless: bool = False) -> Any:
+        """Make a call until it is answered.
+
+        Raises LostGroups if all hosts lack groups, and ServerAway if none could be sent the call for
+        `Limits.store_away_s`: then nothing was done. Of one that `is_harmless` it may also be unknown what was done.
+        """
+        began_s, is_sent = time.monotonic(), False
         while True:
             try:
-                return await self._try(call)
-            except _UNKNOWN as error:
-                self.end()
-                loss = lost(getattr(error, "sqlstate", None), str(error))
-                if loss is not None:
-                    raise loss from error
-                log.warning("a call is made again", kind=type(error).__name__, host=self._host)
-                self._host = (self._host + 1) % len(self._dsns)
-                await asyncio.sleep(PAUSE_S)
+                if self._connection is None:
+                    self._connection = await asyncio.wait_for(self._connect(), self._limits.store_connect_s)
+                is_sent = not is_harmless
+                answer = await self._send(call)
+            except (*_UNKNOWN, Fatal) as error:
+                self._note(error)
+            else:
+                self.failing_since = None
+                self._lost.clear()
+                return answer
+            if not is_sent and time.monotonic() - began_s >= self._limits.store_away_s:
+                raise ServerAway
+            self.repeats += 1
+            await asyncio.sleep(self._limits.store_pause_s)
 
     def end(self) -> None:
         """Let go of the connection at once, without a word to the server."""
@@ -77,13 +123,28 @@ class Session:
         if connection is not None:
             connection.terminate()
 
-    async def _try(self, call: Call) -> Any:
-        if self._connection is None:
-            self._connection = await asyncio.wait_for(self._connect(), CONNECT_S)
+    def _note(self, error: Exception) -> None:
+        """Go to the next host. Raises LostGroups if there is none left that may have all groups."""
+        self.end()
+        loss = lost(getattr(error, "sqlstate", None), str(error))
+        if loss is not None:
+            self._lost[self._host] = loss
+            if len(self._lost) == len(self._dsns):
+                raise loss from error
+        if self.failing_since is None:
+            self.failing_since = time.monotonic()
+            reason = explain(error, where(self._dsns[self._host]))
+            log.warning("the server did not answer a call, which is made again", error=str(loss or reason))
+        self._next_host()
+
+    def _next_host(self) -> None:
+        self._host = (self._host + 1) % len(self._dsns)
+
+    async def _send(self, call: Call) -> Any:
         self._warnings.clear()
         calling = asyncio.ensure_future(call(self._connection))
         try:
-            done, _ = await asyncio.wait([calling], timeout=PATIENCE_S)
+            done, _ = await asyncio.wait([calling], timeout=self._limits.store_call_s)
         finally:
             if not calling.done():  # Ended before it is given up, else asyncpg would have the server cancel it.
                 self.end()
@@ -107,14 +168,20 @@ class Session:
         return connection
 
     async def _check(self, connection: Any) -> None:
-        """Raise UnsafeServer, or Warned for a standby, whose primary may be the next host."""
-        settings = {name: await connection.fetchval("SELECT current_setting($1)", name) for name in _ASKED}
-        is_standby = await connection.fetchval("SELECT pg_is_in_recovery()")
-        system = str(await connection.fetchval("SELECT system_identifier FROM pg_control_system()"))
-        why = unsafe(settings, is_standby=is_standby, is_one_server=self._is_one_server)
-        if why is not None:
-            raise Warned(why) if is_standby else UnsafeServer(why)
-        if self._system not in {None, system}:
-            message = "The server is not the one from before, nor a standby of it: it has another identity."
-            raise UnsafeServer(message)
-        self._system = system
+        facts = await _facts(connection)
+        reason = refusal(facts, self._machine, self.system)
+        if reason is not None:
+            raise reason
+        self.system = facts.system
+
+
+async def _facts(connection: Any) -> Facts:
+    row = await connection.fetchrow(_FACTS, ASKED)
+    setup = None
+    if row["has_schema"]:
+        try:
+            setup = Setup(*await connection.fetchrow(_SETUP))
+        except (TypeError, asyncpg.UndefinedColumnError) as error:
+            message = "the schema pexservice is not one that 'pexservice store init' made. Nothing was changed."
+            raise DamagedData(message) from error
+    return Facts(row["is_standby"], str(row["system"]), dict(zip(ASKED, row["settings"], strict=True)), setup)
