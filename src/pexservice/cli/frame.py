@@ -31,7 +31,7 @@ Exit statuses:
    2  wrong usage: an argument, or a PEXSERVICE_ variable
   65  damaged data, or of another version or machine; nothing was changed
   66  there is no journal, or no schema of a store, there
-  69  the address, or the store's server, is in use or not available; status: no such service answers
+  69  the address is in use or not available; no server or service answers
   70  a defect of this program
   71  too few file descriptors, threads or memory
   73  the data directory cannot be created

@@ -1,7 +1,7 @@
 """What the engine relies on, whatever the store and whatever the machine."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from pexservice.core.judging import CONDITION_FAILED, KEY_REUSED, Judgement, Place
+from pexservice.core.judging import CONDITION_FAILED, KEY_REUSED, Place
 from pexservice.core.keys import SECRET_BYTES, Tag, Terms
-from pexservice.core.machine import Machine, Refusal
+from pexservice.core.machine import Machine
 from pexservice.core.store import Store
 from pexservice.disk.linux import LinuxDisk
 from pexservice.disk.syncer import Syncer
@@ -19,6 +19,8 @@ from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.ring import Shape
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET
+from support import postgres
+from support.expected import expect, like
 from support.journals import OPTIONS, rows
 from support.journals import opened as open_journal
 from support.machines import COUNTER
@@ -67,8 +69,24 @@ def _on_simulated_disk(machine: Machine[Any, Any], _path: Path) -> Kept:
     return Kept(machine, lambda: open_journal(disk, ROOMY, codec), written)
 
 
+def _at_a_server(machine: Machine[Any, Any], _path: Path) -> Kept:
+    if not postgres.is_there():
+        pytest.skip("needs PostgreSQL, and root")
+    server = postgres.shared()
+    url = server.database(machine)
+    rows = "SELECT commands FROM pexservice.history WHERE commands <> '' ORDER BY number"
+    return Kept(
+        machine, lambda: postgres.opened(machine, url), lambda: server.ask(rows, url.rpartition("/")[2]).splitlines()
+    )
+
+
 MACHINES: dict[str, Machine[Any, Any]] = {"walk": WALK, "counter": COUNTER}
-STORES = {"memory": _in_memory, "journal": _on_disk, "journal on the simulated disk": _on_simulated_disk}
+STORES = {
+    "memory": _in_memory,
+    "journal": _on_disk,
+    "journal on the simulated disk": _on_simulated_disk,
+    "server": _at_a_server,
+}
 GROUPS: dict[str, list[list[Any]]] = {
     "walk": [[NEXT], [PREVIOUS], [*[NEXT] * 5, PREVIOUS, PREVIOUS, RESET], [NEXT, PREVIOUS] * 2000, [NEXT] * 4096],
     "counter": [[1], [-1], [3, 3, 9, 3, -2, 11], [1, -1] * 2000, [11, 12], [0] * 4096],
@@ -81,31 +99,6 @@ CASES = [(store, machine, group) for store in STORES for machine, groups in GROU
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
     store, machine = request.param
     return STORES[store](MACHINES[machine], tmp_path)
-
-
-def expect(machine: Machine[Any, Any], start: Place[Any], commands: Sequence[Any]) -> Judgement[Any, Any]:
-    """Take commands one by one."""
-    state, states, refusals, taken = start.state, [], {}, []
-    for index, command in enumerate(commands):
-        outcome = machine.step(state, command)
-        if isinstance(outcome, Refusal):
-            refusals[index] = outcome
-        else:
-            state = outcome
-            taken.append(command)
-        states.append(state)
-    return Judgement(start, Place(start.sequence + len(taken), state), states, refusals, taken)
-
-
-def like(judgement: Judgement[Any, Any]) -> Judgement[Any, Any]:
-    """Return the same with lists for sequences of any kind."""
-    return replace(
-        judgement,
-        states=list(judgement.states),
-        refusals=dict(judgement.refusals),
-        taken=list(judgement.taken),
-        replays=dict(judgement.replays),
-    )
 
 
 def test_a_new_store_stands_at_the_beginning(kept: Kept) -> None:
@@ -138,7 +131,7 @@ def test_a_commit_tells_what_its_group_came_to(
             committing = store.commit(commands)
             assert store.read() == place
             judgement = await committing
-            assert judgement is committing.expected
+            assert store.is_shared or judgement is committing.expected
             assert like(judgement) == expect(kept.machine, place, commands)
             place = judgement.end
             assert store.read() == place

@@ -119,6 +119,8 @@ def _schema_refusal(facts: Facts, machine: str) -> Fatal | None:
 
 
 _LOST: Final = {"PX001", "PX002"}
+_DEFECTS: Final = ("22", "23", "42")
+"""Classes of errors that come again however often a call is made: data, constraints, names that are not there."""
 _NOT_PERMITTED: Final = {"28000", "28P01", "42501"}
 _NO_DATABASE: Final = "3D000"
 
@@ -130,6 +132,16 @@ def lost(sqlstate: str | None, message: str) -> LostGroups | None:
     return LostGroups(
         f"the server lost groups that were acknowledged: {message}. Bring back the server that has them; "
         "nothing was written."
+    )
+
+
+def broken(sqlstate: str | None, message: str) -> StorageFailed | None:
+    """Tell whether an error of the server's says that the schema is not what it was."""
+    if sqlstate is None or sqlstate[:2] not in _DEFECTS:
+        return None
+    return StorageFailed(
+        f"the server refuses a call: {message}. Somebody changed the schema or its rights: "
+        "'pexservice store check' may tell more."
     )
 
 

@@ -88,6 +88,24 @@ BEGIN
     END IF;
 END $$;
 
+-- Enter as a writer: with a row of no commands, of group 0.
+CREATE FUNCTION pexservice.enter(
+    his_writer uuid, OUT at_number bigint, OUT at_sequence bigint, OUT at_state text, OUT key_secret bytea
+) LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog AS $$
+DECLARE
+    turn record;
+BEGIN
+    SELECT * INTO turn FROM pexservice.turn(his_writer, 0, 0, '{}');
+    at_number := turn.at_number;
+    at_sequence := turn.at_sequence;
+    at_state := turn.at_state;
+    SELECT setup.key_secret INTO STRICT key_secret FROM pexservice.setup;
+    IF NOT turn.is_repeat THEN
+        INSERT INTO pexservice.history
+            VALUES (at_number, at_sequence, at_state, at_sequence, at_state, '', NULL, his_writer, 0);
+    END IF;
+END $$;
+
 -- Take a group that folds to the clamp n -> max(n + shift, floor), in one call. A shift of null is minus
 -- infinity: `greatest` leaves nulls out.
 CREATE FUNCTION pexservice.take(

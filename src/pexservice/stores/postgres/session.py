@@ -24,6 +24,7 @@ from pexservice.stores.postgres.rules import (
     LostGroups,
     ServerAway,
     Setup,
+    broken,
     explain,
     lost,
     refusal,
@@ -96,13 +97,13 @@ class Session:
     async def call(self, call: Call, *, is_harmless: bool = False) -> Any:
         """Make a call until it is answered.
 
-        Raises LostGroups if all hosts lack groups, and ServerAway if none could be sent the call for
+        Raises StorageFailed, LostGroups if all hosts lack groups, and ServerAway if none could be sent the call for
         `Limits.store_away_s`: then nothing was done. Of one that `is_harmless` it may also be unknown what was done.
         """
         began_s, is_sent = time.monotonic(), False
         while True:
             try:
-                if self._connection is None:
+                if self._connection is None or self._connection.is_closed():
                     self._connection = await asyncio.wait_for(self._connect(), self._limits.store_connect_s)
                 is_sent = not is_harmless
                 answer = await self._send(call)
@@ -113,7 +114,7 @@ class Session:
                 self._lost.clear()
                 return answer
             if not is_sent and time.monotonic() - began_s >= self._limits.store_away_s:
-                raise ServerAway
+                raise ServerAway(f"no server answered for {self._limits.store_away_s:g} s")
             self.repeats += 1
             await asyncio.sleep(self._limits.store_pause_s)
 
@@ -124,9 +125,13 @@ class Session:
             connection.terminate()
 
     def _note(self, error: Exception) -> None:
-        """Go to the next host. Raises LostGroups if there is none left that may have all groups."""
+        """Go to the next host. Raises LostGroups if there is none left that may have all groups, and StorageFailed."""
         self.end()
-        loss = lost(getattr(error, "sqlstate", None), str(error))
+        state = getattr(error, "sqlstate", None)
+        failure = broken(state, str(error))
+        if failure is not None:
+            raise failure from error
+        loss = lost(state, str(error))
         if loss is not None:
             self._lost[self._host] = loss
             if len(self._lost) == len(self._dsns):

@@ -23,12 +23,12 @@ from pexservice.limits import Limits
 from pexservice.stores.postgres.rules import ServerAway
 from pexservice.stores.postgres.session import Session
 
+_ENTER: Final = "SELECT * FROM pexservice.enter($1)"
 _TAKE: Final = "SELECT * FROM pexservice.take($1, $2, $3, $4, $5, $6, $7)"
 _TURN: Final = "SELECT * FROM pexservice.turn($1, $2, $3, $4)"
 _APPEND: Final = "SELECT pexservice.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 _LOOK: Final = "SELECT * FROM pexservice.look($1)"
 _FORGET: Final = "SELECT * FROM pexservice.forget($1, $2, $3, $4)"
-_KEY_OF_KEYS: Final = "SELECT key_secret FROM pexservice.setup"
 
 
 class PostgresCommit(Generic[S, C]):
@@ -61,7 +61,7 @@ class PostgresStore(Generic[S, C]):
         self._chores = chores
         self._limits = limits
         self._writer = uuid4()
-        self._group = -1
+        self._group = 0
         self._known = 0
         """The newest row that this writer was told of: a server that has less lost some."""
         self._place = Place(0, machine.initial)
@@ -72,9 +72,10 @@ class PostgresStore(Generic[S, C]):
     async def open(cls, machine: Machine[S, C], session: Session, chores: Session, limits: Limits) -> Self:
         """Enter as a writer, which proves that the server takes groups. Raises ServerAway, LostGroups."""
         store = cls(machine, session, chores, limits)
-        await store._take((), (0, 0))
+        row = await session.call(lambda connection: connection.fetchrow(_ENTER, store._writer))
+        store._learn(row["at_number"], store._place_of(row))
+        store.key_secret = bytes(row["key_secret"])
         chores.system = session.system
-        store.key_secret = bytes(await session.call(lambda connection: connection.fetchval(_KEY_OF_KEYS)))
         return store
 
     @property
@@ -117,6 +118,7 @@ class PostgresStore(Generic[S, C]):
             try:
                 if time.monotonic() - self._looked_s >= self._limits.heal_period_s:
                     await self._look(self._chores)
+                    self._session.failing_since = None  # While groups are turned away, it would not find out.
                 if time.monotonic() - forgot_s >= self._limits.store_forget_s:
                     forgot_s = time.monotonic()
                     await self._forget()
@@ -130,17 +132,13 @@ class PostgresStore(Generic[S, C]):
         await asyncio.sleep(0)  # In which their sockets are closed.
 
     async def _commit(self, commands: Sequence[C], terms: AllTerms) -> Judgement[S, C]:
-        try:
-            if not commands:
-                await self._look(self._session)
-                return Judgement(self._place, self._place, (), {}, ())
-            clamp = None if terms else self._machine.clamp(commands)
-            if clamp is None:
-                return await self._take_in_turn(commands, terms)
-            return await self._take(commands, clamp)
-        except ServerAway:
-            self._session.failing_since = None  # It is the other session that finds out when it is back.
-            raise
+        if not commands:
+            await self._look(self._session)
+            return Judgement(self._place, self._place, (), {}, ())
+        clamp = None if terms else self._machine.clamp(commands)
+        if clamp is None:
+            return await self._take_in_turn(commands, terms)
+        return await self._take(commands, clamp)
 
     async def _look(self, session: Session) -> None:
         row = await session.call(lambda connection: connection.fetchrow(_LOOK, self._known), is_harmless=True)
@@ -153,14 +151,10 @@ class PostgresStore(Generic[S, C]):
         await self._chores.call(lambda connection: connection.fetchrow(_FORGET, *bounds), is_harmless=True)
 
     async def _take(self, commands: Sequence[C], clamp: tuple[int | None, int]) -> Judgement[S, C]:
-        """Have the server apply a group; one without commands only enters."""
-        text = self._machine.encode(commands) if commands else ""
-        group = (self._writer, self._group + 1, self._known, *clamp, len(commands), text)
+        """Have the server apply a group."""
+        group = (self._writer, self._group + 1, self._known, *clamp, len(commands), self._machine.encode(commands))
         row = await self._session.call(lambda connection: connection.fetchrow(_TAKE, *group))
-        start = self._place_of(row)
-        if not commands:
-            return self._taken(row["at_number"], Judgement(start, start, (), {}, ()))
-        return self._taken(row["at_number"], judge(self._machine, start, commands))
+        return self._taken(row["at_number"], judge(self._machine, self._place_of(row), commands))
 
     async def _take_in_turn(self, commands: Sequence[C], terms: AllTerms) -> Judgement[S, C]:
         digests = [own.key.decode("ascii") for own in terms.values() if own.key is not None]
