@@ -21,6 +21,7 @@ _ELSEWHERE: Final = {
     "cli/output.py": "service/test_output.py",
     "cli/serve.py": "service/test_start_refused.py",
     "cli/status.py": "service/test_status.py",
+    "cli/server_history.py": "service/test_replicas_history.py",
     "cli/store.py": "service/test_replicas.py",
     # What is about a process is tried on one.
     "process/logs.py": "service/test_terminal.py",
@@ -33,6 +34,7 @@ _ELSEWHERE: Final = {
     "stores/journal/errors.py": "unit/stores/journal/test_history_writer.py",
     # What needs a server is tried on one.
     "stores/choice.py": "service/test_replicas.py",
+    "stores/postgres/history.py": "service/test_replicas_history.py",
     "stores/postgres/holding.py": "service/test_replicas.py",
     "stores/postgres/schema.py": "service/test_replicas.py",
     "stores/postgres/session.py": "service/test_postgres_faults.py",

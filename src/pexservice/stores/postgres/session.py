@@ -79,18 +79,21 @@ class Session:
         self.repeats = 0
         """How often a call was made again."""
 
-    async def open(self) -> None:
-        """Connect to one of the hosts, each tried once. Raises Fatal: what the last one says that answered at all."""
+    async def open(self) -> Any:
+        """Connect to one of the hosts, each tried once, and return the connection.
+
+        Raises Fatal: what the last one says that answered at all.
+        """
         told: Fatal | None = None
         for _ in self._dsns:
             try:
                 self._connection = await asyncio.wait_for(self._connect(), self._limits.store_connect_s)
             except (*_UNKNOWN, ValueError, Fatal) as error:
-                reason = explain(error, where(self._dsns[self._host]))
+                reason = self.explain(error)
                 told = reason if told is None or isinstance(error, Fatal) else told
                 self._next_host()
             else:
-                return
+                return self._connection
         assert told is not None, "there is a host"
         raise told
 
@@ -118,6 +121,10 @@ class Session:
             self.repeats += 1
             await asyncio.sleep(self._limits.store_pause_s)
 
+    def explain(self, error: Exception) -> Fatal:
+        """Return what an error of the connection means, for people."""
+        return explain(error, where(self._dsns[self._host]))
+
     def end(self) -> None:
         """Let go of the connection at once, without a word to the server."""
         connection, self._connection = self._connection, None
@@ -138,8 +145,7 @@ class Session:
                 raise loss from error
         if self.failing_since is None:
             self.failing_since = time.monotonic()
-            reason = explain(error, where(self._dsns[self._host]))
-            log.warning("the server did not answer a call, which is made again", error=str(loss or reason))
+            log.warning("the server did not answer a call, which is made again", error=str(loss or self.explain(error)))
         self._next_host()
 
     def _next_host(self) -> None:
