@@ -2,13 +2,15 @@
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from pexservice import __version__
 from pexservice.stores.journal.segment import segment_name
-from support.process import run, serving
+from support.process import HANG_S, environment, run, serving
 
 
 @pytest.fixture
@@ -159,3 +161,38 @@ def test_version_and_help() -> None:
     """The version is that of the package, and help names every option's variable."""
     assert run("version").stdout == f"pexservice {__version__}\n"
     assert "PEXSERVICE_SYNC_INTERVAL" in run("serve", "--help").stdout
+
+
+_TOLD_INSTEAD = """
+import gc, os
+from pexservice.__main__ import main
+from pexservice.{module} import {name}
+def tell(*_):
+    print(gc.isenabled(), gc.get_freeze_count() > 0, flush=True)
+    os._exit(0)
+{name}.{function} = tell
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "function", "arguments"),
+    [
+        ("process", "service", "serve", ["serve"]),
+        ("cli", "journal", "read_history", ["journal", "verify"]),
+    ],
+)
+def test_the_collector_rests_for_imports_alone(
+    tmp_path: Path, module: str, name: str, function: str, arguments: list[str]
+) -> None:
+    """A command runs with it, and without what was imported to look at."""
+    source = _TOLD_INSTEAD.format(module=module, name=name, function=function)
+    done = subprocess.run(
+        [sys.executable, "-c", source, *arguments, "--data-dir", str(tmp_path)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "True True\n"), done.stderr

@@ -46,7 +46,7 @@ _PATHS: Final = [
 _WORDS: Final = ["", "FSYNC", "fsync ", "json", "console", "debug", "critical", "interval", "\udcff", "x" * 5000]
 
 
-def _values(rng: random.Random, kind: "click.ParamType[Any]") -> str:  # Generic since click 8.3.
+def _values(rng: random.Random, kind: "click.ParamType[Any]") -> str:  # Generic since click 8.4.
     """Return a value that an option of this kind may be given."""
     number = rng.choice(_NUMBERS) + rng.choice(_UNITS)
     pools = {

@@ -188,7 +188,7 @@ class _Course(Generic[S, C]):
     def _know(self, begin: int, states: Sequence[S], refused: list[int], time_s: int, keys: dict[bytes, Seen]) -> None:
         """Make the keys known of what the machine has taken of a run."""
         commands, encode, encode_state = self._commands, self._machine.encode, self._machine.encode_state
-        first, last, command = self.sequence + 1, None, ""
+        first, last, command, new = self.sequence + 1, None, "", tuple.__new__  # PERF: 0.13 us less than by fields.
         for key, index in self.asked.items():
             nth = index - begin
             before = bisect_left(refused, nth) if refused else 0
@@ -197,7 +197,7 @@ class _Course(Generic[S, C]):
             if commands[index] is not last:  # PERF: most are alike.
                 last = commands[index]
                 command = encode([last])
-            keys[key] = Seen(time_s, first + nth - before, command, encode_state(states[nth]))
+            keys[key] = new(Seen, (time_s, first + nth - before, command, encode_state(states[nth])))
         self.asked.clear()
 
     def replay(self, place: Place[S]) -> None:

@@ -73,8 +73,11 @@ class KnownKeys:
         return None if self._is_old(seen) else seen
 
     def has_any(self, digests: AbstractSet[bytes]) -> bool:
-        """Tell whether any of these may be known; some may be too old. PERF: 0.05 us for each, and 0.3 with `get`."""
-        return not (digests.isdisjoint(self._kept) and digests.isdisjoint(self._under_way))
+        """Tell whether any of these may be known; some may be too old. PERF: 0.05 us for each, and 0.3 with `get`.
+
+        PERF: of views, the longer one is looked up in; of a dictionary, every key would be.
+        """
+        return not (digests.isdisjoint(self._kept.keys()) and digests.isdisjoint(self._under_way.keys()))
 
     def expect(self, keys: Keys) -> None:
         """Know the keys of a group that is under way."""
@@ -82,13 +85,13 @@ class KnownKeys:
 
     def settle(self, keys: Keys) -> None:
         """Keep the keys of the oldest group under way: it became durable."""
-        kept, now_s = self._kept, self._now_s
-        for digest, seen in keys.items():  # PERF: as `keep`, without calls: 0.4 us less for each.
-            self._under_way.pop(digest, None)
+        kept, under_way, now_s = self._kept, self._under_way, self._now_s
+        for digest, (time_s, sequence, command, state) in keys.items():  # PERF: as `keep`, without calls: 0.5 us less.
+            under_way.pop(digest, None)
             if digest in kept:
                 del kept[digest]
-            time_s, sequence, command, state = seen
-            kept[digest] = f",{min(time_s, now_s)},{sequence},{command},{state}\n".encode("ascii")
+            known_s = time_s if time_s <= now_s else now_s  # noqa: FURB136 - as above.
+            kept[digest] = f",{known_s},{sequence},{command},{state}\n".encode("ascii")
         self._bound()
 
     def forget(self, keys: Keys) -> None:

@@ -32,7 +32,7 @@ class _Buffer:
 class DirectFile:
     """Writes by O_DIRECT and RWF_DSYNC, any number at once. See `disk.FixedFile`."""
 
-    method = "linux-aio, direct"
+    method = "linux-aio-direct"
     in_flight_max = OPERATIONS_MAX // 2
 
     def __init__(self, fd: int, syncer: Syncer) -> None:

@@ -42,7 +42,7 @@ class CommandAction(Generic[S, C]):
         """Return the same with a key."""
         terms = Terms(key) if self.terms is None else self.terms._replace(key=key)
         return CommandAction(
-            *(self.request, self.command, self.head, self.fields, self.body, self.closes, self.carries_value, terms)
+            self.request, self.command, self.head, self.fields, self.body, self.closes, self.carries_value, terms
         )
 
     def render(self, sequence: int, state: S) -> Answer:

@@ -20,7 +20,7 @@ PATIENCE_S: Final = 1.0
 """How long a line may wait for room on standard error."""
 _PIECE_BYTES: Final = 4096
 """PIPE_BUF: a pipe that is ready for anything takes so much without waiting."""
-_STDERR_FD: Final = 2
+STDERR_FD: Final = 2
 _STANDARD: Final = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
@@ -36,7 +36,7 @@ def begin() -> None:
             setattr(sys, name, os.fdopen(fd, mode, closefd=False))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding=_more_than_ascii(sys.stdout.encoding), errors=ESCAPES)
-    standard_error = io.BufferedWriter(_StandardError(_STDERR_FD), 1)
+    standard_error = io.BufferedWriter(_StandardError(STDERR_FD), 1)
     encoding = _more_than_ascii(sys.stderr.encoding)
     sys.stderr = io.TextIOWrapper(standard_error, encoding, ESCAPES, write_through=True)
 

@@ -15,7 +15,7 @@ import structlog
 
 from pexservice.config import LogFormat, LogLevel
 from pexservice.limits import DEFAULT
-from pexservice.process.beginning import ESCAPES, shown
+from pexservice.process.beginning import ESCAPES, STDERR_FD, shown
 from pexservice.process.outlet import Outlet
 from pexservice.process.systemd import is_journal
 
@@ -33,7 +33,6 @@ _SENTENCES: Final = {
 """What a terminal shows of an event instead of its fields."""
 _ROUTINE: Final = {"recovered", "stopped"}
 """What it does not show: nobody there has asked."""
-_STDERR_FD: Final = 2
 
 _outlet: Outlet | None = None
 
@@ -52,11 +51,11 @@ def configure(program: str, log_format: LogFormat, level: LogLevel) -> None:
         console = structlog.dev.ConsoleRenderer(colors=_is_coloured())
         is_plain = is_terminal() and level != "debug"
         processors.append(_Sentences(program, console) if is_plain else console)
-    if is_journal(_STDERR_FD):
+    if is_journal(STDERR_FD):
         processors.append(_with_priority)
     encoding = "utf-8" if log_format == "json" else sys.stderr.encoding
     _outlet = Outlet(
-        _STDERR_FD, lambda text: text.encode(encoding, ESCAPES), _tell_dropped, DEFAULT.log_lines_waiting_max
+        STDERR_FD, lambda text: text.encode(encoding, ESCAPES), _tell_dropped, DEFAULT.log_lines_waiting_max
     )
     structlog.configure(
         processors=processors,
@@ -68,7 +67,7 @@ def configure(program: str, log_format: LogFormat, level: LogLevel) -> None:
 
 def is_terminal() -> bool:
     """Tell whether a person reads along."""
-    return os.isatty(_STDERR_FD)
+    return os.isatty(STDERR_FD)
 
 
 def dropped() -> int:

@@ -15,7 +15,7 @@ def test_a_backup_is_restored(service: Installed, show: Show) -> None:
     """The commands of operations.md, pasted as they stand, twice: the walk is back where it was."""
     page = "Back up, and restore"
     sequence = service.sequence()
-    service.shell(commands(page, "backup="))
+    service.shell(commands(page, "pexservice journal backup"))
     [backup] = (service.host.root / "var/backups").glob("pexservice-*")
     for _ in range(2):
         assert service.ask("/next", "--request", "POST")

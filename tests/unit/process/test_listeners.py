@@ -12,6 +12,7 @@ import pytest
 from pexservice.errors import AddressUnavailable, Fatal, NotPermitted, Scarce
 from pexservice.limits import DEFAULT
 from pexservice.process.listeners import bind, bind_unix
+from support.process import free_port
 
 _KINDS: Final[dict[int, tuple[type[Fatal], str]]] = {
     errno.EACCES: (NotPermitted, "may not listen on"),
@@ -35,10 +36,11 @@ def test_every_error_has_its_kind_and_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int
 ) -> None:
     """Whichever the system gives: of an address, and of a path, which speaks of no ports."""
+    port = free_port()
     _fail(monkeypatch, call, code)
     kind, begins = _KINDS.get(code, (AddressUnavailable, "cannot listen on"))
     with pytest.raises(kind, match=begins) as of_address:
-        asyncio.run(bind("127.0.0.1", 8081, DEFAULT))
+        asyncio.run(bind("127.0.0.1", port, DEFAULT))
     with pytest.raises(kind, match=begins) as of_path:
         bind_unix(tmp_path / "socket", DEFAULT)
     for said in (of_address, of_path):
