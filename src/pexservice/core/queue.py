@@ -35,9 +35,8 @@ class Queue(list[tuple[Asked[S, C], Caller[Any]]], Generic[S, C]):
         elements = self[:count]
         del self[:count]
         self.valued -= valued
-        group = Group(elements, valued, self.has_terms, self.readers)
-        if self.readers:
-            self.readers = []
+        readers, self.readers = self.readers, []  # Also if there are none: those to come are not this group's.
+        group = Group(elements, valued, self.has_terms, readers)
         self.has_terms = self.has_terms and bool(self)
         return group
 

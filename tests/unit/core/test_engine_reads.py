@@ -90,6 +90,25 @@ def test_a_read_goes_with_a_group_of_commands() -> None:
     play(scenario, far())
 
 
+def test_a_read_that_comes_while_commands_are_under_way_waits_for_the_next_group() -> None:
+    """It is told once, of a place that is not older than it is."""
+
+    async def scenario(engine: Engine[Any, Any], caller: Caller) -> None:
+        store: MemoryStore[Any, Any] = engine._store  # type: ignore[assignment]
+        reader = Reader(engine)
+        engine.submit(Asked(), caller)
+        await settled()
+        engine.look("read", reader)
+        store.release()
+        await settled()
+        assert (caller.told, reader.places) == ([b"1 1"], [])
+        store.release()
+        await settled()
+        assert reader.places == [Place(1, 1)]
+
+    play(scenario, far())
+
+
 def test_a_read_is_turned_away_with_its_group_or_at_once() -> None:
     """When the store takes none, when too many wait, and before there is one; what comes then goes on."""
 
