@@ -1,8 +1,8 @@
 """What a step costs with replicas on PostgreSQL: `PYTHONPATH=tests python -m benchmarks.on_a_server`, as root.
 
 One server without a standby, 1 to 3 replicas, and load by `ab`, all on this machine: so rates say how the parts share
-it, and processor time a step says what each part takes. With `--peer PYTHON`, one that has fastapi, uvicorn and asyncpg,
-also a step by one UPDATE ... RETURNING in a process of FastAPI, on the same server.
+it, and processor time a step says what each part takes. With `--peer PYTHON`, one that has fastapi, uvicorn and
+asyncpg, also a step by one UPDATE ... RETURNING in a process of FastAPI, on the same server.
 """
 
 import argparse

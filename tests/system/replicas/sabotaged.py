@@ -1,11 +1,13 @@
 """`pexservice`, with one safeguard of the store on PostgreSQL taken out: the first argument says which."""
 
 import sys
-from typing import Any
+from typing import Any, Final
 
 from pexservice.cli import main
 from pexservice.core.judging import Judgement, judge
 from pexservice.stores.postgres import rules, session, store
+
+_LAST: Final = "SELECT max(writer_group) FROM pexservice.history WHERE writer = $1"
 
 
 def resolution() -> None:
@@ -13,12 +15,12 @@ def resolution() -> None:
 
     async def take(self: Any, commands: Any, clamp: Any) -> Judgement[Any, Any]:
         async def call(connection: Any) -> Any:
-            self._group += 1
-            group = (self._writer, self._group, 0, *clamp, len(commands), self._machine.encode(commands))
+            last = await connection.fetchval(_LAST, self._writer)
+            group = (self._writer, last + 1, 0, *clamp, len(commands), self._machine.encode(commands))
+            self._group = last
             return await connection.fetchrow(store._TAKE, *group)
 
         row = await self._session.call(call)
-        self._group -= 1
         taken: Judgement[Any, Any] = self._taken(row["at_number"], judge(self._machine, self._place_of(row), commands))
         return taken
 
