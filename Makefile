@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MUCH ?= short
 
-.PHONY: help run replicas test-replicas all roll-back uninstall image test coverage test-lowest check test-alerts test-proxy test-systemd test-image \
+.PHONY: help run demo docs recording replicas test-replicas all roll-back uninstall image test coverage test-lowest check test-alerts test-proxy test-systemd test-image \
   test-deps test-systemd-deps test-image-deps bench-deps torture torture-short bench dist format lock clean
 
 # Otherwise make removes the .python of an environment, which it takes for a file that nobody asked for.
@@ -17,6 +17,9 @@ help: ## list these
 
 run: $(VENV)/.run ## serve on http://127.0.0.1:8081, with the data in ./data
 	@exec $(BIN)/pexservice serve --data-dir data
+
+demo: $(VENV)/.run ## kill it twenty times under load, and count what it lost; less than a minute
+	@exec $(BIN)/pexservice demo
 
 replicas: $(VENV)/.dev ## serve one walk from three replicas on a PostgreSQL server of their own, to look at
 	@exec examples/replicas $(BIN)/pexservice
@@ -83,9 +86,16 @@ torture-short: $(VENV)/.dev ## the same in some minutes, as CI does (as root)
 
 bench: $(VENV)/.bench .bench/venv/.run bench-deps ## measure beside peers for half an hour; BENCH=--quick for two minutes
 	$(BIN)/python -m benchmarks $(BENCH)
+	$(BIN)/python -m benchmarks.workers $(filter --quick,$(BENCH))
 
 dist: $(VENV)/.dist ## make wheel, sdist and SBOM of the last commit, reproducibly, into dist/
 	PYTHONPATH=tests $(BIN)/python -m release
+
+docs: $(VENV)/.docs ## make a site of the pages, in .site/html; a dead link fails it
+	@$(BIN)/python -m pages.site
+
+recording: $(VENV)/.run ## record the demo for the README, as docs/demo.svg
+	@$(BIN)/python -m pages.recording
 
 format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format .
@@ -96,7 +106,7 @@ lock: COMPILE = $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --al
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 lock: $(VENV)/.dev ## compute the lock files anew (needs a package index)
 	$(BIN)/pip install --quiet pip-tools
-	for name in run dev bench dist; do \
+	for name in run dev bench dist docs; do \
 	  $(COMPILE) --output-file requirements/$$name.txt requirements/$$name.in; \
 	done
 	cp requirements/dev.txt requirements/lowest.txt  # What it does not have to change, it keeps.
@@ -105,7 +115,7 @@ lock: $(VENV)/.dev ## compute the lock files anew (needs a package index)
 
 clean: ## remove what the above made, but never ./data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage .import_linter_cache .hypothesis .torture .bench .lowest .image .systemd \
-	  .prometheus dist
+	  .prometheus .site dist
 
 %/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -124,6 +134,7 @@ clean: ## remove what the above made, but never ./data
 
 $(VENV)/.dev: $(VENV)/.run
 $(VENV)/.bench $(VENV)/.dist: $(VENV)/.dev
-$(VENV)/.dev $(VENV)/.bench $(VENV)/.dist: $(VENV)/.%: requirements/%.txt
+$(VENV)/.docs: $(VENV)/.run
+$(VENV)/.dev $(VENV)/.bench $(VENV)/.dist $(VENV)/.docs: $(VENV)/.%: requirements/%.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

@@ -14,7 +14,8 @@ from benchmarks import machine, report, starts, tables
 from benchmarks.effort import FULL, QUICK, Effort
 from benchmarks.figures import Failure, Measurement, Results
 from benchmarks.loads import LOADS, Load
-from benchmarks.peers.catalogue import FSYNC, available, compile_c
+from benchmarks.peers.catalogue import FSYNC
+from benchmarks.peers.making import available, compile_c
 from benchmarks.placement import placements
 from benchmarks.processes import Failed
 from benchmarks.rounds import Rounds, tasks

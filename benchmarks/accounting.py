@@ -6,6 +6,7 @@ the kernel does for a process in threads of its own appears only as busy time of
 """
 
 import os
+import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,11 +32,25 @@ class Reading:
     system_s: float
     server_core_idle_s: float
     load_core_idle_s: float
+    all_idle_s: float
+    """Of all cores, added up."""
+    load_cpu_s: float
+    """Of programs that this process ran and that ended, of which a load generator is one."""
+
+
+def family(pids: Sequence[int]) -> list[int]:
+    """Return processes with their children, and the children of those, as they are now."""
+    found = list(pids)
+    for pid in found:
+        for path in (_PROC / str(pid) / "task").glob("*/children"):
+            found += map(int, path.read_text("ascii").split())
+    return found
 
 
 def read(pids: Sequence[int], placement: Placement) -> Reading:
     """Read the accounts of the processes of a peer, together, and of the cores."""
     fields = [(_PROC / str(pid) / "stat").read_text("ascii").rpartition(")")[2].split() for pid in pids]
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Reading(
         at_s=time.monotonic(),
         cpu_s=sum(time.clock_gettime((~pid << 3) | _CLOCK_OF_PROCESS) for pid in pids),
@@ -43,6 +58,8 @@ def read(pids: Sequence[int], placement: Placement) -> Reading:
         system_s=sum(int(each[12]) for each in fields) * _TICK_S,
         server_core_idle_s=_idle_s(placement.server_cpu),
         load_core_idle_s=_idle_s(placement.load_cpu),
+        all_idle_s=_idle_s(),
+        load_cpu_s=children.ru_utime + children.ru_stime,
     )
 
 
@@ -56,12 +73,15 @@ def between(before: Reading, after: Reading, pids: Sequence[int]) -> Accounts:
         system_s=cpu_s * (1 - user_share),
         server_core_s=wall_s - (after.server_core_idle_s - before.server_core_idle_s),
         load_core_s=wall_s - (after.load_core_idle_s - before.load_core_idle_s),
+        all_cores_s=wall_s * (os.cpu_count() or 1) - (after.all_idle_s - before.all_idle_s),
+        load_cpu_s=after.load_cpu_s - before.load_cpu_s,
         wall_s=wall_s,
         memory_peak_bytes=sum(map(_memory_peak_bytes, pids)),
     )
 
 
-def _idle_s(cpu: int) -> float:
+def _idle_s(cpu: int | str = "") -> float:
+    """Return for how long a core was idle, or all of them."""
     for line in (_PROC / "stat").read_text("ascii").splitlines():
         name, *fields = line.split()
         if name == f"cpu{cpu}":

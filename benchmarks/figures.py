@@ -38,9 +38,21 @@ class Accounts:
     server_core_s: float
     """Everything on the peer's core that was not idle: also kernel threads, such as those that finish a sync."""
     load_core_s: float
+    all_cores_s: float
+    """Everything on all cores that was not idle, the load generator included."""
+    load_cpu_s: float
+    """Of the load generator."""
     wall_s: float
     memory_peak_bytes: int
     """Of the peer's processes since their start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What the disk itself does, just before a load: one block at a time, written directly and flushed."""
+
+    p50_us: float
+    p99_us: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +76,7 @@ class Measurement:
     outcome: Outcome
     accounts: Accounts
     commits: Commits | None
-    sync_us: float
-    """Median time of a bare append and fdatasync on the same disk, just before the load."""
+    device: Device
     position: int | None
     """Where the walk stood after the load, if the peer tells."""
     fault: str
@@ -87,6 +98,11 @@ class Measurement:
         return self.accounts.server_core_s / self.outcome.answers * 1e6
 
     @property
+    def all_cores_us(self) -> float:
+        """Time that any core was busy with whatever but the load generator, per answer."""
+        return (self.accounts.all_cores_s - self.accounts.load_cpu_s) / self.outcome.answers * 1e6
+
+    @property
     def is_sound(self) -> bool:
         """Whether nothing went wrong."""
         return not self.fault and not self.outcome.errors
@@ -94,7 +110,7 @@ class Measurement:
     @classmethod
     def from_json(cls, item: dict[str, object]) -> Self:
         """Read what `asdict` made."""
-        parts = {"outcome": Outcome, "accounts": Accounts, "commits": Commits}
+        parts = {"outcome": Outcome, "accounts": Accounts, "commits": Commits, "device": Device}
         return cls(**{name: parts[name](**value) if isinstance(value, dict) else value for name, value in item.items()})  # type: ignore[arg-type]
 
 

@@ -1,46 +1,66 @@
 """What the figures depend on: the machine, its disk, and the versions of everything."""
 
+import mmap
 import os
 import platform
 import re
+import sqlite3
 import tempfile
 import time
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from statistics import median
 from typing import Final
 
-from benchmarks.figures import Machine
+from benchmarks.figures import Device, Machine
 from benchmarks.processes import Failed, run
 
-_SYNCS: Final = 100
-"""Some 20 ms on a fast disk, 1 s on a slow one."""
-_ROW_BYTES: Final = 60
-"""A row of the journal."""
+_WRITES: Final = 500
+"""Some 70 ms on a fast disk, 5 s on a slow one."""
+_BLOCK_BYTES: Final = 4096
+"""A line of the ring."""
+_BLOCKS: Final = 256
 _VERSION: Final = re.compile(r"\d+\.\d+[.\w-]*")
 _ASKED: Final = {
     "Go": ["go", "version"],
     "gcc": ["gcc", "--version"],
     "nginx": ["nginx", "-v"],
     "Redis": ["redis-server", "--version"],
+    "PostgreSQL": ["psql", "--version"],
     "ab": ["ab", "-V"],
     "wrk": ["sh", "-c", "wrk -v; true"],
 }
-_PACKAGES: Final = ("pexservice", "uvloop", "httptools", "uvicorn", "fastapi", "redis", "hiredis")
+_PACKAGES: Final = ("pexservice", "uvloop", "httptools", "uvicorn", "fastapi", "redis", "hiredis", "asyncpg")
 
 
-def sync_us(data: Path) -> float:
-    """Return the median time of an fdatasync after an append, in the directory, without anything else: us."""
-    row = b"0" * _ROW_BYTES
+def device(data: Path) -> Device:
+    """Return what one write of a block straight to the device takes until it is flushed, with nothing else under way.
+
+    The file was written before, as a ring is. Where the file system has no direct writes, they go through the cache.
+    """
+    block = mmap.mmap(-1, _BLOCK_BYTES)  # Memory that begins at a page.
     times_s = []
-    with tempfile.TemporaryFile(dir=data, buffering=0) as file:
-        for _ in range(_SYNCS):
-            file.write(row)
-            began_s = time.perf_counter()
-            os.fdatasync(file.fileno())
-            times_s.append(time.perf_counter() - began_s)
-    return median(times_s) * 1e6
+    with tempfile.NamedTemporaryFile(dir=data) as file:
+        file.write(bytes(_BLOCK_BYTES * _BLOCKS))
+        file.flush()
+        os.fsync(file.fileno())
+        fd = _open_direct(file.name)
+        try:
+            for index in range(_WRITES):
+                began_s = time.perf_counter()
+                os.pwritev(fd, [block], index % _BLOCKS * _BLOCK_BYTES, os.RWF_DSYNC)
+                times_s.append(time.perf_counter() - began_s)
+        finally:
+            os.close(fd)
+    times_s.sort()
+    return Device(times_s[_WRITES // 2] * 1e6, times_s[_WRITES * 99 // 100] * 1e6)
+
+
+def _open_direct(name: str) -> int:
+    try:
+        return os.open(name, os.O_WRONLY | os.O_DIRECT)
+    except OSError:
+        return os.open(name, os.O_WRONLY)
 
 
 def describe(data: Path) -> Machine:
@@ -53,7 +73,7 @@ def describe(data: Path) -> Machine:
         memory_bytes=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
         kernel=platform.release(),
         file_system=_printed(["findmnt", "--noheadings", "--output", "FSTYPE", "--target", str(data)]).strip(),
-        versions={"Python": platform.python_version()} | _tools() | _packages(),
+        versions={"Python": platform.python_version(), "SQLite": sqlite3.sqlite_version} | _tools() | _packages(),
     )
 
 

@@ -1,109 +1,227 @@
-"""Plots as plain SVG, written by hand.
+"""The plots of the benchmarks: bars, and lines side by side.
 
-There is no background, and only middle tones that stand out on white and on black alike, so that one file serves
-readers in light and in dark whatever decides which they are.
+Whoever is drawn has one colour, in all of them: LOOKS.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Final
 
-_INK: Final = "#7d8590"
-"""Contrast of 3.7 to white and 5.1 to GitHub's dark."""
-_COLOURS: Final = ("#2f81f7", "#d9730d", "#2da44e", "#a371f7", "#db61a2", "#8b8b00")
-_WIDTH: Final = 720
-_HEIGHT: Final = 360
-_LEFT: Final = 60
-_RIGHT: Final = 220
-"""Room for the names of the lines."""
-_TOP: Final = 34
-_BOTTOM: Final = 48
-_POINT: Final = 3.5
+from benchmarks.peers.catalogue import (
+    ABOUT,
+    BBOLT,
+    BEFORE,
+    DURABLE_GO,
+    FLOOR,
+    FSYNC,
+    INTERVAL,
+    NGINX,
+    ORIGINAL,
+    POSTGRESQL,
+    REDIS,
+    SQLITE,
+)
+from benchmarks.units import short
+from pexservice.trial.svg import INK, PRODUCT, WIDTH, document, line, text
+
+_TITLE: Final = 22
+"""The height of a line of text above what it is about."""
 _BAR: Final = 22
-_BAR_LABEL: Final = 300
+_GAP: Final = 8
+_NAMES: Final = 200
+"""Room for the names of bars."""
+_VALUES: Final = 170
+"""Room for what is written behind them."""
+_PLOT: Final = 260
+"""The height of the area in which lines are drawn."""
+_LEFT: Final = 64
+"""Room for the ticks of the vertical axis."""
+_BETWEEN: Final = 24
+_BELOW: Final = 46
+_POINT: Final = 3.5
+_LEGEND: Final = 3
+"""Names in one row of it."""
+_TICKS: Final = 12
+"""What the height of a plot has room for."""
+_LOG_FROM: Final = 10.0
+"""From this ratio between largest and smallest on, a logarithmic axis tells more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How something is drawn."""
+
+    colour: str
+    is_faint: bool = False
+    """Hollow as a bar, dashed as a line: what can lose answered steps, and what is no longer."""
+
+
+LOOKS: Final = {
+    FSYNC: Look(PRODUCT),
+    INTERVAL: Look(PRODUCT, is_faint=True),
+    BEFORE: Look(PRODUCT, is_faint=True),
+    ORIGINAL: Look("#d9730d", is_faint=True),
+    DURABLE_GO: Look("#d9730d"),
+    BBOLT: Look("#d9730d"),
+    REDIS: Look("#2da44e"),
+    POSTGRESQL: Look("#2da44e"),
+    SQLITE: Look("#2da44e"),
+    FLOOR: Look(INK, is_faint=True),
+    NGINX: Look(INK, is_faint=True),
+}
+"""Blue is pexservice, orange Go, green FastAPI, grey what keeps nothing."""
+PLAIN: Final = LOOKS[FSYNC]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar: whose, how long, and what is written behind it."""
+
+    peer: str
+    value: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line: its name and its points, each (x, y) above 0."""
+    """One line: its name and look, and its points, each (x, y)."""
 
     name: str
+    look: Look
     points: Sequence[tuple[float, float]]
 
 
-class _Scale:
-    """A logarithmic axis of whole decades, or fractions of one if the values need no more, onto pixels."""
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Some lines over the same points of the horizontal axis, which are drawn at equal distances."""
 
-    def __init__(self, values: Sequence[float], start: float, end: float) -> None:
-        self._low = math.floor(math.log10(min(values)))
-        self._high = max(math.ceil(math.log10(max(values))), self._low + 1)
-        self._start, self._end = start, end
-
-    def __call__(self, value: float) -> float:
-        return self._start + (math.log10(value) - self._low) / (self._high - self._low) * (self._end - self._start)
-
-    def ticks(self) -> list[float]:
-        """Return the decades."""
-        return [10.0**exponent for exponent in range(self._low, self._high + 1)]
+    title: str
+    x_label: str
+    series: Sequence[Series]
+    show: Callable[[float], str] = short
+    """How the ticks of the vertical axis are written."""
+    bound: float | None = None
+    """Where a target is drawn."""
 
 
-def lines(title: str, x_label: str, y_label: str, series: Sequence[Series]) -> str:
-    """Return a plot of lines, both axes logarithmic."""
-    points = [point for each in series for point in each.points]
-    x = _Scale([point[0] for point in points], _LEFT, _WIDTH - _RIGHT)
-    y = _Scale([point[1] for point in points], _HEIGHT - _BOTTOM, _TOP)
-    parts = [_text(_LEFT, 18, title, weight="bold")]
-    for tick in x.ticks():
-        parts += [_line(x(tick), _TOP, x(tick), _HEIGHT - _BOTTOM)]
-        parts += [_text(x(tick), _HEIGHT - _BOTTOM + 16, _short(tick), anchor="middle")]
-    for tick in y.ticks():
-        parts += [_line(_LEFT, y(tick), _WIDTH - _RIGHT, y(tick))]
-        parts += [_text(_LEFT - 6, y(tick) + 4, _short(tick), anchor="end")]
-    parts.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 10, x_label, anchor="middle"))
-    parts.append(_text(_WIDTH - _RIGHT + 12, _TOP + 4, y_label))
-    for index, each in enumerate(series):
-        colour = _COLOURS[index % len(_COLOURS)]
-        path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in each.points)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts += [f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="{_POINT}" fill="{colour}"/>' for a, b in each.points]
-        legend = _TOP + 28 + 20 * index
-        parts.append(f'<circle cx="{_WIDTH - _RIGHT + 16}" cy="{legend - 4}" r="{_POINT}" fill="{colour}"/>')
-        parts.append(_text(_WIDTH - _RIGHT + 26, legend, each.name))
-    return _document(_HEIGHT, parts)
+def bars(title: str, values: Sequence[Bar], *, faint: str = "") -> str:
+    """Return a plot of horizontal bars from 0; `faint` says what hollow ones are."""
+    longest = max(each.value for each in values)
+    parts = [text(0, 16, title, weight="bold")]
+    for index, each in enumerate(values):
+        top = _TITLE + 6 + index * (_BAR + _GAP)
+        width = max(1.5, each.value / longest * (WIDTH - _NAMES - _VALUES))
+        weight = "bold" if ABOUT[each.peer].is_product else "normal"
+        title_ = ABOUT[each.peer].title.replace("`", "")
+        parts.append(text(_NAMES - 10, top + 15, title_, anchor="end", weight=weight))
+        parts.append(_rectangle(_NAMES, top, width, _BAR, LOOKS[each.peer]))
+        parts.append(text(_NAMES + width + 8, top + 15, each.text, weight=weight))
+    bottom = _TITLE + 6 + len(values) * (_BAR + _GAP)
+    if faint:
+        parts.append(_rectangle(_NAMES, bottom + 6, 12, 12, Look(INK)))
+        parts.append(text(_NAMES + 18, bottom + 16, "on disk before it is answered"))
+        parts.append(_rectangle(_NAMES + 210, bottom + 6, 12, 12, Look(INK, is_faint=True)))
+        parts.append(text(_NAMES + 228, bottom + 16, faint))
+        bottom += 26
+    return document(bottom, parts)
 
 
-def bars(title: str, values: Sequence[tuple[str, float]], unit: str) -> str:
-    """Return a plot of horizontal bars from 0."""
-    largest = max(value for _, value in values)
-    parts = [_text(0, 18, title, weight="bold")]
-    for index, (name, value) in enumerate(values):
-        top = _TOP + index * (_BAR + 8)
-        width = value / largest * (_WIDTH - _BAR_LABEL - 110)
-        colour = _COLOURS[0] if name.startswith("pexservice") else _INK
-        parts.append(_text(_BAR_LABEL - 8, top + 15, name, anchor="end"))
-        parts.append(f'<rect x="{_BAR_LABEL}" y="{top}" width="{width:.1f}" height="{_BAR}" fill="{colour}"/>')
-        parts.append(_text(_BAR_LABEL + width + 8, top + 15, f"{value:.3g} {unit}"))
-    return _document(_TOP + len(values) * (_BAR + 8) + 4, parts)
+def lines(panels: Sequence[Panel]) -> str:
+    """Return plots side by side, with one legend below if lines have to be told apart."""
+    width = (WIDTH - _BETWEEN * (len(panels) - 1)) / len(panels)
+    parts = []
+    for index, panel in enumerate(panels):
+        parts += _panel(panel, index * (width + _BETWEEN), width)
+    bottom = float(_TITLE + 8 + _PLOT + _BELOW)
+    names = {each.name: each.look for panel in panels for each in panel.series}
+    if len(names) > 1:
+        for index, (name, look) in enumerate(names.items()):
+            left = _LEFT + index % _LEGEND * (WIDTH - _LEFT) / _LEGEND
+            height = bottom + 8 + index // _LEGEND * 18
+            parts.append(_path([(left, height), (left + 22, height)], look))
+            parts.append(text(left + 28, height + 4, name.replace("`", ""), size=12))
+        bottom += 18 * math.ceil(len(names) / _LEGEND) + 4
+    return document(bottom, parts)
 
 
-def _document(height: float, parts: Sequence[str]) -> str:
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
-    return "\n".join([f'{head} font-family="sans-serif" font-size="12" fill="{_INK}">', *parts, "</svg>", ""])
+def _panel(panel: Panel, left: float, width: float) -> list[str]:
+    xs = sorted({x for each in panel.series for x, _ in each.points})
+    ys = [y for each in panel.series for _, y in each.points] + ([panel.bound] if panel.bound else [])
+    bottom = _TITLE + 8 + _PLOT
+    start, end = left + _LEFT, left + width - 12
+    ticks, share = axis(ys)
+
+    def across(x: float) -> float:
+        return start + (end - start) * ((xs.index(x) + 0.5) / len(xs))
+
+    def up(y: float) -> float:
+        return bottom - _PLOT * share(y)
+
+    parts = [text(left, 16, panel.title, weight="bold")]
+    for tick in ticks:
+        parts.append(line(start, up(tick), end, up(tick)))
+        parts.append(text(start - 6, up(tick) + 4, panel.show(tick), anchor="end", size=11))
+    parts += [text(across(x), bottom + 16, short(x), anchor="middle", size=11) for x in xs]
+    parts.append(text((start + end) / 2, bottom + 34, panel.x_label, anchor="middle", size=11))
+    if panel.bound:
+        parts.append(_path([(start, up(panel.bound)), (end, up(panel.bound))], Look(INK, is_faint=True)))
+        parts.append(text(end, up(panel.bound) - 5, "target", anchor="end", size=11))
+    for each in panel.series:
+        places = [(across(x), up(y)) for x, y in each.points]
+        parts.append(_path(places, each.look))
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{_POINT}" fill="{each.look.colour}"/>' for x, y in places]
+    return parts
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = "start", weight: str = "normal") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-weight="{weight}">{escape(text)}</text>'
+def axis(values: Sequence[float]) -> tuple[list[float], Callable[[float], float]]:
+    """Return the ticks of an axis that fits the values, and from a value to its share of the axis.
+
+    From 0 if the values are alike; logarithmic if they are not, from the round figure below the smallest.
+    """
+    low, high = min(values), max(values)
+    if low > 0 and high / low >= _LOG_FROM:
+        first, last = _round(low, math.floor), _round(high, math.ceil)
+        ticks = _decades(first, last)
+        return ticks, lambda value: math.log(value / first) / math.log(last / first)
+    step = _step(high)
+    count = math.ceil(high / step)
+    return [step * each for each in range(count + 1)], lambda value: value / (step * count)
 
 
-def _line(x1: float, y1: float, x2: float, y2: float) -> str:
-    place = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
-    return f'<line {place} stroke="{_INK}" stroke-opacity="0.3"/>'
+_MULTIPLES: Final = (1, 2, 5, 10)
 
 
-def _short(value: float) -> str:
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:g}{letter}"
-    return f"{value:g}"
+def _round(value: float, way: Callable[[float], int]) -> float:
+    """Return the next of 1, 2, 5, 10, 20 ... in one way."""
+    decade = 10.0 ** math.floor(math.log10(value))
+    if way is math.floor:
+        return max(each * decade for each in _MULTIPLES if each * decade <= value * (1 + 1e-9))
+    return min(each * decade for each in _MULTIPLES if each * decade >= value * (1 - 1e-9))
+
+
+def _decades(first: float, last: float) -> list[float]:
+    """Return the round figures from one to another, both included: 1, 2, 5, or only 1 if those are too many."""
+    exponents = range(math.floor(math.log10(first)), math.ceil(math.log10(last)) + 1)
+    fine = [each * 10.0**exponent for exponent in exponents for each in (1, 2, 5)]
+    fine = [each for each in fine if first <= each <= last]
+    if len(fine) <= _TICKS:
+        return fine
+    return [10.0**exponent for exponent in exponents if first <= 10.0**exponent <= last]
+
+
+def _step(high: float) -> float:
+    """Return a distance between ticks that gives about five of them."""
+    return _round(high / 5, math.ceil)
+
+
+def _rectangle(x: float, y: float, width: float, height: float, look: Look) -> str:
+    fill = f'fill="{look.colour}" fill-opacity="{0.15 if look.is_faint else 1}"'
+    place = f'x="{x + 0.75:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
+    return f'<rect {place} {fill} stroke="{look.colour}" stroke-width="1.5"/>'
+
+
+def _path(points: Sequence[tuple[float, float]], look: Look) -> str:
+    places = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    dashes = ' stroke-dasharray="5 4"' if look.is_faint else ""
+    return f'<polyline points="{places}" fill="none" stroke="{look.colour}" stroke-width="2"{dashes}/>'

@@ -38,9 +38,10 @@ def tasks(placements: list[Placement], loads: list[Load], peers: list[Peer], eff
         for placement in placements:
             is_main = placement.server_cpu != placement.load_cpu
             for load in loads:
-                if (effort.name == FULL.name or load.is_quick) and (is_main or load.on_one_core):
+                if effort.name == FULL.name or load.is_quick:
+                    wanted = load.peers if is_main else load.on_one_core
                     for peer in turned:
-                        if peer.name in load.peers:
+                        if peer.name in wanted:
                             yield Task(placement, load, peer, number)
 
 
@@ -73,11 +74,12 @@ class Rounds:
             tempfile.TemporaryDirectory(dir=self._data) as scratch,
         ):
             target = Target(peer.port, self._effort.seconds, self._effort.ab_requests, rate, self._build, Path(scratch))
-            sync_us = machine.sync_us(self._data)
+            device = machine.device(self._data)
             began = checks.prepare(peer.port, task.peer, task.load)
-            before = accounting.read(peer.pids, placement)
+            pids = accounting.family(peer.pids)
+            before = accounting.read(pids, placement)
             output = processes.run(placement.load(tool.command(target)), timeout_s=timeout_s(target))
-            accounts = accounting.between(before, accounting.read(peer.pids, placement), peer.pids)
+            accounts = accounting.between(before, accounting.read(pids, placement), pids)
             outcome = tool.outcome(output, target)
             ended = checks.settle(peer.port, task.peer)
             fault = checks.judge(task.load, began, ended, outcome)
@@ -90,7 +92,7 @@ class Rounds:
             outcome=outcome,
             accounts=accounts,
             commits=commits,
-            sync_us=sync_us,
+            device=device,
             position=None if ended is None else ended.state,
             fault=fault,
         )

@@ -55,6 +55,11 @@ def cpu_us(measurement: Measurement) -> float:
     return measurement.cpu_us
 
 
+def all_cores_us(measurement: Measurement) -> float:
+    """Processor time of all cores per answer, without the load generator's."""
+    return measurement.all_cores_us
+
+
 def memory_mib(measurement: Measurement) -> float:
     """Peak memory of the peer."""
     return measurement.accounts.memory_peak_bytes / (1 << 20)

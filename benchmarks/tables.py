@@ -1,16 +1,16 @@
 """The tables of the report, in Markdown. Every figure is a median of rounds; with a bracket, also least and largest."""
 
 from collections.abc import Callable, Sequence
-from math import floor, log10
 from statistics import median
 from typing import Final
 
 from benchmarks.figures import Measurement, Outcome, Results
-from benchmarks.loads import CONNECTIONS, POSITIONS, Load, at_position, keep_alive
-from benchmarks.peers.catalogue import FASTAPI, FLOOR, FSYNC, INTERVAL, ORIGINAL, TITLES
+from benchmarks.loads import CONNECTIONS, CURVES, MAIN, POSITIONS, Load, at_position, keep_alive
+from benchmarks.peers.catalogue import ABOUT, FSYNC, TITLES
 from benchmarks.placement import TWO_CORES
 from benchmarks.spread import Spread, cpu_us, memory_mib, rate, received_mb_s, select, spread
 from benchmarks.targets import Verdict
+from benchmarks.units import duration, number
 
 Column = tuple[str, Callable[[list[Measurement]], str]]
 
@@ -21,13 +21,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         return "Not measured in this run."
     lines = [f"| {' | '.join(head)} |", f"|---{'|--:' * (len(head) - 1)}|"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
-
-
-def number(value: float) -> str:
-    """Return a figure with three digits that count, and no more."""
-    if value == 0:
-        return "0"
-    return f"{value:,.{max(0, 2 - floor(log10(abs(value))))}f}"
 
 
 def bracketed(measured: Spread | None, unit: str = "") -> str:
@@ -55,6 +48,10 @@ def _median(figure: Callable[[Measurement], float]) -> Callable[[list[Measuremen
     return lambda measured: number(median(map(figure, measured)))
 
 
+def _median_time(figure: Callable[[Measurement], float]) -> Callable[[list[Measurement]], str]:
+    return lambda measured: duration(median(map(figure, measured)))
+
+
 def _spread(figure: Callable[[Measurement], float]) -> Callable[[list[Measurement]], str]:
     return lambda measured: bracketed(Spread.of(map(figure, measured)))
 
@@ -68,7 +65,7 @@ def _latency(figure: Callable[[Outcome], float | None]) -> Callable[[list[Measur
 
     def compute(measured: list[Measurement]) -> str:
         values = [value for each in measured if (value := figure(each.outcome)) is not None]
-        return number(median(values)) if values else "-"
+        return duration(median(values)) if values else "-"
 
     return compute
 
@@ -87,7 +84,7 @@ def _commit_us(measured: list[Measurement]) -> str:
     values = [
         each.commits.seconds / each.commits.groups * 1e6 for each in measured if each.commits and each.commits.groups
     ]
-    return number(median(values)) if values else "-"
+    return duration(median(values)) if values else "-"
 
 
 def _position(measured: list[Measurement]) -> str:
@@ -102,15 +99,24 @@ def _wall_us(measurement: Measurement) -> float:
 COLUMNS: Final[tuple[Column, ...]] = (
     ("requests/s", _spread(rate)),
     ("CPU µs", _spread(cpu_us)),
-    ("user", _per_answer_us(lambda each: each.accounts.user_s)),
-    ("system", _per_answer_us(lambda each: each.accounts.system_s)),
-    ("p50 µs", _P50),
-    ("p99 µs", _P99),
-    ("p99.9 µs", _P999),
-    ("steps/commit", _steps_per_commit),
+    ("user µs", _per_answer_us(lambda each: each.accounts.user_s)),
+    ("system µs", _per_answer_us(lambda each: each.accounts.system_s)),
+    ("p50", _P50),
+    ("p99", _P99),
+    ("p99.9", _P999),
+    ("steps in a commit", _steps_per_commit),
     ("peak MiB", _median(memory_mib)),
     ("position", _position),
     ("errors", lambda measured: str(sum(each.outcome.errors for each in measured))),
+)
+
+FIRST_COLUMNS: Final[tuple[Column, ...]] = (
+    ("a power cut takes", lambda measured: ABOUT[measured[0].peer].promise),
+    ("steps a second", _spread(rate)),
+    ("half the answers within", _P50),
+    ("99 of 100 within", _P99),
+    ("processor time for each", _median_time(cpu_us)),
+    ("peak memory", lambda measured: f"{number(median(map(memory_mib, measured)))} MiB"),
 )
 
 TIME_COLUMNS: Final[tuple[Column, ...]] = (
@@ -119,8 +125,8 @@ TIME_COLUMNS: Final[tuple[Column, ...]] = (
     ("rest of its core µs", _median(lambda each: max(0.0, each.core_us - each.cpu_us))),
     ("its core idle µs", _median(lambda each: max(0.0, _wall_us(each) - each.core_us))),
     ("load's core busy", lambda measured: f"{median(map(_load_share, measured)):.0%}"),
-    ("steps/commit", _steps_per_commit),
-    ("a commit µs", _commit_us),
+    ("steps in a commit", _steps_per_commit),
+    ("a commit", _commit_us),
 )
 
 
@@ -128,11 +134,20 @@ def _load_share(measurement: Measurement) -> float:
     return min(1.0, measurement.accounts.load_core_s / measurement.accounts.wall_s)
 
 
+def first(results: Results, peers: Sequence[str]) -> str:
+    """Return what one core gives, a row for each of these peers; empty if there are none."""
+    return _peers(results, MAIN, peers, FIRST_COLUMNS, TWO_CORES)
+
+
 def peers(results: Results, load: Load, columns: Sequence[Column] = COLUMNS, setup: str = TWO_CORES) -> str:
     """Return the figures of one load, a row for each peer; empty if there are none."""
+    return _peers(results, load.name, tuple(TITLES), columns, setup)
+
+
+def _peers(results: Results, load: str, peers: Sequence[str], columns: Sequence[Column], setup: str) -> str:
     rows = []
-    for peer in load.peers:
-        measured = select(results, load.name, peer, setup)
+    for peer in peers:
+        measured = select(results, load, peer, setup)
         if measured:
             rows.append([TITLES[peer], *(compute(measured) for _, compute in columns)])
     return table(["", *(name for name, _ in columns)], rows) if rows else ""
@@ -141,17 +156,17 @@ def peers(results: Results, load: Load, columns: Sequence[Column] = COLUMNS, set
 def connections(results: Results) -> str:
     """Return requests/s and latency against connections, a row for each peer."""
     rows = []
-    for peer in (FLOOR, ORIGINAL, FASTAPI, FSYNC, INTERVAL):
+    for peer in CURVES:
         row = [TITLES[peer]]
         for count in CONNECTIONS:
             measured = select(results, keep_alive(count), peer)
             row.append(_throughput_and_latency(measured) if measured else "-")
         rows.append(row)
-    return table(["requests/s, p50/p99 µs", *(f"{count}" for count in CONNECTIONS)], rows)
+    return table(["requests/s, p50 / p99", *(f"{count}" for count in CONNECTIONS)], rows)
 
 
 def _throughput_and_latency(measured: list[Measurement]) -> str:
-    return f"{number(median(map(rate, measured)))}, {_P50(measured)}/{_P99(measured)}"
+    return f"{number(median(map(rate, measured)))}, {_P50(measured)} / {_P99(measured)}"
 
 
 def positions(results: Results) -> str:
@@ -164,7 +179,7 @@ def positions(results: Results) -> str:
             bytes_spread = spread(results, at_position(position), FSYNC, received_mb_s)
             rest = (_steps_per_commit(measured), _median(memory_mib)(measured))
             rows.append([f"{position:,}", bracketed(rate_spread), bracketed(bytes_spread), *rest])
-    return table(["position", "requests/s", "MB/s of answers", "steps/commit", "peak MiB"], rows)
+    return table(["position", "requests/s", "MB/s of answers", "steps in a commit", "peak MiB"], rows)
 
 
 def starts(results: Results, *, by_history: bool) -> str:

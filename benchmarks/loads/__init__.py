@@ -10,15 +10,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.loads.tools import ONE_RESET_IN_100, UP_AND_DOWN, Ab, Paced, Tool, Wrk
-from benchmarks.peers.catalogue import FASTAPI, FLOOR, FSYNC, INTERVAL, NGINX, ORIGINAL
+from benchmarks.peers.catalogue import BEFORE, DURABLE_GO, FLOOR, FSYNC, INTERVAL, NGINX, ORIGINAL, REDIS, TITLES
 
-ALL: Final = (FLOOR, NGINX, ORIGINAL, FASTAPI, FSYNC, INTERVAL)
-STORING: Final = (ORIGINAL, FASTAPI, FSYNC, INTERVAL)
-PEX: Final = (FSYNC, INTERVAL)
+EVERY: Final = tuple(TITLES)
+PEX: Final = (FSYNC, INTERVAL, BEFORE)
+CURVES: Final = (FSYNC, INTERVAL, ORIGINAL, DURABLE_GO, REDIS, FLOOR)
+"""Those whose curves against connections are drawn."""
+_SMALL: Final = (FSYNC, INTERVAL, ORIGINAL, FLOOR)
+_CLASSIC: Final = (FSYNC, INTERVAL, ORIGINAL, REDIS, FLOOR)
 
 CONNECTIONS: Final = (1, 10, 64, 256)
 _MAIN_CONNECTIONS: Final = 64
 """Those of the targets."""
+_WITH_CONNECTIONS: Final = {10: (*CURVES, BEFORE), _MAIN_CONNECTIONS: EVERY}
+"""Whom a target or the first picture needs besides."""
 POSITIONS: Final = (10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 _POSITION_CONNECTIONS: Final = 16
 """At position 10,000,000 answers of 2 MB each: within the 128 MiB that may wait unsent."""
@@ -38,8 +43,8 @@ class Load:
     """Where the walk stands before it; above 0 only pexservice can start there."""
     half_rate_of: str = ""
     """The load, earlier in the same round, whose rate is halved for this one."""
-    on_one_core: bool = False
-    """Whether the second set-up has it, too."""
+    on_one_core: tuple[str, ...] = ()
+    """Who gets it in the second set-up, too."""
     is_quick: bool = True
     """Whether a quick run has it."""
 
@@ -58,6 +63,8 @@ AB_10: Final = "ab-10"
 AB_64: Final = "ab-64"
 AB_KEEP_ALIVE: Final = "ab-keep-alive"
 MAIN: Final = keep_alive(_MAIN_CONNECTIONS)
+SINGLE: Final = keep_alive(1)
+FEW: Final = keep_alive(10)
 BUSY: Final = keep_alive(256)
 PIPELINED: Final = "pipelined"
 CONSTANT: Final = "previous"
@@ -74,33 +81,30 @@ def _minimal(name: str, position: int) -> Load:
 
 
 LOADS: Final = (
-    Load(AB_10, "`ab -l -c 10` on `/next`, a connection each", Ab(10), ALL, on_one_core=True),
-    Load(AB_64, "`ab -l -c 64` on `/next`, a connection each", Ab(64), ALL),
-    Load(AB_KEEP_ALIVE, "`ab -l -k -c 64` on `/next`", Ab(64, keep_alive=True), ALL),
+    Load(AB_10, "`ab -l -c 10` on `/next`, a connection each", Ab(10), (*_SMALL, BEFORE, NGINX), on_one_core=_SMALL),
+    Load(AB_64, "`ab -l -c 64` on `/next`, a connection each", Ab(64), (*_SMALL, NGINX)),
+    Load(AB_KEEP_ALIVE, "`ab -l -k -c 64` on `/next`", Ab(64, keep_alive=True), _SMALL, is_quick=False),
     *(
         Load(
             keep_alive(connections),
             f"`wrk`, {connections} connection{'s' if connections > 1 else ''} kept alive, on `/next`",
             Wrk(connections),
-            ALL if connections == _MAIN_CONNECTIONS else (FLOOR, *STORING),
-            on_one_core=connections == _MAIN_CONNECTIONS,
-            is_quick=connections in {1, 64, 256},
+            _WITH_CONNECTIONS.get(connections, CURVES),
+            on_one_core=CURVES if connections == _MAIN_CONNECTIONS else (),
         )
         for connections in CONNECTIONS
     ),
-    Load(PIPELINED, "`wrk`, 64 connections, 16 requests in one go, on `/next`", Wrk(64, ONE_RESET_IN_100, 16), ALL),
-    Load(CONSTANT, "`wrk`, 64 connections, on `/previous` at position 0", Wrk(64, ("/previous:1",)), (FLOOR, *STORING)),
-    Load(
-        CURRENT, "`wrk`, 64 connections, on `/current`", Wrk(64, ("/current:1",)), (FLOOR, *STORING), is_stepping=False
-    ),
-    Load(HOME, "`wrk`, 64 connections, on `/`", Wrk(64, ("/:1",)), (FLOOR, ORIGINAL, FSYNC), is_stepping=False),
+    Load(PIPELINED, "`wrk`, 64 connections, 16 requests in one go, on `/next`", Wrk(64, ONE_RESET_IN_100, 16), _SMALL),
+    Load(CONSTANT, "`wrk`, 64 connections, on `/previous` at position 0", Wrk(64, ("/previous:1",)), _SMALL),
+    Load(CURRENT, "`wrk`, 64 connections, on `/current`", Wrk(64, ("/current:1",)), _CLASSIC, is_stepping=False),
+    Load(HOME, "`wrk`, 64 connections, on `/`", Wrk(64, ("/:1",)), (FSYNC, ORIGINAL, FLOOR), is_stepping=False),
     _minimal(MINIMAL_LOW, 10),
     _minimal(MINIMAL_HIGH, 1_000_000),
     Load(
         HALF_RATE,
         "a fixed rate, half of what `wrk` reached with 64 connections, on `/next`",
         Paced(64),
-        (FLOOR, *STORING),
+        _CLASSIC,
         half_rate_of=MAIN,
     ),
     *(

@@ -65,6 +65,8 @@ class Settings:
     """The server that keeps the walk, instead of a data directory."""
     durability: Durability = "fsync"
     sync_interval_s: float = 1.0
+    workers: int = 1
+    """Processes that serve; 1 is this one alone, and more have another that owns the data."""
     limits: Limits = DEFAULT
 
 

@@ -24,6 +24,12 @@ IDEMPOTENCY_KEYS_LIMIT: Final = 1 << 22
 """The most keys that an operator may have known: a GiB of memory, and a start of seconds."""
 IDEMPOTENCY_TTL_S_MIN: Final = 1.0
 """Times of rows count in seconds."""
+BENCH_REQUESTS_MAX: Final = 200_000
+"""Requests of one load: more than a minute of them, and some 60 MB to remember."""
+BENCH_CONNECTIONS_MAX: Final = 500
+"""Connections of one load: half of the descriptors that a process has by default."""
+DEMO_KILLS_MAX: Final = 100
+"""Kills of one demonstration: more leave its load no time between them."""
 SYNC_INTERVAL_S_MIN: Final = 0.001
 """More often would be to sync all the time, and --durability fsync does that better."""
 
@@ -51,6 +57,9 @@ class Limits:
     group_commands_max: int = 4_096
     """Commands in a group. Keeps a row under 9 KiB when no two neighbours are alike, and a group's answers under 2
     ms."""
+    group_small_commands: int = 64
+    """Fewer than these, on their way to another process, wait for what the event loop has at hand: a group costs there
+    some 150 us, which is then less than what its commands cost."""
     group_answer_bytes_max: int = 4 * MIB
     """Digits rendered for one group: some 10 ms, for which nobody else is served."""
     unsent_bytes_max: int = 128 * MIB
@@ -128,6 +137,33 @@ class Limits:
     memo_answer_bytes_max: int = 1 * KIB
     """An answer that is kept beside its request, to be sent again while nothing changes: one of up to 700 digits."""
 
+    # Worker processes.
+    workers_max: int = 32
+    """The writer orders some million steps a second, which is what so many workers take."""
+    message_bytes_max: int = 128 * KIB
+    """Of one message between processes. The kernel's default buffer of a socket (net.core.wmem_default) takes 208 KiB
+    with what it keeps beside each."""
+    shared_state_bytes_max: int = 64 * KIB
+    """A state, as text, that several processes share: it is published with each group."""
+    shared_status_bytes_max: int = 64 * KIB
+    """What a store tells of itself, as text: some measures and histograms, 2 KB of the journal."""
+    beat_period_s: float = 1.0
+    """How often a worker shows that it goes on, and tells what it uses."""
+    beats_missed_max: int = 10
+    """A worker that is silent for longer is replaced: much longer than the rendering of the largest value takes."""
+    nursery_patience_s: float = 10.0
+    """For a worker to be started or ended: some milliseconds, unless the machine is out of memory."""
+    replace_pause_s: float = 0.1
+    """Before a worker that died is replaced; doubled each time that one dies young, so that what kills each at its
+    start keeps no processor busy."""
+    replace_pause_s_max: float = 10.0
+    crowded_share: float = 1.25
+    crowded_more: int = 3
+    """A worker with more connections than so many times the fewest of any, and so many more, lets others accept
+    first."""
+    crowded_pause_s: float = 0.001
+    """How long it does: others, idle, take a connection within 0.1 ms. So nobody waits for long if there are none."""
+
     # Start and stop.
     start_name_s: float = 10.0
     """For the name of a host to be looked up: longer than a resolver tries one server twice."""
@@ -135,6 +171,8 @@ class Limits:
     """For the token file to be read, and for the data directory to be had: some syncs of a very slow disk."""
     recovery_patience_s: float = 1.0
     """A start answers 503 only if recovery takes longer; until then clients wait in the kernel's backlog."""
+    start_quiet_s: float = 1.0
+    """From serving until what only metrics need is imported: 40 ms of a core that the first answers need more."""
     report_period_s: float = 5.0
     """How often the service manager gets a report, unless its watchdog asks for more."""
     start_patience_s: float = 30.0
@@ -154,6 +192,7 @@ class Limits:
         assert 1 <= self.group_commands_max <= ROW_COMMANDS_MAX, "a group fits into a row"
         assert self.tick_s_max >= self.sweep_period_s, "a sweep that is in time counts in full"
         assert self.group_answer_bytes_max <= self.unsent_bytes_max, "the answers of one group fit"
+        assert self.shared_state_bytes_max < self.message_bytes_max, "a state fits into a message"
         assert self.read_bytes_max <= self.write_buffer_bytes_max, "what waits of a connection is less than it is owed"
         assert self.memo_answer_bytes_max <= self.memo_request_bytes_max, "an answer is kept beside its request"
         assert self.request_line_bytes_max <= self.header_bytes_max, "a line is shorter than a section"

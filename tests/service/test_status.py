@@ -152,6 +152,7 @@ def test_json_is_one_object(service: Service) -> None:
     assert (found["ready"], found["health"], ended.stdout.count("\n")) == (True, "ok", 1)
     assert {type(found[name]) for name in ("position", "sequence", "digits", "uptime_s", "memory_bytes")} == {int}
     assert found["running"]["durability"] == "fsync"
+    assert found["workers"] is None
 
 
 @pytest.mark.parametrize("arguments", [["--json"], []])

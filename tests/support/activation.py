@@ -26,8 +26,8 @@ def passing(fds: list[int], names: str) -> list[str]:
 
 
 @contextmanager
-def activated(data_dir: Path, listener: socket.socket) -> Iterator[Service]:
+def activated(data_dir: Path, listener: socket.socket, *arguments: str) -> Iterator[Service]:
     """Run a service that is passed a socket until the end of the block."""
     listener.set_inheritable(True)
-    with serving(data_dir, wrapper=passing([listener.fileno()], "pexservice.socket")) as service:
+    with serving(data_dir, *arguments, wrapper=passing([listener.fileno()], "pexservice.socket")) as service:
         yield service

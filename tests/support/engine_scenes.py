@@ -10,6 +10,7 @@ from pexservice.core.engine import Engine
 from pexservice.core.keys import Terms
 from pexservice.core.machine import Machine, Refusal
 from pexservice.core.metrics import Metrics
+from pexservice.core.store import Store
 from pexservice.errors import Fatal, NotApplied
 from pexservice.limits import DEFAULT, Limits
 from pexservice.walk.machine import WALK
@@ -71,22 +72,29 @@ def play(
     machine: Machine[Any, Any] = WALK,
 ) -> Caller:
     """Run a scenario beside an engine on a store."""
+    return asyncio.run(play_on(scenario, store, limits, budget, machine))
+
+
+async def play_on(
+    scenario: Scenario,
+    store: Store[Any, Any],
+    limits: Limits = DEFAULT,
+    budget: Budget | None = None,
+    machine: Machine[Any, Any] = WALK,
+) -> Caller:
+    """Run a scenario beside an engine on a store, in the event loop that is running."""
     caller = Caller()
-
-    async def run() -> None:
-        metrics = Metrics()
-        metrics.show_from_the_start(machine.kinds, ())
-        engine: Engine[Any, Any] = Engine(machine, metrics, budget or Budget(limits.unsent_bytes_max), limits)
-        running = asyncio.create_task(engine.run(store))
-        await settled()
-        try:
-            await scenario(engine, caller)
-        finally:
-            running.cancel()
-            with suppress(asyncio.CancelledError, Fatal):
-                await running
-
-    asyncio.run(run())
+    metrics = Metrics()
+    metrics.show_from_the_start(machine.kinds, ())
+    engine: Engine[Any, Any] = Engine(machine, metrics, budget or Budget(limits.unsent_bytes_max), limits)
+    running = asyncio.create_task(engine.run(store))
+    await settled()
+    try:
+        await scenario(engine, caller)
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError, Fatal):
+            await running
     return caller
 
 

@@ -1,8 +1,12 @@
-"""A second machine, so that the core and the stores know none: a counter with a limit, which refuses to pass it."""
+"""A second machine, so that the core and the stores know none: a counter with a limit, which refuses to pass it.
+
+Beside it, what commands come to on any machine, taken one by one.
+"""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
+from pexservice.core.judging import Judgement, Place
 from pexservice.core.machine import Machine, Refusal
 
 LIMIT: Final = 10
@@ -45,3 +49,17 @@ class Counter(Machine[tuple[int, int], int]):
 
 
 COUNTER: Final = Counter()
+
+
+def expect(machine: Machine[Any, Any], start: Place[Any], commands: Sequence[Any]) -> Judgement[Any, Any]:
+    """Take commands one by one."""
+    state, states, refusals, taken = start.state, [], {}, []
+    for index, command in enumerate(commands):
+        outcome = machine.step(state, command)
+        if isinstance(outcome, Refusal):
+            refusals[index] = outcome
+        else:
+            state = outcome
+            taken.append(command)
+        states.append(state)
+    return Judgement(start, Place(start.sequence + len(taken), state), states, refusals, taken)

@@ -12,18 +12,11 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
+from pexservice.trial.linearizability import Violation, require
 from support.process import Service, command, serving
 from torture.sabotage import sabotaged
 
-
-class Violation(Exception):
-    """Raised when a promise was broken; says which, and what was seen."""
-
-
-def require(kept: bool, broken: str) -> None:  # noqa: FBT001 - reads as an assertion.
-    """Raise Violation unless a promise was kept."""
-    if not kept:
-        raise Violation(broken)
+__all__ = ["Attack", "Bench", "Pace", "Unsupported", "Violation", "require"]
 
 
 class Unsupported(Exception):

@@ -28,6 +28,7 @@ from torture.attacks import (
     system_calls,
     two_services,
     vanishing_clients,
+    workers,
 )
 
 ATTACKS: Final[list[Attack]] = [
@@ -49,6 +50,10 @@ ATTACKS: Final[list[Attack]] = [
     clock.ATTACK,
     stop.ATTACK,
     two_services.ATTACK,
+    workers.KILLS,
+    workers.WRITER_KILLS,
+    workers.RETRIES,
+    workers.SUSPENSION,
     scarce_descriptors.LIMITED,
     scarce_descriptors.LOWERED,
     scarce_memory.ATTACK,

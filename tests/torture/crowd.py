@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+from pexservice.trial.operation import PATHS, Operation
 from pexservice.walk.fibonacci import fibonacci_modulo
 from pexservice.walk.original import FILE_NAME
 from pexservice.walk.steps import Step
@@ -20,7 +21,6 @@ from support.client import Client, message
 from support.process import Service
 from torture.attack import Unsupported
 from torture.load import record
-from torture.operation import PATHS, Operation
 
 _WRAP: Final = 1 << 64
 _NARROW_BYTES: Final = 4096

@@ -14,12 +14,12 @@ from types import TracebackType
 from typing import Final, Self
 
 from pexservice.core.judging import Place
+from pexservice.trial.linearizability import check
+from pexservice.trial.operation import PATHS, Operation, new_connection
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step
 from support.client import Answer, Client, message
 from support.process import Service
 from torture.attack import require
-from torture.linearizability import check
-from torture.operation import PATHS, Operation, new_connection
 
 WAIT_S: Final = 60
 """Beyond it, what a round waits for will not come."""

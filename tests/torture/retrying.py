@@ -10,13 +10,13 @@ from random import Random
 from types import TracebackType
 from typing import Final, Self
 
+from pexservice.trial.linearizability import NOT_APPLIED
+from pexservice.trial.operation import PATHS, Operation
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step
 from support.client import Client
 from support.process import Service
 from torture.attack import require
-from torture.linearizability import NOT_APPLIED
 from torture.load import WAIT_S, record
-from torture.operation import PATHS, Operation
 
 _MIX: Final[list[Step]] = [NEXT] * 12 + [PREVIOUS] * 3 + [RESET]
 _PAUSE_S_MAX: Final = 0.02

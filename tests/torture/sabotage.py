@@ -15,6 +15,8 @@ from unittest.mock import patch
 
 from pexservice import limits
 from pexservice.cli import serve
+from pexservice.core.judging import Place
+from pexservice.disk.linux import LinuxDisk
 from pexservice.disk.syncer import Syncer
 from pexservice.http import request
 from pexservice.http.clock import Clock
@@ -22,7 +24,10 @@ from pexservice.http.connection import Connection
 from pexservice.http.forms import Forms
 from pexservice.http.outbox import Outbox
 from pexservice.http.server import Server
+from pexservice.process import nursery
+from pexservice.process.worker import Worker
 from pexservice.stores.journal import opening
+from pexservice.stores.shared.board import Board
 from pexservice.walk import endpoints, forms
 from pexservice.walk.fibonacci import Walker
 from torture.sabotage_journal import (
@@ -161,6 +166,30 @@ def spin() -> Patches:
     return _limits(sweep_period_s=0)
 
 
+def publish_late() -> Patches:
+    """Workers are told of a group before it is published: who was answered finds something older elsewhere."""
+    show = Board.show_place
+
+    def show_late(self: Board[Any, Any], place: Place[Any]) -> None:
+        asyncio.get_running_loop().call_later(0.002, show, self, place)
+
+    return [patch.object(Board, "show_place", show_late)]
+
+
+def orphans() -> Patches:
+    """Workers live on when their writer is gone, and keep nobody from its data."""
+    return [
+        patch.object(nursery, "die_with", lambda _parent: None),
+        patch.object(LinuxDisk, "locks", []),
+        patch.object(Worker, "_on_writer_gone", lambda _self: None),
+    ]
+
+
+def patience() -> Patches:
+    """A worker may be silent for as long as it likes."""
+    return _limits(beats_missed_max=1_000_000)
+
+
 def _ring(*, lines: int) -> Patches:
     return [patch.object(opening, "_LINES", lines)]
 
@@ -195,6 +224,9 @@ SABOTAGES: Final[dict[str, Callable[[], Patches]]] = {
     "no-bounds": no_bounds,
     "no-reserve": no_reserve,
     "spin": spin,
+    "publish-late": publish_late,
+    "orphans": orphans,
+    "patience": patience,
 }
 
 

@@ -10,6 +10,14 @@ _ELSEWHERE: Final = {
     # A command is tried as people run it.
     "__main__.py": "service/test_cli.py",
     "cli/__init__.py": "service/test_cli.py",
+    "cli/bench.py": "service/test_bench.py",
+    "cli/demo.py": "service/test_demo.py",
+    "trial/bench.py": "service/test_bench.py",
+    "trial/child.py": "service/test_demo.py",
+    "trial/clients.py": "service/test_bench.py",
+    "trial/demo.py": "service/test_demo.py",
+    # What was asked, and by what it is judged.
+    "trial/operation.py": "unit/trial/test_linearizability.py",
     "cli/asking.py": "service/test_status.py",
     "cli/ending.py": "service/test_usage.py",
     "cli/export.py": "service/test_journal_commands.py",
@@ -23,7 +31,11 @@ _ELSEWHERE: Final = {
     "cli/status.py": "service/test_status.py",
     "cli/server_history.py": "service/test_replicas_history.py",
     "cli/store.py": "service/test_replicas.py",
-    # What is about a process is tried on one.
+    # What is about a process is tried on one, and what is about several, on them.
+    "http/joint.py": "service/test_workers.py",
+    "process/front.py": "service/test_service_http.py",
+    "process/leading.py": "service/test_workers.py",
+    "process/usage.py": "system/watching/test_exposition.py",
     "process/logs.py": "service/test_terminal.py",
     "process/service.py": "service/test_service_ends.py",
     "process/signals.py": "service/test_signals.py",

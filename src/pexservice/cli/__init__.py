@@ -22,6 +22,18 @@ from there.
 """
 
 
+def _demo() -> click.Command:
+    from pexservice.cli.demo import demo  # noqa: PLC0415
+
+    return demo
+
+
+def _bench() -> click.Command:
+    from pexservice.cli.bench import bench  # noqa: PLC0415
+
+    return bench
+
+
 def _import() -> click.Command:
     from pexservice.cli.import_original import import_original  # noqa: PLC0415
 
@@ -45,7 +57,7 @@ commands: Final = command_line(
     __version__,
     _TEXT,
     serving=_SERVING,
-    more={"import": _import, "store": _store},
+    more={"demo": _demo, "bench": _bench, "import": _import, "store": _store},
     journal={"export": _export},
 )
 

@@ -33,7 +33,7 @@ Exit statuses:
   66  there is no journal, or no schema of a store, there
   69  the address is in use or not available; no server or service answers
   70  a defect of this program
-  71  too few file descriptors, threads or memory
+  71  too few file descriptors, threads, processes or memory
   73  the data directory cannot be created
   74  input/output error: the journal, the store, or standard output
   75  another process owns the data directory

@@ -31,6 +31,15 @@ from pexservice.limits import (
 )
 
 
+def _workers(text: str) -> int:
+    """Return how many workers there are to be. Raises ValueError."""
+    if text == "auto":
+        from pexservice.process import cores  # noqa: PLC0415 - imports are start-up time.
+
+        return cores.workers(DEFAULT.workers_max)
+    return whole(1, DEFAULT.workers_max)(text)
+
+
 @click.command(cls=Command)
 @option("--host", metavar="HOST", default="127.0.0.1", callback=read(host), help="Address to listen on.")
 @option(
@@ -68,6 +77,14 @@ from pexservice.limits import (
     default="1s",
     callback=read(parse_duration_s),
     help="How often to sync, with --durability interval.",
+)
+@option(
+    "--workers",
+    metavar="COUNT|auto",
+    default="1",
+    callback=read(_workers),
+    help="Processes that serve, beside one that owns the data; 1 is a single process that does both. auto: one less "
+    "than there are processors, from four on; below, a single process is faster.",
 )
 @option(
     "--max-connections",
@@ -163,6 +180,7 @@ def serve(load: Load, /, log_format: LogFormat, log_level: LogLevel, **values: A
         store=values["store"],
         durability=values["durability"],
         sync_interval_s=values["sync_interval"],
+        workers=values["workers"],
         limits=limits,
     )
     status = _serve(load, settings)
@@ -201,6 +219,7 @@ def _check(ctx: click.Context, values: dict[str, Any]) -> None:
     options.check_store(ctx, values["store"])
     for name in ("durability", "sync_interval"):
         contradict(ctx, "store", name, "the server makes groups durable, always.")
+    contradict(ctx, "store", "workers", "workers share a data directory; start more replicas instead.")
     interval = given(ctx, "sync_interval")
     if interval and values["durability"] == "fsync":
         durability = given(ctx, "durability") or "the default of --durability"
@@ -208,6 +227,12 @@ def _check(ctx: click.Context, values: dict[str, Any]) -> None:
         raise click.UsageError(message, ctx)
     if interval and values["sync_interval"] < SYNC_INTERVAL_S_MIN:
         message = f"{interval}: it must be {SYNC_INTERVAL_S_MIN * 1000:g}ms or more."
+        raise click.UsageError(message, ctx)
+    if values["max_pending"] < values["workers"]:
+        message = (
+            f"{given(ctx, 'max_pending')} and {given(ctx, 'workers')} contradict each other: of the steps that may "
+            "wait, each worker needs one."
+        )
         raise click.UsageError(message, ctx)
     if values["idempotency_ttl"] < IDEMPOTENCY_TTL_S_MIN:
         message = f"{given(ctx, 'idempotency_ttl')}: it must be {IDEMPOTENCY_TTL_S_MIN:g}s or more."

@@ -26,6 +26,8 @@ _SAMPLE_S: Final = 1.0
 _OK, _NOT_FOUND = 200, 404
 _SAMPLE = re.compile(r"([a-z_]+)(?:\{([^}]*)\})? (\S+)", re.ASCII)
 _LABEL = re.compile(r'([a-z_]+)="([^"\\]*)"', re.ASCII)
+_WORKERS: Final = "workers"
+"""Of counts: no metric of ours is called that."""
 _TOTAL_MAX: Final = 2.0**64
 """No sequence, count or measure of ours comes so far."""
 
@@ -46,6 +48,8 @@ class Status:
     memory_bytes: int
     uptime_s: int
     running: dict[str, str]
+    workers: int | None = None
+    """How many processes serve clients, if there are several."""
 
     def lines(self) -> list[str]:
         """Return it for people, whose terminal nothing of it controls."""
@@ -57,6 +61,7 @@ class Status:
             "steps/s": None if self.steps_per_second is None else f"{self.steps_per_second:.0f}",
             "steps waiting": self.steps_waiting,
             "connections": self.connections,
+            "workers": self.workers,
             "memory": f"{self.memory_bytes / 2**20:.0f} MiB",
             "uptime": _duration(self.uptime_s),
             "running": ", ".join(f"{name} {value}" for name, value in self.running.items()),
@@ -164,6 +169,7 @@ def _look(address: Address, names: Collection[str]) -> Status:
             memory_bytes=int(counts.get("process_resident_memory_bytes", 0)),
             uptime_s=max(int(time.time() - counts["process_start_time_seconds"]), 0),
             running=labels,
+            workers=int(counts[_WORKERS]) if _WORKERS in counts else None,
         )
     except KeyError as error:
         raise _stranger(address, f"/metrics has no {error.args[0]}") from error
@@ -184,6 +190,8 @@ def _metrics(address: Address, deadline: Deadline, names: Collection[str]) -> tu
         name, inside, number = matched.groups()
         if name == "pex_info" and inside is not None:
             labels = dict(_LABEL.findall(inside))
+        elif name == "pex_worker_connections":
+            counts[_WORKERS] = counts.get(_WORKERS, 0) + 1
         elif inside is None:
             counts[name] = _count(address, name, number, -_TOTAL_MAX if name in names else 0)
     if labels is None:

@@ -156,6 +156,14 @@ class Machine(ABC, Generic[S, C]):
         del commands
         return None
 
+    def pack(self, commands: Sequence[C]) -> bytes:
+        """Write one or more commands for another process of the service. May be overridden by what is faster."""
+        return self.encode(commands).encode("ascii")
+
+    def unpack(self, data: bytes) -> Sequence[C]:
+        """Read what `pack` wrote."""
+        return self.decode(data.decode("ascii"))
+
     def measures(self, state: S) -> Sequence[Measure]:
         """Return what metrics show of a state."""
         del state

@@ -4,11 +4,16 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from pexservice.core.measures import COUNT_BOUNDS, SECONDS_BOUNDS, Histogram
 from pexservice.errors import NotApplied
 
-_STATUSES_MAX = 600
+STATUSES_MAX: Final = 600
+"""Status codes are below it."""
+
+CONNECTIONS: Final = ("accepted", "evicted", "turned_away")
+"""Of connections: those accepted; of these, idle ones closed to make room, and those closed at once without room."""
 
 
 @dataclass(slots=True)
@@ -26,11 +31,10 @@ class Metrics:
     commit_seconds: Histogram = field(default_factory=lambda: Histogram(SECONDS_BOUNDS))
     """From handing a group to the store until the event loop learned that it was durable."""
     group_commands: Histogram = field(default_factory=lambda: Histogram(COUNT_BOUNDS))
-    answers: list[int] = field(default_factory=lambda: [0] * _STATUSES_MAX)
+    answers: list[int] = field(default_factory=lambda: [0] * STATUSES_MAX)
     """Answers, by status code."""
-    connections_accepted: int = 0
-    connections_evicted: int = 0
-    connections_turned_away: int = 0
+    connections: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CONNECTIONS, 0))
+    """Connections by what became of them, as in `CONNECTIONS`."""
     recovery_seconds: float = 0.0
     started_s: float = field(default_factory=time.time)
     """When the process started, to a fraction of a second, since 1970."""
@@ -39,6 +43,7 @@ class Metrics:
         """Begin these counts at 0: Prometheus cannot tell the increase of one that appears with its first event."""
         self.taken |= dict.fromkeys(kinds, 0)
         self.turned_away |= {error.code: 0 for error in reasons}
+        self.connections |= dict.fromkeys(CONNECTIONS, 0)
 
     def count_group(self, tally: Mapping[str, int], size: int, seconds: float) -> None:
         """Count a group that became durable."""

@@ -11,7 +11,7 @@ the group: nobody else could (docs/decisions/0017).
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from pexservice.core.judging import Judgement, Place
 from pexservice.core.keys import NO_TERMS, AllTerms
@@ -49,8 +49,10 @@ class Commit(Protocol[S, C]):
 class Store(Protocol[S, C]):
     """Keeps the state of one machine."""
 
-    unready_reasons: ClassVar[tuple[type[NotApplied], ...]]
-    """Every reason that `unready` may have, for metrics."""
+    @property
+    def unready_reasons(self) -> tuple[type[NotApplied], ...]:
+        """Every reason that `unready` may have, for metrics."""
+        ...
 
     @property
     def is_shared(self) -> bool:

@@ -5,12 +5,11 @@ while the service runs without a file landing elsewhere.
 """
 
 import errno
-import fcntl
 import os
 import resource
 import stat
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -18,9 +17,10 @@ from typing import Final
 import structlog
 
 from pexservice.disk import FixedFile
+from pexservice.disk import lock as locking
 from pexservice.disk.fixed import NOT_DIRECT, CachedFile, DirectFile
 from pexservice.disk.syncer import Syncer
-from pexservice.errors import CannotCreate, DirectoryOwned, Fatal, NotPermitted, StorageFailed, reason, scarcity
+from pexservice.errors import CannotCreate, Fatal, NotPermitted, StorageFailed, reason, scarcity
 
 log = structlog.get_logger()
 
@@ -122,6 +122,11 @@ class LinuxDisk:
         except OSError as error:
             raise _cannot("read", f"the data directory {path}", error) from error
 
+    @property
+    def locks(self) -> Sequence[int]:
+        """The descriptor of the lock, if there is one."""
+        return [self._lock] if self._lock is not None else []
+
     def names(self) -> list[str]:
         """As `Disk.names`."""
         return os.listdir(self._fd)
@@ -215,19 +220,11 @@ class LinuxDisk:
             os.close(lock)
             raise OSError(_NOT_REGULAR, "it is not a regular file")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = os.read(lock, 20).decode("ascii", "replace").strip() or "unknown"
+            locking.take(lock, self.path)
+        except BaseException:
             os.close(lock)
-            message = (
-                f"another process (pid {owner}) owns the data directory {self.path}. "
-                "Stop it first, or give this one a directory of its own with --data-dir."
-            )
-            raise DirectoryOwned(message) from None
+            raise
         self._lock = lock
-        with suppress(OSError):  # The number is a courtesy to whoever is turned away; a full disk must not stop us.
-            os.ftruncate(lock, 0)
-            os.write(lock, b"%d\n" % os.getpid())
 
 
 def read_regular(name: str | Path, *, bytes_max: int = -1, dir_fd: int | None = None, from_disk: bool = False) -> bytes:

@@ -37,6 +37,8 @@ class Site(Generic[S, C]):
     access: Access
     clock: Clock
     limits: Limits
+    serving: Callable[[], int] = lambda: 1
+    """Tells how many processes serve clients just now, for a page to show."""
 
 
 @dataclass(frozen=True, slots=True)

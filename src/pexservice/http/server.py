@@ -62,7 +62,7 @@ class Server:
         try:
             for _ in range(_ACCEPTS):
                 client = listener.accept()
-                self._shared.metrics.connections_accepted += 1
+                self._shared.metrics.connections["accepted"] += 1
                 if len(self._connections) < self._connections_max or self._make_room():
                     self._poller.adopt(client, self._connect)
                 else:
@@ -86,7 +86,18 @@ class Server:
             self._emptied.set_result(None)
 
     def _make_room(self) -> bool:
-        """Close the connection that has been idle longest; return whether one was idle."""
+        """Close the connection that has been idle longest; return whether one was idle, for a newcomer to come in."""
+        if self._evict():
+            return True
+        now_s = self._shared.clock.now_s
+        self._shared.metrics.connections["turned_away"] += 1
+        if now_s != self._refusal_logged_at_s:
+            self._refusal_logged_at_s = now_s
+            log.warning("connection turned away, none is idle", connections=self._connections_max)
+        return False
+
+    def _evict(self) -> bool:
+        """Close the connection that has been idle longest, if one is idle; return whether one was."""
         now_s = self._shared.clock.now_s
         if not self._victims and self._exhausted_at_s != now_s:
             idle = [each for each in self._connections if each.is_idle]
@@ -96,13 +107,9 @@ class Server:
         while self._victims:
             victim = self._victims.popleft()
             if victim in self._connections and victim.is_idle:
-                self._shared.metrics.connections_evicted += 1
+                self._shared.metrics.connections["evicted"] += 1
                 victim.stop()
                 return True
-        self._shared.metrics.connections_turned_away += 1
-        if now_s != self._refusal_logged_at_s:
-            self._refusal_logged_at_s = now_s
-            log.warning("connection turned away, none is idle", connections=self._connections_max)
         return False
 
     def _sweep(self) -> None:

@@ -47,6 +47,7 @@ class Poller:
         self.call_soon = asyncio.get_running_loop().call_soon
         self._epoll = select.epoll()
         self._transports: dict[int, SocketTransport] = {}
+        self.on_stranger: Callable[[int], None] = lambda _: None
         asyncio.get_running_loop().add_reader(self._epoll, self._on_events)
 
     def adopt(self, connected: socket.SocketType, connect: Callable[[Transport], Handler]) -> None:
@@ -60,7 +61,18 @@ class Poller:
         except OSError:
             connected.close()
             raise
-        self._transports[fd] = SocketTransport(self, connected, connect)
+        self.settle(connected, connect)
+
+    def announce(self, fd: int) -> None:
+        """Watch a socket that has yet to be settled: `on_stranger` is told of what happens there. Raises OSError.
+
+        May be called by any thread.
+        """
+        self._epoll.register(fd, _IN)
+
+    def settle(self, announced: socket.SocketType, connect: Callable[[Transport], Handler]) -> None:
+        """As `adopt`, of a socket that is watched already."""
+        self._transports[announced.fileno()] = SocketTransport(self, announced, connect)
 
     def watch(self, fd: int, events: int) -> None:
         """Tell the transport of a descriptor of these events only, and of a broken connection."""
@@ -84,10 +96,14 @@ class Poller:
         self._dispatch(self._epoll.poll(0))  # A thousand at most: others get their turn in between.
 
     def _dispatch(self, ready: list[tuple[int, int]]) -> None:
-        # A descriptor is not used anew within a batch, since nothing is accepted there: none of it can be stale.
+        # A descriptor is not used anew within a batch, since nothing is accepted there: none of it can be stale. Where
+        # another thread accepts, an event may be of the descriptor's last socket, and finds nothing to receive.
         find = self._transports.get
         for fd, events in ready:
             transport = find(fd)
+            if transport is None:
+                self.on_stranger(fd)
+                transport = find(fd)
             if transport is None:
                 continue
             try:

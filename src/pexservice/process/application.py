@@ -28,6 +28,11 @@ class HeldStore(Protocol[S, C]):
         """Where its data is, for people."""
         ...
 
+    @property
+    def locks(self) -> Sequence[int]:
+        """Descriptors that keep others from the store: for as long as any process has a copy."""
+        ...
+
     async def open(self) -> Store[S, C]:
         """Find where the machine stands, and take commands from there. Raises Fatal."""
         ...

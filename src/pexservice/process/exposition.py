@@ -5,14 +5,10 @@ tells what is known: before the journal is read, nothing about it; without a des
 `docs/watching.md` explains every name.
 """
 
-import os
 import platform
 import resource
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -25,13 +21,15 @@ from pexservice.core.metrics import Metrics
 from pexservice.core.store import Status
 from pexservice.errors import NotApplied
 from pexservice.limits import Limits
-from pexservice.process import logs
+from pexservice.process.usage import Usage
 
 _STATUSES: Final = frozenset({200, 204, 304, 400, 401, 403, 404, 405, 408, 412, 413, 414, 417, 431, 501, 503, 505})
 """Shown from the start: Prometheus cannot tell the increase of a count that appears with its first event."""
-_STATM: Final = Path("/proc/self/statm")
-_DESCRIPTORS: Final = Path("/proc/self/fd")
-_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+_CONNECTIONS: Final = {
+    "accepted": "Connections accepted.",
+    "evicted": "Idle connections closed to make room for another.",
+    "turned_away": "Connections closed at once, since none was idle.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +49,20 @@ class State:
     late_s: float
     """As `Clock.late_s`."""
     limits: Limits
+    metrics: Metrics
+    usage: Usage
+    workers: Mapping[int, int] = field(default_factory=dict)
+    """Connections of each worker process that there is, by its number; empty if there is but one process."""
+    workers_replaced: int = 0
+    """How many workers took the place of one that ended."""
 
 
 class Exposition(Collector):
     """Shows the counts and the state of one service."""
 
-    def __init__(
-        self, version: str, metrics: Metrics, look: Callable[[], State], reasons: Sequence[type[NotApplied]]
-    ) -> None:
+    def __init__(self, version: str, look: Callable[[], State], reasons: Sequence[type[NotApplied]]) -> None:
         """`look` gives the state at the time of a scrape; `reasons` are all that `State.unready` may have."""
         self._version = version
-        self._metrics = metrics
         self._look = look
         self._reasons = reasons
         self._registry = CollectorRegistry()
@@ -89,7 +90,7 @@ class Exposition(Collector):
         return info
 
     def _commands(self, state: State) -> Iterator[Metric]:
-        metrics = self._metrics
+        metrics = state.metrics
         yield from map(_measure, state.machine)
         if state.place is not None:
             yield CounterMetricFamily("pex_sequence", "Commands ever taken.", state.place.sequence)
@@ -116,17 +117,21 @@ class Exposition(Collector):
         )
 
     def _clients(self, state: State) -> Iterator[Metric]:
-        metrics = self._metrics
+        metrics = state.metrics
         yield _counter("pex_refused", "Requests turned away with 503, by reason.", "reason", metrics.turned_away)
         answers = {str(status): count for status, count in enumerate(metrics.answers) if count or status in _STATUSES}
         yield _counter("pex_answers", "Answers, by status.", "status", answers)
-        for name, text, count in (
-            ("accepted", "Connections accepted.", metrics.connections_accepted),
-            ("evicted", "Idle connections closed to make room for another.", metrics.connections_evicted),
-            ("turned_away", "Connections closed at once, since none was idle.", metrics.connections_turned_away),
-        ):
-            yield CounterMetricFamily(f"pex_connections_{name}", text, count)
+        for name, text in _CONNECTIONS.items():
+            yield CounterMetricFamily(f"pex_connections_{name}", text, metrics.connections[name])
         yield GaugeMetricFamily("pex_connections_open", "Open connections.", state.connections)
+        if state.workers:
+            text = "Open connections of each worker process."
+            workers = GaugeMetricFamily("pex_worker_connections", text, labels=["worker"])
+            for number, connections in state.workers.items():
+                workers.add_metric([str(number)], connections)
+            yield workers
+            text = "Workers that took the place of one that ended."
+            yield CounterMetricFamily("pex_workers_replaced", text, state.workers_replaced)
         yield GaugeMetricFamily("pex_connections_max", "How many may be open.", state.limits.connections_max)
         unsent = "Bytes of answers that clients have yet to read."
         yield GaugeMetricFamily("pex_unsent_bytes", unsent, state.unsent_bytes)
@@ -135,22 +140,18 @@ class Exposition(Collector):
         )
 
     def _process(self, state: State) -> Iterator[Metric]:
-        """Tell of the process by the names that all exporters use.
-
-        PERF: `ProcessCollector` counts descriptors by listing them, 9 ms with 10,000 connections, which all wait.
-        """
-        started_s = self._metrics.started_s
+        """Tell of the process, or of all of them, by the names that all exporters use."""
+        usage = state.usage
+        started_s = state.metrics.started_s
         yield GaugeMetricFamily("process_start_time_seconds", "When the process started, since 1970.", started_s)
-        yield CounterMetricFamily("process_cpu_seconds", "Processor time used.", time.process_time())
-        with suppress(OSError):
-            resident_bytes = int(_STATM.read_text("ascii").split()[1]) * _PAGE_BYTES
-            yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", resident_bytes)
-        descriptors = _DESCRIPTORS.stat().st_size  # 0 before Linux 6.2.
-        if descriptors:
-            yield GaugeMetricFamily("process_open_fds", "Open descriptors.", descriptors)
+        yield CounterMetricFamily("process_cpu_seconds", "Processor time used.", usage.cpu_s)
+        if usage.resident_bytes:
+            yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", usage.resident_bytes)
+        if usage.descriptors:
+            yield GaugeMetricFamily("process_open_fds", "Open descriptors.", usage.descriptors)
         descriptors_max, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         yield GaugeMetricFamily("process_max_fds", "How many descriptors may be open.", descriptors_max)
-        yield CounterMetricFamily("pex_log_lines_dropped", "Log lines that nobody took.", logs.dropped())
+        yield CounterMetricFamily("pex_log_lines_dropped", "Log lines that nobody took.", usage.lines_dropped)
         yield CounterMetricFamily("pex_loop_late_seconds", "By how much the event loop was late, in all.", state.late_s)
 
 

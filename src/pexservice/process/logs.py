@@ -65,6 +65,19 @@ def configure(program: str, log_format: LogFormat, level: LogLevel) -> None:
     )
 
 
+def go_on(worker: int) -> None:
+    """Log from a process that was forked: in a thread of its own, and saying whose lines these are."""
+    if _outlet is not None:
+        _outlet.renew()
+    processors = structlog.get_config()["processors"]
+
+    def name(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        event["worker"] = worker
+        return event
+
+    processors.insert(0, name)
+
+
 def is_terminal() -> bool:
     """Tell whether a person reads along."""
     return os.isatty(STDERR_FD)

@@ -30,8 +30,12 @@ class Outlet:
         self._lines_max = lines_max
         self._encode = encode
         self._tell_dropped = tell_dropped
-        self._told = 0
         self._is_stuck = False
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin with no lines and a new thread: in a process that was forked, there is none."""
+        self.dropped = self._told = 0
         self._waiting: SimpleQueue[bytes | threading.Event] = SimpleQueue()
         self._has_thread = True
         try:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from enum import Enum, auto
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 import structlog
 import uvloop
@@ -27,20 +27,15 @@ from pexservice.disk.daemons import first, in_daemon
 from pexservice.errors import AnswersUnsent, Draining, NotApplied, QueueFull, Recovering, Unanswered, defect
 from pexservice.http.clock import Clock
 from pexservice.http.endpoint import Endpoint
-from pexservice.http.memo import Memo
-from pexservice.http.resource import Site
-from pexservice.http.router import Router
 from pexservice.http.server import Server
-from pexservice.http.shared import Shared
-from pexservice.http.text import probes
-from pexservice.process import logs, signals
+from pexservice.process import signals
 from pexservice.process.application import Application
-from pexservice.process.listeners import is_local, whereabouts
+from pexservice.process.front import Front
 from pexservice.process.reports import Reports
-from pexservice.process.start import Held, hold
+from pexservice.process.start import Held, hold, opened, tell_listening
 
 if TYPE_CHECKING:
-    from pexservice.process.exposition import Exposition, State
+    from pexservice.process.exposition import State
 
 log = structlog.get_logger()
 
@@ -61,12 +56,17 @@ class Stage(Enum):
 def serve(application: Application[S, C], settings: Settings) -> None:
     """Serve until told to stop. Raises Fatal, with the exit status that says why."""
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    make: Callable[[Held[S, C]], Serving] = partial(Service, application, settings)
+    if settings.workers > 1:
+        from pexservice.process.leading import leading  # noqa: PLC0415 - one process has no use for it.
+
+        make = leading(application, settings, _stop_signal)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.get_loop().set_exception_handler(_log_unexpected)
-        runner.run(_serve(application, settings))
+        runner.run(_serve(application, settings, make))
 
 
-async def _serve(application: Application[S, C], settings: Settings) -> None:
+async def _serve(application: Application[S, C], settings: Settings, make: "Callable[[Held[S, C]], Serving]") -> None:
     stopping = _stop_signal()
     holding = asyncio.create_task(hold(application, settings))
     await first(holding, stopping)
@@ -75,9 +75,17 @@ async def _serve(application: Application[S, C], settings: Settings) -> None:
         return
     held = holding.result()
     try:
-        await Service(application, settings, held).run(stopping)
+        await make(held).run(stopping)
     finally:
         held.listeners.remove_file()
+
+
+class Serving(Protocol):
+    """A service that has hold of all that it needs: in one process, or several."""
+
+    async def run(self, stopping: asyncio.Future[None]) -> None:
+        """Start, serve, and stop when told to. Raises Fatal."""
+        ...
 
 
 class Service(Generic[S, C]):
@@ -91,9 +99,11 @@ class Service(Generic[S, C]):
         self._metrics = Metrics()
         self._budget = Budget(settings.limits.unsent_bytes_max)
         self._engine = Engine(application.machine, self._metrics, self._budget, settings.limits)
-        self._server = self._server_of(self._endpoints, settings.limits.connections_max)
+        self._front = Front(
+            application, settings, self._engine, held.access, self._unready, self._look, held.store.unready_reasons
+        )
+        self._server = self._server_of(self._front.endpoints, settings.limits.connections_max)
         self._opened: asyncio.Future[Store[S, C]] = asyncio.get_running_loop().create_future()
-        self._exposition: Exposition | None = None
         reasons: list[type[NotApplied]] = [QueueFull, AnswersUnsent, Recovering, *held.store.unready_reasons]
         self._metrics.show_from_the_start(application.machine.kinds, reasons)
 
@@ -109,6 +119,8 @@ class Service(Generic[S, C]):
             self._accept()
             await first(working, stopping, self._opened)
             self._held.manager.tell(reports.report())
+            await first(working, stopping, timeout_s=limits.start_quiet_s)
+        if not working.done() and not stopping.done():
             # Not before, which would delay the first answers; nor at the first scrape, when descriptors may be short.
             with suppress(RuntimeError):  # Without a thread to be had it is imported then.
                 in_daemon(partial(import_module, "pexservice.process.exposition"))
@@ -124,22 +136,7 @@ class Service(Generic[S, C]):
 
     async def _work(self) -> None:
         """Open the store, then take commands for ever. Raises Fatal."""
-        began_s = time.perf_counter()
-        store = await self._held.store.open()
-        self._metrics.recovery_seconds = time.perf_counter() - began_s
-        place = store.read()
-        log.info(
-            "recovered",
-            where=self._held.store.where,
-            sequence=place.sequence,
-            state=self._application.machine.describe(place.state),
-            seconds=round(self._metrics.recovery_seconds, 3),
-            **store.status().labels,
-        )
-        if self._held.store.is_new and logs.is_terminal():
-            log.info("a new journal begins", where=self._held.store.where)
-        elif self._held.store.is_new:  # Whoever set this up may have meant another directory.
-            log.warning("a new journal begins", where=self._held.store.where)
+        store, self._metrics.recovery_seconds = await opened(self._application, self._held)
         self._opened.set_result(store)
         self._stage = Stage.SERVING
         await asyncio.gather(self._engine.run(store), store.run())
@@ -148,26 +145,10 @@ class Service(Generic[S, C]):
         """Let clients in."""
         main, admin = self._held.listeners.main, self._held.listeners.admin
         self._server.start(*main)
-        more = {}
         if admin:
-            server = self._server_of(self._probes, self._settings.limits.admin_connections_max)
+            server = self._server_of(self._front.probes, self._settings.limits.admin_connections_max)
             server.start(*admin)  # The event loop keeps it.
-            more["admin"] = whereabouts(admin)
-        where, needs_token = whereabouts(main), self._held.access.needs_token
-        log.info(
-            "listening",
-            where=where,
-            **more,
-            steps="need a token" if needs_token else "open to everyone",
-            version=self._application.version,
-            data=self._held.store.where,
-        )
-        if not needs_token and not all(map(is_local, main)):
-            log.warning(
-                "whoever reaches this address can step",
-                where=where,
-                hint="give --token-file, or listen on 127.0.0.1 or a Unix socket",
-            )
+        tell_listening(self._application, self._held)
 
     async def _drain(self) -> None:
         """Answer what was accepted, make it durable, and let go of the store. Raises Fatal.
@@ -196,43 +177,23 @@ class Service(Generic[S, C]):
         counts = self._metrics
         log.debug(
             "served",
-            accepted=counts.connections_accepted,
-            evicted=counts.connections_evicted,
-            turned_away=counts.connections_turned_away,
+            accepted=counts.connections["accepted"],
+            evicted=counts.connections["evicted"],
+            turned_away=counts.connections["turned_away"],
             steps=sum(counts.taken.values()),
         )
 
-    # What the endpoints are made of.
-
-    def _endpoints(self, clock: Clock) -> list[Endpoint]:
-        site = Site(self._engine, self._held.access, clock, self._settings.limits)
-        return list(self._application.endpoints(site, () if self._settings.admin else self._probes(clock)))
-
-    def _probes(self, clock: Clock) -> list[Endpoint]:
-        return list(probes(clock, self._unready, self._metrics_text))
-
     def _server_of(self, table: Callable[[Clock], list[Endpoint]], connections_max: int) -> Server:
-        limits = self._settings.limits
-        clock = Clock(limits)
-        memo = Memo(Router(clock, table(clock)).action, limits)
-        shared = Shared(self._engine, memo, clock, self._metrics, limits, self._budget)
+        shared = self._front.shared(table, self._metrics, self._budget)
         return Server(shared, connections_max=connections_max)
 
     def _unready(self) -> NotApplied | None:
         return Draining() if self._stage is Stage.DRAINING else self._engine.unready
 
-    def _metrics_text(self) -> str:
-        if self._exposition is None:
-            # PERF: 40 ms, which must not delay the first answer: a thread has it imported in the meantime.
-            from pexservice.process.exposition import Exposition  # noqa: PLC0415
-
-            unready: list[type[NotApplied]] = [Recovering, *self._held.store.unready_reasons, Draining]
-            self._exposition = Exposition(self._application.version, self._metrics, self._look, unready)
-        return self._exposition.text()
-
     def _look(self) -> "State":
         """Return what the service is like now, whatever stage it is in."""
-        from pexservice.process.exposition import State  # noqa: PLC0415 - as above.
+        from pexservice.process.exposition import State  # noqa: PLC0415 - as `Front.metrics_text`.
+        from pexservice.process.usage import usage  # noqa: PLC0415
 
         is_open = self._opened.done()
         place = self._engine.place if is_open else None
@@ -246,6 +207,8 @@ class Service(Generic[S, C]):
             unsent_bytes=self._budget.taken_bytes,
             late_s=self._server.late_s,
             limits=self._settings.limits,
+            metrics=self._metrics,
+            usage=usage(),
         )
 
 

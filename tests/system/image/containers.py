@@ -44,7 +44,7 @@ _CONFINED: Final = (
     *("--read-only", "--read-only-tmpfs=false"),
     *("--cap-drop", "all", "--security-opt", "no-new-privileges"),
     *("--memory", "512m", "--memory-swap", "512m", "--cpus", "1"),
-    *("--pids-limit", "64", "--ulimit", "nofile=1024:1024"),
+    *("--pids-limit", "160", "--ulimit", "nofile=1024:1024"),
     *("--ulimit", "nproc=1024"),  # Podman would raise this limit, which a machine need not allow.
 )
 """What compose.yaml and the manifests ask for, with fewer descriptors."""
@@ -110,13 +110,13 @@ def directory_of(volume_name: str) -> Path:
 
 
 @contextmanager
-def serving(image: str, volume_name: str) -> Iterator[Container]:
+def serving(image: str, volume_name: str, **variables: str) -> Iterator[Container]:
     """Run a container, confined, with its service on a free port of this machine's loopback interface.
 
     It may have ended by itself at the beginning of the block, if it could not start.
     """
     with _removing() as name:
-        command = _command(name, volume_name, "--network", "host", image, variables=_ON_LOOPBACK)
+        command = _command(name, volume_name, "--network", "host", image, variables=_ON_LOOPBACK | variables)
         program = ["podman", "--log-level", "fatal", "run", *command]
         with started(program, CONTAINERS_CONF=str(_ENGINE), CONTAINERS_STORAGE_CONF=str(_STORAGE)) as service:
             yield Container(name, service)

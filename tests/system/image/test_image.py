@@ -16,6 +16,8 @@ import pytest
 from pexservice import __version__
 from pexservice.core.judging import Place
 from pexservice.limits import DEFAULT
+from pexservice.trial.linearizability import check
+from pexservice.trial.operation import Operation
 from pexservice.walk.steps import NEXT, PREVIOUS
 from support.much import Much
 from support.process import wait_until
@@ -23,9 +25,7 @@ from support.show import Show
 from system.image import containers
 from system.image.containers import Container, detached, podman, serving, volume
 from torture.crowd import allow_descriptors, ask_all, connected
-from torture.linearizability import check
 from torture.load import Load, place_of
-from torture.operation import Operation
 
 _DESCRIPTORS = 1024
 _LOADED_MODULES = """
@@ -38,6 +38,7 @@ print(len(loaded), [m.__name__ for m in loaded if not Path(m.__cached__).exists(
 
 
 pytestmark = pytest.mark.timeout(900)
+several = pytest.mark.parametrize("workers", ["1", "2"], ids=["one process", "workers"])
 
 
 @pytest.fixture(scope="session")
@@ -143,14 +144,17 @@ def test_a_crowd_is_served_within_the_limits(image: str, data: str, show: Show) 
         assert container.service.stop() == 0
 
 
-def test_killed_and_restarted_it_stands_where_it_stood(image: str, data: str, show: Show, much: Much) -> None:
+@several
+def test_killed_and_restarted_it_stands_where_it_stood(
+    image: str, data: str, show: Show, workers: str, much: Much
+) -> None:
     """SIGKILL under load, again and again, on one volume: no answered step is lost, and none is taken twice."""
     seed, kills = random.randrange(1 << 32), much.of(10, 100)
     rng = random.Random(seed)
     place = Place(0, 0)
     history: list[Operation] = []
     for _ in range(kills):
-        with serving(image, data) as container:
+        with serving(image, data, PEXSERVICE_WORKERS=workers) as container:
             recovered = place_of(container.service)
             check(history, place, recovered)
             place = recovered
@@ -159,23 +163,24 @@ def test_killed_and_restarted_it_stands_where_it_stood(image: str, data: str, sh
                 podman("kill", "--signal", "KILL", container.name)
                 assert container.service.wait() == 128 + 9
             history = load.history
-    with serving(image, data) as container:
+    with serving(image, data, PEXSERVICE_WORKERS=workers) as container:
         recovered = place_of(container.service)
         check(history, place, recovered)
         assert container.service.stop() == 0
     show(f"{kills} times under load, sequence {recovered.sequence} intact (seed {seed})")
 
 
-def test_a_stop_answers_what_was_accepted(image: str, data: str, show: Show) -> None:
+@several
+def test_a_stop_answers_what_was_accepted(image: str, data: str, show: Show, workers: str) -> None:
     """The engine's stop, by the image's stop signal, under load: exit 0, and the walk took just the answered steps."""
     seed = random.randrange(1 << 32)
-    with serving(image, data) as container:
+    with serving(image, data, PEXSERVICE_WORKERS=workers) as container:
         with Load(container.service, random.Random(seed)) as load:
             load.wait(500)
             podman("stop", "--time", str(int(DEFAULT.drain_timeout_s) + 10), container.name)
             assert container.service.wait() == 0
         assert container.service.logged("stopped")
-    with serving(image, data) as container:
+    with serving(image, data, PEXSERVICE_WORKERS=workers) as container:
         place = place_of(container.service)
         check([operation for operation in load.history if operation.is_taken], Place(0, 0), place)
     show(f"under load, exit 0, {place.sequence} steps, all of them answered (seed {seed})")

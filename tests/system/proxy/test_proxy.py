@@ -36,21 +36,24 @@ PROXIES = [
 
 @pytest.mark.timeout(2 * _LOAD_S)
 @_unless("ab", "timeout")
+@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one process", "workers"])
 @pytest.mark.parametrize("proxy", PROXIES)
-def test_a_restart_behind_a_proxy_loses_nothing(tmp_path: Path, proxy: Proxy, much: Much) -> None:
+def test_a_restart_behind_a_proxy_loses_nothing(
+    tmp_path: Path, proxy: Proxy, options: tuple[str, ...], much: Much
+) -> None:
     """With a socket that outlives the service, each of many requests gets 200 over a restart, and took one step."""
     data, requests = tmp_path / "data", much.of(100_000, 1_000_000)
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=4096))
         port = stack.enter_context(proxy(tmp_path / "proxy", "{}:{}".format(*listener.getsockname())))
-        with activated(data, listener) as service:
+        with activated(data, listener, *options) as service:
             loads = [
                 stack.enter_context(_load(port, method, path, requests // 2))
                 for method, path in (("GET", "next"), ("POST", "previous"))
             ]
             wait_until(lambda: service.sequence() > requests / 3)
             assert service.stop(signal.SIGTERM) == 0
-        with activated(data, listener) as service:
+        with activated(data, listener, *options) as service:
             began = service.logged("recovered")["sequence"]
             outcomes = [_outcome(load) for load in loads]
             assert requests / 3 < began < requests, "the restart was not in the middle"

@@ -18,6 +18,12 @@ _ADMIN: Final = "http://127.0.0.1:9100"
 _REFUSED: Final = 7
 _NOT_FOUND_OR_SO: Final = 22
 """Of curl."""
+_KILL_A_WORKER: Final = """
+nursery=$(cat /proc/MAIN/task/MAIN/children)
+set -- $(cat /proc/${nursery% }/task/${nursery% }/children)
+kill -9 "$1"
+"""
+"""The main process has one child, and that has the workers."""
 pytestmark = pytest.mark.timeout(900)
 
 
@@ -143,3 +149,36 @@ def test_a_token_is_a_credential(service: Installed, show: Show) -> None:
         seen = service.check_halted("credentials", "err..err")
     service.host.run("systemctl", "start", "pexservice.service")
     show(f"401 without, 200 with it; its file gone: {seen}")
+
+
+def test_a_service_of_several_processes_is_supervised_as_one(service: Installed, show: Show) -> None:
+    """Restarted and killed under load: nobody is refused, no step is lost, and none of its processes is left behind.
+
+    So is one of its workers, which systemd does not notice.
+    """
+    with service.options("PEXSERVICE_WORKERS=3"):
+        with service.under_load() as load:
+            for _ in range(2):
+                service.host.run("systemctl", "restart", "pexservice.service")
+                service.await_steps(service.sequence(), 300)
+        load.seen.check(lost_max=0)
+        show(f"2 restarts of several processes: {load.seen.words}")
+        tasks = int(service.show("TasksCurrent"))
+        with service.under_load() as load:
+            for _ in range(3):
+                sequence = service.sequence()
+                service.signal("SIGKILL")
+                service.await_steps(sequence, 1)
+        load.seen.check(lost_max=2 * 3 * CLIENTS)  # Who asks again at once may meet a worker that is about to die.
+        assert int(service.show("TasksCurrent")) <= tasks + 1
+        show(f"3 kills of the writer: {load.seen.words}")
+        started = service.show("ExecMainStartTimestamp")
+        with service.under_load() as load:
+            for _ in range(3):
+                sequence = service.sequence()
+                service.shell(_KILL_A_WORKER.replace("MAIN", service.show("MainPID")))
+                service.await_steps(sequence, 300)
+        load.seen.check(lost_max=3 * CLIENTS)
+        assert service.show("ExecMainStartTimestamp") == started
+        assert re.fullmatch(r"Sequence \d+, position \d+, \d+ steps/s\.", service.show("StatusText"))
+        show(f"3 kills of a worker: {load.seen.words}")

@@ -59,9 +59,15 @@ def test_the_form_is_as_prometheus_wants_it(client: Client) -> None:
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
-def test_every_metric_is_explained(client: Client) -> None:
-    """docs/watching.md names the metrics of a service with their types and labels, and no others."""
-    text = _text(client)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_metric_is_explained(workers: int, tmp_path: Path) -> None:
+    """docs/watching.md names the metrics of a service with their types and labels, and no others.
+
+    One of several processes shows what one shows, and how many connections each of its workers has.
+    """
+    with serving(tmp_path, "--workers", str(workers)) as service, service.connect() as client:
+        assert client.ask("POST", "/next").status == 200
+        text = _text(client)
     labels: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(text):
         name = f"{family.name}_total" if family.type == "counter" else family.name
@@ -70,6 +76,9 @@ def test_every_metric_is_explained(client: Client) -> None:
     section = _DOCS.read_text("utf-8").partition("\n## Metrics\n")[2].partition("\n## ")[0]
     explained = {(name, kind, frozenset(re.findall(r"`(\w+)`", names))) for name, kind, names in _ROW.findall(section)}
     unknown = set() if _COUNTS_DESCRIPTORS else {("process_open_fds", "gauge", frozenset[str]())}
+    if workers == 1:
+        unknown |= {("pex_worker_connections", "gauge", frozenset(["worker"]))}
+        unknown |= {("pex_workers_replaced_total", "counter", frozenset[str]())}
     assert shown == explained - unknown
 
 

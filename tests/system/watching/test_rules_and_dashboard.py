@@ -69,8 +69,8 @@ def test_the_expressions_of_the_dashboard_are_valid(tmp_path: Path) -> None:
 
 
 def test_every_metric_that_is_used_exists(tmp_path: Path) -> None:
-    """A real service exposes every metric of the alerts, of their tests, and of the dashboard."""
-    with serving(tmp_path / "data") as service, service.connect() as client:
+    """A service, of several processes to show all, exposes every metric of alerts, their tests, and the dashboard."""
+    with serving(tmp_path / "data", "--workers", "2") as service, service.connect() as client:
         assert client.ask("GET", "/livez").status == 200
         text = client.ask("GET", "/metrics").body.decode("ascii")
     exposed = set(re.findall(r"^(\w+)[ {]", text, re.MULTILINE))

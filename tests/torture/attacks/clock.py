@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from pexservice.core.judging import Place
+from pexservice.trial.linearizability import check
+from pexservice.trial.operation import Operation
 from support.client import message
 from support.process import run as run_command
 from torture.attack import Attack, Bench, Unsupported, Violation, require
-from torture.linearizability import check
 from torture.load import Load, place_of
-from torture.operation import Operation
 
 _LIBRARY: Final = "faketime/libfaketimeMT.so.1"
 _TIMES: Final = ["-1h", "+1h", "@1970-01-01 00:00:00", "@2038-01-19 03:14:00", "-30s", "+400d"]

@@ -9,7 +9,7 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -242,10 +242,11 @@ def contents(directory: Path) -> dict[str, tuple[int, bytes]]:
     """Return type and bytes of everything in a directory, but not what the lock says."""
     found = {}
     for path in directory.rglob("*"):
-        kind = stat.S_IFMT(path.lstat().st_mode)
-        is_data = kind == stat.S_IFREG and path.name != "lock"
-        data = path.read_bytes() if is_data else os.fsencode(path.readlink()) if path.is_symlink() else b""
-        found[str(path.relative_to(directory))] = (kind, data)
+        with suppress(FileNotFoundError):  # A service that runs there renames what it has written.
+            kind = stat.S_IFMT(path.lstat().st_mode)
+            is_data = kind == stat.S_IFREG and path.name != "lock"
+            data = path.read_bytes() if is_data else os.fsencode(path.readlink()) if path.is_symlink() else b""
+            found[str(path.relative_to(directory))] = (kind, data)
     return found
 
 

@@ -17,15 +17,15 @@ from shutil import rmtree
 from typing import Final
 
 from pexservice.core.judging import Place
+from pexservice.trial.linearizability import check
+from pexservice.trial.operation import Operation
 from support.process import Service
 from torture.attack import Attack, Bench, require
 from torture.disks.block_device import block_device
 from torture.disks.lossy_files import lossy_files
 from torture.disks.mounting import make_ext4, mounted
 from torture.disks.recovering import prove_by_start, recovered_place
-from torture.linearizability import check
 from torture.load import Load
-from torture.operation import Operation
 
 _BEGIN: Final = Place(0, 0)
 _DEVICE_BYTES: Final = 16 << 20

@@ -19,11 +19,11 @@ from typing import Final
 
 from pexservice.core.judging import Place
 from pexservice.stores.journal.ring import RING_NAME
+from pexservice.trial.linearizability import NOT_APPLIED, check
+from pexservice.trial.operation import Operation
 from support.process import Service
 from torture.attack import Attack, Bench, Unsupported, require
-from torture.linearizability import NOT_APPLIED, check
 from torture.load import Load, place_of
-from torture.operation import Operation
 
 _CYCLES: Final = 5
 _TMPFS_BYTES: Final = 1 << 20

@@ -9,8 +9,8 @@ import time
 from typing import Final
 
 from pexservice.core.judging import Place
+from pexservice.trial.linearizability import check
 from torture.attack import Attack, Bench
-from torture.linearizability import check
 from torture.load import Load, place_of
 
 _CYCLES: Final = 10

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from pexservice.core.judging import Place
+from pexservice.trial.linearizability import check
+from pexservice.trial.operation import Operation
 from torture.attack import Attack, Bench, require
 from torture.disks.block_device import block_device
 from torture.disks.mounting import make_ext4, mounted
 from torture.disks.recovering import prove_by_start, recovered_place
 from torture.disks.write_log import images, unpack
-from torture.linearizability import check
 from torture.load import Load, place_of
-from torture.operation import Operation
 
 IMAGES: Final = 50
 """Power cuts in one round."""

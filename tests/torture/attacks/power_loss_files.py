@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from pexservice.core.judging import Place
+from pexservice.trial.linearizability import check
+from pexservice.trial.operation import Operation
 from torture.attack import Attack, Bench, require
 from torture.disks.fuse import Disk
 from torture.disks.lossy_files import lossy_files
 from torture.disks.recovering import prove_by_start, recovered_place
-from torture.linearizability import check
 from torture.load import Load
-from torture.operation import Operation
 
 CYCLES: Final = 10
 """Power cuts in one round."""

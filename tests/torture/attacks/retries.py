@@ -13,10 +13,10 @@ from typing import Final
 from pexservice.core.judging import Place
 from pexservice.stores.journal.live_keys import KEYS_NAME
 from pexservice.stores.journal.ring import RING_NAME
+from pexservice.trial.linearizability import check
 from support.process import Service
 from torture.attack import Attack, Bench, require
 from torture.disks.lossy_files import lossy_files
-from torture.linearizability import check
 from torture.load import place_of
 from torture.retrying import Retrying
 

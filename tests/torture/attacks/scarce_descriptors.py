@@ -14,14 +14,14 @@ from functools import partial
 from typing import Final
 
 from pexservice.core.judging import Place
+from pexservice.trial.linearizability import check
+from pexservice.trial.operation import Operation
 from pexservice.walk.steps import NEXT
 from support.client import TIMEOUT_S, Client, message
 from support.process import Service
 from torture.attack import Attack, Bench, Violation, require
 from torture.crowd import ask_all, connected
-from torture.linearizability import check
 from torture.load import place_of, record
-from torture.operation import Operation
 from torture.vitals import check_log, cpu_s, descriptors, eventually, gauges
 
 _LIMIT: Final = 64

@@ -14,13 +14,13 @@ from functools import cache
 from typing import Final
 
 from pexservice.limits import DEFAULT, MIB
+from pexservice.trial.linearizability import NOT_APPLIED, check
 from pexservice.walk.steps import NEXT, PREVIOUS
 from support.client import message
 from support.process import Service
 from torture.attack import Attack, Bench, Violation, require
 from torture.cgroup import MemoryGroup, memory_group
 from torture.crowd import allow_descriptors, ask_all, connected, narrow, stand_at
-from torture.linearizability import NOT_APPLIED, check
 from torture.load import place_of
 from torture.vitals import check_log
 

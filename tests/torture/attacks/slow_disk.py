@@ -8,15 +8,15 @@ import time
 from typing import Final
 
 from pexservice.core.judging import Place
+from pexservice.trial.linearizability import NOT_APPLIED, check
+from pexservice.trial.operation import PATHS, Operation, new_connection
 from pexservice.walk.steps import NEXT
 from support.client import message
 from support.process import Service
 from torture.attack import Attack, Bench, require
 from torture.disks.block_device import block_device
 from torture.disks.mounting import make_ext4, mounted
-from torture.linearizability import NOT_APPLIED, check
 from torture.load import Load, place_of, record
-from torture.operation import PATHS, Operation, new_connection
 
 _DEVICE_BYTES: Final = 16 << 20
 _FASTEST_S: Final = 0.05

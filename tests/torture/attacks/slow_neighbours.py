@@ -13,14 +13,14 @@ from functools import partial
 from itertools import cycle
 from typing import Final
 
+from pexservice.trial.linearizability import check
+from pexservice.trial.operation import PATHS, Operation
 from pexservice.walk.steps import NEXT, PREVIOUS, Step
 from support.client import Client, message
 from support.process import Service
 from torture.attack import Attack, Bench, Violation
 from torture.crowd import connected, narrow, stand_at
-from torture.linearizability import check
 from torture.load import place_of, record
-from torture.operation import PATHS, Operation
 from torture.vitals import eventually, gauges
 
 _POSITION: Final = 100_000

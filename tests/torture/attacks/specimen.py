@@ -14,11 +14,11 @@ from zlib import crc32
 
 from pexservice.core.judging import Place
 from pexservice.stores.journal.record import Codec
+from pexservice.trial.operation import PATHS
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, STEP_NAMES
 from support.client import message
 from torture.attack import Bench, require
-from torture.operation import PATHS
 
 CODEC: Final = Codec(WALK)
 HEADER: Final = CODEC.header

@@ -15,13 +15,13 @@ from typing import Final, Self
 
 from pexservice.core.judging import Place
 from pexservice.limits import DEFAULT
+from pexservice.trial.linearizability import check
+from pexservice.trial.operation import PATHS, Operation, new_connection
 from pexservice.walk.steps import NEXT
 from support.client import message
 from support.process import Service
 from torture.attack import Attack, Bench, require
-from torture.linearizability import check
 from torture.load import WAIT_S, Load, place_of, record
-from torture.operation import PATHS, Operation, new_connection
 
 _CYCLES: Final = 10
 _RATE_PER_S: Final = 200

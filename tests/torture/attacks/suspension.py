@@ -11,11 +11,11 @@ from typing import Final
 
 from pexservice.core.judging import Place
 from pexservice.limits import DEFAULT
+from pexservice.trial.linearizability import check
+from pexservice.trial.operation import Operation
 from support.client import Client, message
 from torture.attack import Attack, Bench, Violation, require
-from torture.linearizability import check
 from torture.load import Load, place_of
-from torture.operation import Operation
 
 _FIRST_S: Final = 12.0
 """More than the deadline of a new connection, so that already the first round asks the question."""

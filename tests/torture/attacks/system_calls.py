@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Final
 
 from pexservice.core.judging import Place
+from pexservice.trial.linearizability import check
+from pexservice.trial.operation import PATHS, Operation, new_connection
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step
 from support.client import message
 from support.process import Service
 from torture.attack import Attack, Bench, Unsupported, require
-from torture.linearizability import check
 from torture.load import place_of, record
-from torture.operation import PATHS, Operation, new_connection
 
 _CALL = re.compile(r"^(\d+) +([a-z0-9_]+)\(", re.ASCII)
 _BURSTS: Final[list[list[Step | None]]] = [

@@ -14,14 +14,14 @@ from functools import partial
 from random import Random
 from typing import Final
 
+from pexservice.trial.linearizability import check
+from pexservice.trial.operation import PATHS, Operation, new_connection
 from pexservice.walk.steps import NEXT, PREVIOUS, Step
 from support.client import Client, message
 from support.process import Service
 from torture.attack import Attack, Bench, require
 from torture.crowd import connected, narrow_socket, reset, stand_at
-from torture.linearizability import check
 from torture.load import place_of, record
-from torture.operation import PATHS, Operation, new_connection
 from torture.vitals import Gauges, check_log, descriptors, eventually, gauges
 
 _POSITION: Final = 100_000

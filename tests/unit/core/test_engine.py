@@ -229,3 +229,58 @@ def test_who_waits_for_quiet_may_give_up() -> None:
         assert caller.told == [b"1 1"]
 
     play(scenario, store)
+
+
+class Asking(Caller):
+    """Asks again so many times once it is answered, one time after the other and not from within the answer."""
+
+    def __init__(self, engine: Engine[Any, Any], times: int) -> None:
+        super().__init__()
+        self._engine = engine
+        self._left = times
+
+    def deliver(self, asked: Asked, answer: bytes) -> None:
+        """As `group.Caller`."""
+        super().deliver(asked, answer)
+        if len(self.told) == 1:
+            asyncio.get_running_loop().call_soon(self._ask)
+
+    def _ask(self) -> None:
+        self._engine.submit(Asked(), self)
+        self._left -= 1
+        if self._left:
+            asyncio.get_running_loop().call_soon(self._ask)
+
+
+@pytest.mark.parametrize(
+    ("is_shared", "small", "size"), [(True, 64, 3), (True, 2, 2), (False, 64, 2)], ids=["shared", "not small", "own"]
+)
+def test_a_small_group_for_another_process_takes_along_who_asks_again(is_shared: bool, small: int, size: int) -> None:  # noqa: FBT001
+    """Those who were just answered share it with who waits. A large one, or one for our own store, leaves at once."""
+    store = MemoryStore(WALK, is_held=True, is_shared=is_shared)
+
+    async def scenario(engine: Engine[Any, Any], caller: Caller) -> None:
+        engine.submit(Asked(), Asking(engine, 1))
+        await settled()
+        engine.submit(Asked(), caller)
+        engine.submit(Asked(), caller)
+        store.release()
+        await settled()
+        assert list(map(len, store.groups)) == [1, size]
+
+    play(scenario, store, replace(DEFAULT, group_small_commands=small))
+
+
+def test_a_small_group_does_not_wait_for_ever() -> None:
+    """It leaves at last, however many ask again one after the other."""
+    store = MemoryStore(WALK, is_held=True, is_shared=True)
+
+    async def scenario(engine: Engine[Any, Any], caller: Caller) -> None:
+        engine.submit(Asked(), Asking(engine, 18))
+        await settled()
+        engine.submit(Asked(), caller)
+        store.release()
+        await settled()
+        assert len(store.groups[1]) == 1 + 10
+
+    play(scenario, store)

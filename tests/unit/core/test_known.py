@@ -22,6 +22,30 @@ def seen(number: int, time_s: int = 1000) -> Seen:
     return Seen(time_s, number, f"{number}n", f"{number},of two,fields")
 
 
+class Counted(bytes):
+    """A key that counts how often one of its kind is looked up."""
+
+    looked_up = 0
+
+    def __hash__(self) -> int:
+        Counted.looked_up += 1
+        return super().__hash__()
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other)
+
+
+def test_a_group_is_looked_up_and_not_all_that_is_known() -> None:
+    """However many keys are known, a group with few asks for few."""
+    known = KnownKeys(1000, 60, Clock())
+    for number in range(500):
+        known.keep(Counted(b"%d" % number), seen(number))
+    Counted.looked_up = 0
+    assert not known.has_any({b"new": None, b"newer": None}.keys())
+    assert known.has_any({b"new": None, b"7": None}.keys())
+    assert Counted.looked_up == 0
+
+
 def test_the_last_so_many_keys_are_known() -> None:
     """With one more the oldest goes, in the order of their commands; what is told of a key is what was kept."""
     known = KnownKeys(3, 60, Clock())

@@ -66,3 +66,26 @@ def test_the_watchdog_is_not_fed_if_nobody_takes_what_waits() -> None:
             await settled()
 
     play(scenario, store)
+
+
+class Crew:
+    """The workers of a service, of which one may be silent."""
+
+    is_silent = False
+
+    def describe(self) -> str:
+        """As `reports.Crewed`."""
+        return "2 of 3 workers"
+
+
+def test_it_tells_how_many_serve_and_whether_one_is_past_help() -> None:
+    """One that is silent and cannot be replaced holds a part of the clients for good: only a restart helps."""
+    crew = Crew()
+
+    async def scenario(engine: Engine[Any, Any], _: Caller) -> None:
+        reports = Reports(engine, lambda: False, 30.0, crew)
+        assert reports.report() == ["READY=1", "STATUS=Sequence 0, position 0, 0 steps/s, 2 of 3 workers.", FED]
+        crew.is_silent = True
+        assert FED not in reports.report()
+
+    play(scenario, MemoryStore(WALK))

@@ -1,6 +1,6 @@
 """A journal's directory, held for this process alone, and then opened."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Generic
@@ -52,6 +52,11 @@ class HeldJournal(Generic[S, C]):
             return str(self._settings.data_dir.absolute())
         except OSError:  # The working directory was removed.
             return str(self._settings.data_dir)
+
+    @property
+    def locks(self) -> Sequence[int]:
+        """As `HeldStore.locks`."""
+        return self._disk.locks
 
     async def open(self) -> Journal[S, C]:
         """As `HeldStore.open`. Raises DamagedData, JournalFailed, NotPermitted, and what `adopt` raises."""

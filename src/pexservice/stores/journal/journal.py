@@ -61,8 +61,8 @@ class Journal(Generic[S, C]):
     """Keeps the state of one machine in a directory. See `core.store.Store`."""
 
     unready_reasons: ClassVar[tuple[type[NotApplied], ...]] = (JournalFull, RowTooLong)
-    is_shared: ClassVar = False
-    is_remote: ClassVar = False
+    is_shared: Final = False
+    is_remote: Final = False
 
     def __init__(self, disk: Disk, codec: Codec[S, C], found: Found[S], options: Options) -> None:
         """Use `open`."""

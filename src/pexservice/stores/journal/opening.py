@@ -101,8 +101,10 @@ def _read_older(disk: Disk, codec: Codec[S, C], newest: Segment[S], sequence: in
     oldest = newest
     while oldest.opening.place.sequence > sequence:
         older = read_newest(disk, codec, before=oldest.name)
-        if older is None or older.place != oldest.opening.place:
+        if older is None:
             raise mismatch(f"{KEYS_NAME} ends at sequence {sequence}, from where the history does not go on")
+        if older.place != oldest.opening.place:
+            raise mismatch(f"{oldest.name} does not begin where {older.name} ends")
         found.insert(0, older)
         oldest = older
     return tuple(found)

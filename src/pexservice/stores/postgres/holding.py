@@ -17,6 +17,7 @@ class HeldServer(Generic[S, C]):
 
     unready_reasons: ClassVar[tuple[type[NotApplied], ...]] = PostgresStore.unready_reasons
     is_new: ClassVar = False
+    locks: ClassVar[tuple[int, ...]] = ()
 
     def __init__(self, machine: Machine[S, C], url: StoreUrl, limits: Limits) -> None:
         """Use `hold`."""

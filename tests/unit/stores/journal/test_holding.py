@@ -1,6 +1,7 @@
 """A data directory, from being held until its journal is open."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,19 @@ def test_a_directory_is_named_although_the_working_directory_is_gone(
     (tmp_path / "gone").rmdir()
     assert held.where == "data"
     _let_go(held)
+
+
+def test_what_keeps_others_out_can_be_handed_on(tmp_path: Path) -> None:
+    """While another process has a copy of the lock, nobody else gets hold of the directory."""
+
+    async def scenario() -> None:
+        held = await _held(tmp_path)
+        copies = [os.dup(fd) for fd in held.locks]
+        _let_go(held)
+        with pytest.raises(DirectoryOwned):
+            await _held(tmp_path)
+        for copy in copies:
+            os.close(copy)
+        _let_go(await _held(tmp_path))
+
+    asyncio.run(scenario())

@@ -100,6 +100,12 @@ def test_an_older_file_is_made_up_for_by_the_history() -> None:
         with pytest.raises(DamagedData, match="has keys up to sequence 31, and the history ends at 30"):
             look(on, WALKS)
         on.inodes[KEYS_NAME].written[:] = older
+        segments = sorted(name for name in on.names() if sequence_of(name) is not None)
+        middle = on.read(segments[1])
+        on.remove(segments[1])
+        with pytest.raises(DamagedData, match=f"{segments[2]} does not begin where {segments[0]} ends"):
+            look(on, WALKS)
+        on.create(segments[1]).append(middle)
         on.remove(min(name for name in on.names() if sequence_of(name) is not None))
         with pytest.raises(DamagedData, match=r"keys\.csv ends at sequence 0, from where the history does not go on"):
             look(on, WALKS)

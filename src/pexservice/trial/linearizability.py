@@ -24,14 +24,24 @@ from heapq import heappop, heappush
 from math import inf
 
 from pexservice.core.judging import Place
+from pexservice.trial.operation import Operation
 from pexservice.walk.fibonacci import Walker
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step, positions
-from torture.attack import Violation, require
-from torture.operation import Operation
 
 NOT_APPLIED = 503
 WITH_VALUE = 200
 _KINDS = (NEXT, PREVIOUS, RESET)
+
+
+class Violation(Exception):
+    """Raised when a promise was broken; says which, and what was seen."""
+
+
+def require(kept: bool, broken: str) -> None:  # noqa: FBT001 - reads as an assertion.
+    """Raise Violation unless a promise was kept."""
+    if not kept:
+        raise Violation(broken)
+
 
 Unknown = tuple[float, int, Step]
 """A step of unknown outcome: when it was invoked, the highest sequence that it must be above, and its kind."""

@@ -1,0 +1,78 @@
+"""What a process shows to clients: its endpoints, its probes, its metrics."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Generic
+
+from pexservice.config import Settings
+from pexservice.core.budget import Budget
+from pexservice.core.engine import Engine
+from pexservice.core.machine import C, S
+from pexservice.core.metrics import Metrics
+from pexservice.errors import Draining, NotApplied, Recovering
+from pexservice.http.access import Access
+from pexservice.http.clock import Clock
+from pexservice.http.endpoint import Endpoint
+from pexservice.http.memo import Memo
+from pexservice.http.resource import Site
+from pexservice.http.router import Router
+from pexservice.http.shared import Shared
+from pexservice.http.text import probes
+from pexservice.process.application import Application
+
+if TYPE_CHECKING:
+    from pexservice.process.exposition import Exposition, State
+
+
+class Front(Generic[S, C]):
+    """Makes what the servers of a process need."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what there is to show.
+        self,
+        application: Application[S, C],
+        settings: Settings,
+        engine: Engine[S, C],
+        access: Access,
+        unready: Callable[[], NotApplied | None],
+        look: "Callable[[], State]",
+        reasons: Sequence[type[NotApplied]],
+        serving: Callable[[], int] = lambda: 1,
+    ) -> None:
+        """`unready` tells why no commands are taken, if so, and `look` what the service is like now.
+
+        `reasons` are all that a store may have to be unready; `serving` is as of `Site`.
+        """
+        self._application = application
+        self._settings = settings
+        self._engine = engine
+        self._access = access
+        self._unready = unready
+        self._look = look
+        self._reasons = reasons
+        self._serving = serving
+        self._exposition: Exposition | None = None
+
+    def endpoints(self, clock: Clock) -> list[Endpoint]:
+        """Return the table of the listener for clients."""
+        site = Site(self._engine, self._access, clock, self._settings.limits, self._serving)
+        return list(self._application.endpoints(site, () if self._settings.admin else self.probes(clock)))
+
+    def probes(self, clock: Clock) -> list[Endpoint]:
+        """Return the table of a listener for probes and metrics alone."""
+        return list(probes(clock, self._unready, self.metrics_text))
+
+    def shared(self, table: Callable[[Clock], list[Endpoint]], metrics: Metrics, budget: Budget) -> Shared:
+        """Return what the connections of a listener have in common."""
+        limits = self._settings.limits
+        clock = Clock(limits)
+        engine: Engine[Any, Any] = self._engine
+        return Shared(engine, Memo(Router(clock, table(clock)).action, limits), clock, metrics, limits, budget)
+
+    def metrics_text(self) -> str:
+        """Return the exposition."""
+        if self._exposition is None:
+            # PERF: 40 ms, which must not delay the first answer: a thread has it imported in the meantime.
+            from pexservice.process.exposition import Exposition  # noqa: PLC0415
+
+            unready: list[type[NotApplied]] = [Recovering, *self._reasons, Draining]
+            self._exposition = Exposition(self._application.version, self._look, unready)
+        return self._exposition.text()

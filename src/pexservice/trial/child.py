@@ -1,0 +1,127 @@
+"""A service of our own, to be killed: `pexservice serve` as a child, started again and again on one directory.
+
+It never outlives us: whatever ends this process, SIGKILL included, the kernel then kills the child.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, Self
+
+from pexservice.errors import AddressUnavailable, Fatal, reason
+
+HOST: Final = "127.0.0.1"
+SERVE: Final = (sys.executable, "-P", "-m", "pexservice")
+_STOPPING: Final = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+_PR_SET_PDEATHSIG: Final = 1
+"""prctl(2)."""
+_OURS: Final = ("PEXSERVICE_", "LISTEN_", "NOTIFY_", "WATCHDOG_")
+"""Variables that would tell the child what is meant for somebody else."""
+_PATIENCE_S: Final = 10.0
+"""For a killed process to be gone: no longer than a disk makes it wait."""
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hear signals that stop only after the block, so that what it starts is known to whoever has to end it.
+
+    What is started in it has them blocked, too, so let it begin with `hear_signals`.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def hear_signals() -> None:
+    """Unblock what `uninterrupted` blocks, in what is started."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+
+
+class Child:
+    """One service at a time, at one address. Use as a context manager: at its end nothing runs."""
+
+    def __init__(self, data_dir: Path, program: Sequence[str] = SERVE) -> None:
+        self.port = _free_port()
+        options = ["--host", HOST, "--port", str(self.port), "--data-dir", str(data_dir)]
+        self._command = [*program, "serve", *options, "--log-format", "json", "--log-level", "error"]
+        self._environment = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
+        self._prctl = ctypes.CDLL(None, use_errno=True).prctl
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    @property
+    def url(self) -> str:
+        """Where it listens, whenever it does."""
+        return f"http://{HOST}:{self.port}"
+
+    def start(self) -> None:
+        """Start it; whether it came up is told by its answers, or by `check`. Raises AddressUnavailable."""
+        try:
+            with uninterrupted():
+                self._process = subprocess.Popen(  # noqa: S603 - our own program.
+                    self._command,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    process_group=0,  # Ctrl-C is for us: the child is ended by us.
+                    preexec_fn=self._end_with_parent,  # noqa: PLW1509 - there is no other thread.
+                )
+        except OSError as error:
+            raise AddressUnavailable(f"cannot start {self._command[0]}: {reason(error)}.") from error
+
+    def check(self) -> None:
+        """Raise what ended the service, if it ended by itself."""
+        if self._process is None or self._process.poll() is None:
+            return
+        status = self._process.returncode
+        kinds = {kind.exit_status: kind for kind in Fatal.__subclasses__()}
+        raise kinds.get(status, AddressUnavailable)(f"the service ended with status {status}: {self._last_words()}")
+
+    def kill(self) -> None:
+        """Kill it, with a signal that it cannot hear, and return once it is gone."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE_S)
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+        self._process = None
+
+    def _last_words(self) -> str:
+        assert self._process is not None
+        assert self._process.stderr is not None
+        lines = self._process.stderr.read().decode("utf-8", "replace").strip().splitlines()
+        words = lines[-1] if lines else "it did not say why."
+        with suppress(ValueError, KeyError, TypeError):
+            return str(json.loads(words)["error"])
+        return words
+
+    def _end_with_parent(self) -> None:
+        hear_signals()
+        self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _free_port() -> int:
+    """Return a port on which nothing listens: it has to be the same after each kill. Raises AddressUnavailable."""
+    try:
+        with socket.create_server((HOST, 0)) as server:
+            port: int = server.getsockname()[1]
+            return port
+    except OSError as error:
+        raise AddressUnavailable(f"no port of {HOST} is to be had: {reason(error)}.") from error

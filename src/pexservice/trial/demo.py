@@ -1,0 +1,230 @@
+"""The demonstration: a service is killed again and again under load, and every answer that it gave is then judged.
+
+Clients give each step a key, and ask for what a kill cut off again, until they know.
+
+A temporary directory, a child, some clients, and a bound on everything: how long it takes, how many requests a second
+it sends, how long it waits for a start.
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from pexservice.core.judging import Place
+from pexservice.errors import AddressUnavailable, CannotCreate, reason
+from pexservice.trial.child import HOST, SERVE, Child
+from pexservice.trial.clients import Clients
+from pexservice.trial.columns import columns, room, under
+from pexservice.trial.exchange import NotAnAnswer, read_place
+from pexservice.trial.operation import Operation
+from pexservice.trial.screen import Paper, Screen
+from pexservice.trial.verdict import Verdict, judge
+from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step
+
+_CLIENTS: Final = 16
+_RATE_MAX: Final = 2_500.0
+"""Requests a second: what leaves the judge two seconds of work, and a small machine some room."""
+_REQUESTS_MAX: Final = 150_000
+"""In all: 50 MB of evidence."""
+_LIFE_S: Final = 2.0
+"""From a start to the next kill, on average."""
+_SECONDS_MAX: Final = 40.0
+"""For all of them, so that with the judging it is under a minute, however slow a start is."""
+_LIFE_S_MIN: Final = 0.2
+_AIM_S: Final = 0.004
+"""Before a kill, at random: some groups long, so that it meets one at any point of its life. At once it would always
+meet steps that were just sent, and never answers that had just left."""
+_START_S_MAX: Final = 30.0
+"""Beyond it, a start will not come: what a service manager waits for, too."""
+_BUCKET_S: Final = 0.5
+_VIOLATION_MAX: Final = 300
+"""Characters of it: a value may have thousands."""
+_TURN_S: Final = 0.05
+_WIDE: Final = 55
+"""Characters beyond which the title is one line."""
+_MIX: Final[tuple[Step | None, ...]] = (*[NEXT] * 32, *[PREVIOUS] * 4, *[None] * 4)
+_RESETS: Final = 0.002
+"""One request of 500: the walk comes as far as numbers of some hundred digits."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What has happened so far, for the picture."""
+
+    url: str
+    kills: int
+    began_s: float
+    killed: int = 0
+    answered: int = 0
+    sequences: set[int] = field(default_factory=set)
+    """Those of answered steps; what is answered twice of them was lost in between."""
+    pause_s_max: float = 0.0
+    rates: list[int] = field(default_factory=list)
+    """Answers in each `_BUCKET_S`."""
+    marks: list[str] = field(default_factory=list)
+    """What happened in each of them."""
+    latest: Operation | None = None
+    now: str = "starting it"
+
+    def note(self, operation: Operation) -> None:
+        """Take an answer."""
+        self.latest = operation
+        self._bucket()
+        self.rates[-1] += 1
+        if operation.step is not None and operation.place is not None:
+            self.answered += 1
+            self.sequences.add(operation.place.sequence)
+
+    def mark(self) -> None:
+        """Take a kill."""
+        self.killed += 1
+        self._bucket()
+        self.marks[-1] = "x"
+
+    def _bucket(self) -> None:
+        while len(self.rates) <= (time.monotonic() - self.began_s) / _BUCKET_S:
+            self.rates.append(0)
+            self.marks.append(" ")
+
+    def picture(self, paper: Paper) -> list[str]:
+        """Return what a terminal shows."""
+        self._bucket()
+        lost = self.answered - len(self.sequences)
+        marks = "".join(self.marks[:-1][-room(paper) :])
+        values = [count / _BUCKET_S for count in self.rates[:-1]]  # The last is not over.
+        rows = [
+            ("killed -9", f"{self.killed} of {self.kills}"),
+            ("answered", f"{self.answered:,} steps"),
+            ("lost so far", f"{lost:,}"),
+            ("longest pause", f"{self.pause_s_max:.2f} s until an answer" if self.killed else ""),
+            ("now", self.now),
+        ]
+        title = [paper.paint("pexservice demo: watch it at", "1"), paper.paint(f"{self.url}/", "1;4")]
+        return [
+            *([" ".join(title)] if paper.width > _WIDE else title),
+            "",
+            paper.paint("answers a second; x: a kill", "2"),
+            *columns(paper, values, 5 if paper.height > 15 else 2),  # noqa: PLR2004 - the rest has 11 lines.
+            paper.paint(under(marks), "31"),
+            "",
+            *(f"{name:<14} {text}" for name, text in rows),
+        ]
+
+
+def run(screen: Screen, kills: int, program: Sequence[str] = SERVE) -> Verdict:
+    """Run it, and return what the judge found. Raises what a start raises, AddressUnavailable, CannotCreate."""
+    try:
+        directory = Path(tempfile.mkdtemp(prefix="pexservice-demo-"))
+    except OSError as error:
+        message = f"cannot create a directory for the demo: {reason(error)}. Set TMPDIR to a directory with room."
+        raise CannotCreate(message) from error
+    try:
+        with Child(directory / "data", program) as child:
+            return _run(screen, kills, child)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _run(screen: Screen, kills: int, child: Child) -> Verdict:
+    rng = Random()  # noqa: S311 - it chooses what is shown.
+    seen = _Seen(child.url, kills, time.monotonic())
+    screen.tell(f"Watch it at {child.url}/ while it is killed {_times(kills)} under load.")
+
+    def choose() -> Step | None:
+        return RESET if rng.random() < _RESETS else rng.choice(_MIX)
+
+    deadline_s = time.monotonic() + min(_LIFE_S * (kills + 1), _SECONDS_MAX)
+    with Clients(
+        (HOST, child.port),
+        clients=_CLIENTS,
+        choose=choose,
+        note=seen.note,
+        rate_max=_RATE_MAX,
+        requests_max=_REQUESTS_MAX,
+        is_retrying=True,
+    ) as clients:
+        _start(screen, clients, child, seen)
+        begin = Place(0, 0)
+        for left in range(kills, -1, -1):
+            seen.now = "under load"
+            life_s = max((deadline_s - time.monotonic()) / (left + 1) * rng.uniform(0.5, 1.5), _LIFE_S_MIN)
+            _load(screen, clients, child, seen, life_s)
+            if left:
+                time.sleep(rng.uniform(0, _AIM_S))
+                child.kill()
+                seen.mark()
+                seen.now = "killed; starting it again"
+                pause_s = _start(screen, clients, child, seen)
+                seen.pause_s_max = max(seen.pause_s_max, pause_s)
+                screen.tell(
+                    f"kill {seen.killed} of {kills}: {seen.answered:,} steps answered, back after {pause_s:.2f} s"
+                )
+        clients.stop()
+        while clients.under_way:
+            _turn(clients)
+        end = read_place(HOST, child.port)
+        child.kill()
+        seen.now = f"judging {len(clients.history):,} requests"
+        screen.draw(seen.picture, now=True)
+        verdict = judge(clients.history, begin, end)
+    seen.now = "done"
+    screen.draw(seen.picture, now=True)
+    for line in summary(verdict, seen.killed, seen.pause_s_max, clients.retried, screen.paper):
+        screen.say(line)
+    return verdict
+
+
+def _start(screen: Screen, clients: Clients, child: Child, seen: _Seen) -> float:
+    """Start the service and return how long it took to the first answer, in seconds."""
+    began_s = time.monotonic()
+    child.start()
+    while seen.latest is None or seen.latest.invoked_s < began_s:
+        _turn(clients)
+        child.check()
+        screen.draw(seen.picture)
+        if time.monotonic() > began_s + _START_S_MAX:
+            raise AddressUnavailable(f"the service did not answer within {_START_S_MAX:.0f} s of its start.")
+    return seen.latest.answered_s - began_s
+
+
+def _load(screen: Screen, clients: Clients, child: Child, seen: _Seen, seconds: float) -> None:
+    until_s = time.monotonic() + seconds
+    while (left_s := until_s - time.monotonic()) > 0:
+        _turn(clients, min(left_s, _TURN_S))
+        child.check()
+        screen.draw(seen.picture)
+
+
+def _turn(clients: Clients, patience_s: float = _TURN_S) -> None:
+    try:
+        clients.turn(patience_s)
+    except NotAnAnswer as error:
+        message = "another program took the port of the service while that was away. Try again."
+        raise AddressUnavailable(message) from error
+
+
+def summary(verdict: Verdict, killed: int, pause_s: float, retried: int, paper: Paper) -> list[str]:
+    """Return the end of the demonstration, in words."""
+    outcome = f"{verdict.answered:,} answered, {verdict.lost:,} lost, {verdict.twice:,} twice."
+    lines = ["", paper.paint(outcome, "1;32" if verdict.is_kept else "1;31")]
+    if killed:
+        lines.append(f"Killed {_times(killed)}; longest pause {pause_s:.2f} s.")
+    lines.append(f"Cut off, and sent again with the same key: {retried:,} requests, each step taken once.")
+    if verdict.unknown:
+        lines.append(f"Never answered: {verdict.unknown:,} steps; {verdict.unknown_taken:,} of them taken.")
+    if verdict.turned_away:
+        lines.append(f"Turned away: {verdict.turned_away:,} requests, which took no step (503: no room on the disk?).")
+    if not verdict.answered:
+        lines.append("No step was answered, so nothing is proved.")
+    if verdict.violation:
+        lines.append(f"A promise was broken: {verdict.violation[:_VIOLATION_MAX]}")
+    return lines
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
