@@ -33,7 +33,7 @@ class Fleet:
         self.replicas: list[Service] = []
         self.told: list[Told] = []
         self.repeats = 0
-        self._stopping = threading.Event()
+        self._stopping, self._is_over = threading.Event(), threading.Event()
         self._keys = count()
         self._threads = [threading.Thread(target=self._client, args=(number,)) for number in range(_CLIENTS)]
 
@@ -61,8 +61,9 @@ class Fleet:
         return violations(self.told, self.sequence())
 
     def remove(self) -> None:
-        """End all of it."""
+        """End all of it, whatever its clients wait for."""
         self._stopping.set()
+        self._is_over.set()
         for replica in self.replicas:
             replica.clean_up()
         for thread in self._threads:
@@ -128,7 +129,7 @@ class Fleet:
                 answer = _ask(connections, port, path, key)
                 if answer is not None or (key is None and path != "/current"):
                     break
-                if time.monotonic() - began_s > _PATIENCE_S:
+                if time.monotonic() - began_s > _PATIENCE_S or self._is_over.is_set():
                     break
                 self.repeats += 1
                 time.sleep(0.01)
