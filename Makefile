@@ -5,9 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 MUCH ?= short
 
-.PHONY: help run demo docs recording all roll-back uninstall image test coverage test-lowest check test-alerts \
-  test-browser test-proxy test-systemd test-image test-deps test-systemd-deps test-image-deps bench-deps torture \
-  torture-short bench dist format lock clean
+.PHONY: help run demo docs recording replicas all roll-back uninstall image test coverage test-lowest check test-alerts \
+  test-browser test-proxy test-replicas test-systemd test-image test-deps test-systemd-deps test-image-deps bench-deps \
+  torture torture-short bench dist format lock clean
 
 # Otherwise make removes the .python of an environment, which it takes for a file that nobody asked for.
 .SECONDARY:
@@ -21,6 +21,9 @@ run: $(VENV)/.run ## serve on http://127.0.0.1:8081, with the data in ./data
 
 demo: $(VENV)/.run ## kill it twenty times under load, and count what it lost; less than a minute
 	@exec $(BIN)/pexservice demo
+
+replicas: $(VENV)/.dev ## serve one walk from three replicas on a PostgreSQL server of their own, to look at
+	@exec examples/replicas $(BIN)/pexservice
 
 all: ## install it as a service of systemd, or bring that up to date (as root)
 	@deploy/systemd/manage install
@@ -65,12 +68,13 @@ check: $(VENV)/.dev ## check what can be checked without running it: formatting,
 test-alerts: test-deps ## see each alert fire by its fault, with a real Prometheus (as root)
 test-browser: test-deps ## use the home page in Chromium: buttons, restart, keyboard, axe-core's rules
 test-proxy: test-deps ## restart it behind nginx, and behind Caddy, under load; MUCH=full sends a million requests
+test-replicas: test-deps ## kill replicas and servers under load, fail over, judge all answers (as root)
 test-systemd: test-systemd-deps ## kill, stop and damage it in a booted systemd (as root); MUCH=full kills it more often
 test-image: test-image-deps ## build the image, and run it confined, killed and restarted (as root); MUCH=full likewise
 # Alerts wait most of the time; more at once than this and the faults get in each other's way.
 test-alerts: WORKERS := -n 6
 test-browser: $(VENV)/.browser
-test-alerts test-browser test-proxy test-systemd test-image: $(VENV)/.dev
+test-alerts test-browser test-proxy test-replicas test-systemd test-image: $(VENV)/.dev
 	$(BIN)/pytest $(WORKERS) --much=$(MUCH) tests/system/$(@:test-%=%)
 
 test-deps: ## install the Debian packages that tests and attacks use (as root)

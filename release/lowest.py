@@ -22,6 +22,12 @@ def dependencies(project: Path = _PROJECT) -> list[str]:
     return found
 
 
+def extras(project: Path = _PROJECT) -> list[str]:
+    """Return what its extras depend on, likewise."""
+    found = tomllib.loads(project.read_text("utf-8"))["project"]["optional-dependencies"]
+    return [each for extra in found.values() for each in extra]
+
+
 def lowest(requirements: list[str]) -> dict[str, str]:
     """Return package and version of each. Raises Unfit if one has no lower bound, or more than that."""
     found = {}
@@ -34,4 +40,4 @@ def lowest(requirements: list[str]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.writelines(f"{name}=={version}\n" for name, version in lowest(dependencies()).items())
+    sys.stdout.writelines(f"{name}=={version}\n" for name, version in lowest(dependencies() + extras()).items())

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Final
 
 from pexservice.process.application import Application
-from pexservice.stores.journal.holding import HeldJournal
+from pexservice.stores.choice import hold
 from tickets.endpoints import endpoints
 from tickets.machine import TICKETS, Command, Hall
 
@@ -13,5 +13,5 @@ APPLICATION: Final = Application[Hall, Command](
     version="1.0",
     machine=TICKETS,
     endpoints=endpoints,
-    hold=partial(HeldJournal.hold, TICKETS),
+    hold=partial(hold, TICKETS),
 )

@@ -1,4 +1,4 @@
-"""The walk as a service: its machine, its endpoints, and a journal as its store. Copy this file to build your own.
+"""The walk as a service: its machine, its endpoints, and what keeps it. Copy this file to build your own.
 
 docs/build-your-own.md does so, and explains what each part is for.
 """
@@ -8,7 +8,7 @@ from typing import Final
 
 from pexservice import __version__
 from pexservice.process.application import Application
-from pexservice.stores.journal.holding import HeldJournal
+from pexservice.stores.choice import hold
 from pexservice.walk import original
 from pexservice.walk.endpoints import endpoints
 from pexservice.walk.machine import WALK
@@ -19,5 +19,5 @@ APPLICATION: Final = Application[int, Step](
     version=__version__,
     machine=WALK,
     endpoints=endpoints,
-    hold=partial(HeldJournal.hold, WALK, adopt=original.adopt),
+    hold=partial(hold, WALK, adopt=original.adopt),
 )

@@ -18,6 +18,9 @@ PORT_MAX: Final = 65_535
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?", re.ASCII)
 _DURATION_UNITS_S: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, None: 1}
 _ADDRESS = re.compile(r"(?:\[([^\[\]\s]+)\]|([^:\[\]\s]+)):([0-9]{1,5})", re.ASCII)
+_STORE: Final = re.compile(r"postgres(?:ql)?://[^\s#]*", re.ASCII)
+_SECRET: Final = re.compile(r"(://[^/?:@]*:)[^/?@]*@")
+_SECRET_IN_QUERY: Final = re.compile(r"([?&](?:ssl)?password=)[^&]*")
 _DURATION_S_MAX: Final = 366 * 24 * 3600
 """Longer than anything here lasts, and short enough for every clock that counts it."""
 _SIZE_BYTES_MAX: Final = (1 << 63) - 1
@@ -25,6 +28,25 @@ _SIZE_BYTES_MAX: Final = (1 << 63) - 1
 _SIZE = re.compile(r"([0-9]{1,20})\s*(B|K|KB|KIB|M|MB|MIB|G|GB|GIB)?", re.ASCII)
 _SIZE_UNITS_BYTES: Final = {"B": 1, "K": KIB, "M": MIB, "G": GIB, None: 1}
 _DECIMAL_UNITS_BYTES: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+class StoreUrl:
+    """Where a store's server is. May hold a password, so what is shown of it holds none."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @property
+    def has_password(self) -> bool:
+        """Whether it says a password, in either of the two places where one may stand."""
+        return self.text != str(self)
+
+    def __str__(self) -> str:
+        return _SECRET_IN_QUERY.sub(r"\1...", _SECRET.sub(r"\1...@", self.text))
+
+    __repr__ = __str__
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +61,22 @@ class Settings:
     admin: tuple[str, int] | None = None
     """Host and port of the listener for probes and metrics, if they have one of their own."""
     data_dir: Path = Path("data")
+    store: StoreUrl | None = None
+    """The server that keeps the walk, instead of a data directory."""
     durability: Durability = "fsync"
     sync_interval_s: float = 1.0
     workers: int = 1
     """Processes that serve; 1 is this one alone, and more have another that owns the data."""
     limits: Limits = DEFAULT
+
+
+def parse_store(text: str) -> StoreUrl:
+    """Read `postgresql://user@host:5432,host2/database?sslmode=verify-full`. Raises ValueError."""
+    matched = _STORE.fullmatch(text.strip())
+    if matched is None:  # What it says may be a password, so it is not shown.
+        message = "it is not the URL of a PostgreSQL server; write postgresql://USER@HOST:PORT/DATABASE"
+        raise ValueError(message)
+    return StoreUrl(text.strip())
 
 
 def parse_duration_s(text: str) -> float:

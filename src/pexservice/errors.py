@@ -39,6 +39,12 @@ class DamagedData(Fatal):
     exit_status = 65
 
 
+class MissingExtra(Fatal):
+    """Raised when what was asked for needs packages that are not installed: wrong usage, until they are."""
+
+    exit_status = 2
+
+
 class WrongSockets(Fatal):
     """Raised when the service manager passed sockets that cannot be served: its units are not set up right."""
 

@@ -67,6 +67,23 @@ class Limits:
     heal_period_s: float = 1.0
     """How often a full disk is tried again."""
 
+    # A server that keeps the walk for all replicas.
+    store_connect_s: float = 1.0
+    """For a connection to one of its hosts, checks included; then the next is tried."""
+    store_call_s: float = 2.0
+    """For a call, from when it is sent. It is the time without service where a server is cut off without a word, so
+    short; but longer than any commit on a healthy one."""
+    store_pause_s: float = 0.05
+    """Between tries, so that servers that refuse at once are not asked in a spin."""
+    store_away_s: float = 5.0
+    """No call succeeded for so long: who asks is turned away from then on. Longer than most failovers."""
+    store_forget_s: float = 10.0
+    """How often old history and keys are removed,"""
+    store_forget_rows: int = 10_000
+    """and how many rows at a time: some 100 ms of the server, which commits go on beside."""
+    store_row_bytes: int = 300
+    """What a group takes there with its share of the indexes: by it a size of the history is a number of rows."""
+
     # The wire. nginx and Apache httpd allow 8 KiB for a line and 100 fields; ours need a hundredth of it.
     request_line_bytes_max: int = 4 * KIB
     header_bytes_max: int = 16 * KIB
@@ -202,6 +219,7 @@ class Limits:
         assert self.watch_glance_s <= self.watch_period_s <= self.pulse_period_s <= self.comment_period_s, (
             "what is looked at less often"
         )
+        assert self.store_connect_s + self.store_call_s <= self.store_away_s, "a call is sent again before 503"
         assert self.body_bytes_max <= self.chunked_bytes_max, "framing adds to a body"
         assert self.drain_idle_s <= self.drain_cold_s <= self.drain_timeout_s, "a stop goes by how long one is idle"
 

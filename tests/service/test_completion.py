@@ -34,7 +34,7 @@ def program(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["pexservice"], {"serve", "status", "journal", "import", "demo", "bench", "version"}),
+        (["pexservice"], {"serve", "status", "journal", "import", "demo", "bench", "store", "version"}),
         (["pexservice", "journal"], {"verify", "show", "backup", "export"}),
         (["pexservice", "serve", "--durability"], {"fsync", "interval"}),
     ],

@@ -2,8 +2,8 @@
 
 from typing import Any, cast
 
+from pexservice.core.caller import Asked, Caller, Reader
 from pexservice.core.engine import Engine
-from pexservice.core.group import Asked, Caller
 from pexservice.core.judging import Place
 from pexservice.errors import NotApplied
 from pexservice.http.access import Access
@@ -34,6 +34,10 @@ class HeldEngine:
 
     def check_room(self) -> None:
         """Find room for any answer."""
+
+    def look(self, asked: object, reader: Reader[Any]) -> bool:
+        """Have the place at once."""
+        return False
 
     def submit(self, asked: Asked[int, Any], caller: Caller[Any]) -> None:
         """Keep the command until it is answered."""

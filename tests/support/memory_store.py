@@ -54,12 +54,14 @@ class MemoryStore(Generic[S, C]):
         *,
         is_held: bool = False,
         is_shared: bool = False,
+        is_remote: bool = False,
         in_flight_max: int = 1,
         keys_max: int = 100,
     ) -> None:
         self.machine = machine
         self.place = self.ahead = place or Place(0, machine.initial)
-        self.is_shared = is_shared
+        self.is_shared = is_shared or is_remote
+        self.is_remote = is_remote
         self.in_flight_max = in_flight_max
         self.key_secret = b"told to nobody".ljust(SECRET_BYTES)
         self.known = KnownKeys(keys_max, ttl_s=60)
@@ -74,6 +76,8 @@ class MemoryStore(Generic[S, C]):
 
     def judged(self, start: Place[S], commit: MemoryCommit[S, C]) -> Judgement[S, C]:
         """Return what a group comes to."""
+        if not commit.commands:
+            return Judgement(start, start, (), {}, ())
         return judge(self.machine, start, commit.commands, commit.terms, self.known, time_s=self.known.now_s())
 
     def commit(self, commands: Sequence[C], terms: AllTerms = NO_TERMS) -> MemoryCommit[S, C]:

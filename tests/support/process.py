@@ -177,7 +177,7 @@ class Service:
 
 @contextmanager
 def serving(
-    data_dir: Path,
+    data_dir: Path | None,
     *arguments: str,
     program: Sequence[str] = tuple(command("pexservice")),
     wrapper: Sequence[str] = (),
@@ -186,10 +186,12 @@ def serving(
 ) -> Iterator[Service]:
     """Run the service until the end of the block, on a free port of the loopback interface, or a Unix socket.
 
-    It may have ended by itself at the beginning of the block, if it could not start.
+    Without a directory, `arguments` or `variables` say which store. It may have ended by itself at the beginning of
+    the block, if it could not start.
     """
     port = [] if "--uds" in arguments else ["--port", "0"]
-    options = [*port, "--data-dir", str(data_dir), "--log-format", "json", *arguments]
+    where = [] if data_dir is None else ["--data-dir", str(data_dir)]
+    options = [*port, *where, "--log-format", "json", *arguments]
     with started([*wrapper, *program, "serve", *options], user=user, **variables) as service:
         yield service
 

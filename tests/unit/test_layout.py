@@ -29,6 +29,8 @@ _ELSEWHERE: Final = {
     "cli/output.py": "service/test_output.py",
     "cli/serve.py": "service/test_start_refused.py",
     "cli/status.py": "service/test_status.py",
+    "cli/server_history.py": "service/test_replicas_history.py",
+    "cli/store.py": "service/test_replicas.py",
     # What is about a process is tried on one, and what is about several, on them.
     "http/joint.py": "service/test_workers.py",
     "process/front.py": "service/test_service_http.py",
@@ -42,12 +44,21 @@ _ELSEWHERE: Final = {
     "process/exposition.py": "system/watching/test_exposition.py",
     # What a disk can do to a writer.
     "stores/journal/errors.py": "unit/stores/journal/test_history_writer.py",
+    # What needs a server is tried on one.
+    "stores/choice.py": "service/test_replicas.py",
+    "stores/postgres/history.py": "service/test_replicas_history.py",
+    "stores/postgres/holding.py": "service/test_replicas.py",
+    "stores/postgres/schema.py": "service/test_replicas.py",
+    "stores/postgres/session.py": "service/test_postgres_faults.py",
+    "stores/postgres/store.py": "service/test_postgres_store.py",
     # Each machine is held to what the core relies on.
     "walk/machine.py": "unit/core/test_machine.py",
     # Parts of one thing.
+    "core/caller.py": "unit/core/test_group.py",
     "disk/aio.py": "unit/disk/test_syncer.py",
     "http/action.py": "unit/http/test_resource.py",
     "http/endpoint.py": "unit/http/test_router.py",
+    "http/shared.py": "unit/http/test_connection.py",
     "stores/journal/flight.py": "unit/stores/journal/test_journal.py",
     "stores/journal/segment.py": "unit/stores/journal/test_ring.py",
     "walk/forms.py": "unit/walk/test_endpoints.py",

@@ -40,6 +40,12 @@ def _import() -> click.Command:
     return import_original
 
 
+def _store() -> click.Command:
+    from pexservice.cli.store import store  # noqa: PLC0415
+
+    return store
+
+
 def _export() -> click.Command:
     from pexservice.cli.export import export  # noqa: PLC0415
 
@@ -51,7 +57,7 @@ commands: Final = command_line(
     __version__,
     _TEXT,
     serving=_SERVING,
-    more={"demo": _demo, "bench": _bench, "import": _import},
+    more={"demo": _demo, "bench": _bench, "import": _import, "store": _store},
     journal={"export": _export},
 )
 

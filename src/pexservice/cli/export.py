@@ -11,6 +11,9 @@ from pexservice.cli import options
 from pexservice.cli.history import read_history
 from pexservice.cli.journal import begin, last
 from pexservice.cli.options import Command
+from pexservice.cli.server_history import read_server
+from pexservice.config import StoreUrl
+from pexservice.core.judging import Place
 from pexservice.walk.fibonacci import Walker
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import STEP_NAMES, Step, positions
@@ -18,11 +21,14 @@ from pexservice.walk.steps import STEP_NAMES, Step, positions
 
 @click.command(cls=Command)
 @options.data_dir
+@options.store
 @last
 @begin
 @click.option("--values", is_flag=True, help="Add the exact value to each row.")
 @click.option("--original", is_flag=True, help="Write the rows of the original: hits,position,previous,current,next.")
-def export(data_dir: Path, last: int | None, begin: int | None, *, values: bool, original: bool) -> None:
+def export(  # noqa: PLR0913 - the options that there are, each by name.
+    data_dir: Path, store: StoreUrl | None, last: int | None, begin: int | None, *, values: bool, original: bool
+) -> None:
     """Write the history as CSV, one row a step.
 
     The columns are sequence,step,position. All of it that is kept, or the last N steps, or those from the step with
@@ -33,6 +39,7 @@ def export(data_dir: Path, last: int | None, begin: int | None, *, values: bool,
         message = "--values and --original contradict each other: the rows of the original have values already."
         raise click.UsageError(message, ctx)
     options.contradict(ctx, "last", "begin", "say how many, or from where.")
+    options.check_store(ctx, store)
     walker = Walker()
     row: Callable[[int, int, int], str]
     if original:
@@ -40,6 +47,14 @@ def export(data_dir: Path, last: int | None, begin: int | None, *, values: bool,
     else:
         row = partial(_row, walker) if values else _plain_row
         header = "sequence,step,position" + (",value" if values else "") + "\n"
+    if store is not None:
+        with read_server(WALK, store) as at_server:
+            if last is not None:
+                begin = max(at_server.end().sequence - last, 0) + 1
+            sys.stdout.write(header)
+            for each in at_server.groups(begin):
+                _write(row, each.start, each.commands, begin or 0)
+        return
     with read_history(WALK, data_dir, is_hidden=sys.stdout.isatty()) as history:
         if last is not None:
             begin = max(history.end().sequence - last, 0) + 1
@@ -49,12 +64,17 @@ def export(data_dir: Path, last: int | None, begin: int | None, *, values: bool,
             before = piece.start
             for group in history.rows(piece):
                 if group.place.sequence >= (begin or 0):
-                    steps = bytes(WALK.read_commands(group.commands))
-                    places = enumerate(positions(before.state, steps), before.sequence + 1)
-                    sys.stdout.writelines(
-                        row(*place, step) for place, step in zip(places, steps, strict=True) if place[0] >= (begin or 0)
-                    )
+                    _write(row, before, group.commands, begin or 0)
                 before = group.place
+
+
+def _write(row: Callable[[int, int, int], str], start: Place[int], commands: str, begin: int) -> None:
+    """Write the steps of a group, from a sequence on."""
+    if not commands:
+        return
+    steps = bytes(WALK.read_commands(commands))
+    places = enumerate(positions(start.state, steps), start.sequence + 1)
+    sys.stdout.writelines(row(*place, step) for place, step in zip(places, steps, strict=True) if place[0] >= begin)
 
 
 def _plain_row(sequence: int, position: int, step: int) -> str:

@@ -30,12 +30,12 @@ Exit statuses:
    1  status: the service takes no steps
    2  wrong usage: an argument, or a PEXSERVICE_ variable
   65  damaged data, or of another version or machine; nothing was changed
-  66  journal: there is no journal there
-  69  the address is in use or not available; status: no such service answers
+  66  there is no journal, or no schema of a store, there
+  69  the address is in use or not available; no server or service answers
   70  a defect of this program
   71  too few file descriptors, threads, processes or memory
   73  the data directory cannot be created
-  74  input/output error: the journal, or standard output
+  74  input/output error: the journal, the store, or standard output
   75  another process owns the data directory
   77  not permitted
 """

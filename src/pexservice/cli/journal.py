@@ -12,6 +12,8 @@ from pexservice.cli import options
 from pexservice.cli.history import read_history
 from pexservice.cli.loading import Load
 from pexservice.cli.options import Command, Group
+from pexservice.cli.server_history import read_server
+from pexservice.config import StoreUrl
 from pexservice.core.judging import Place
 from pexservice.core.machine import Machine
 from pexservice.errors import NoJournal
@@ -43,12 +45,18 @@ def journal_commands(more: Mapping[str, click.Command]) -> Group:
 
 @click.command(cls=Command)
 @options.data_dir
+@options.store
 @click.pass_obj
-def verify(load: Load, /, data_dir: Path) -> None:
+def verify(load: Load, /, data_dir: Path, store: StoreUrl | None) -> None:
     """Prove every row.
 
-    That is its checksum and its arithmetic, and that each file goes on from where the one before it ended.
+    That is its checksum and its arithmetic, and that each file goes on from where the one before it ended; at a server,
+    that each row goes on from the one before it.
     """
+    options.check_store(click.get_current_context(), store)
+    if store is not None:
+        _verify_server(load().machine, store)
+        return
     rows = 0
     names: list[str] = []
     with read_history(load().machine, data_dir) as history:
@@ -64,18 +72,33 @@ def verify(load: Load, /, data_dir: Path) -> None:
     click.echo(f"{count}, {_plural(rows, 'group')}: whole. Sequence {end.sequence}, {state}.")
 
 
+def _verify_server(machine: Machine[Any, Any], store: StoreUrl) -> None:
+    rows = 0
+    with read_server(machine, store) as history:
+        for group in history.groups():
+            rows += 1
+            end = group.end
+    click.echo(f"{_plural(rows, 'group')}: whole. Sequence {end.sequence}, {machine.describe(end.state)}.")
+
+
 @click.command(cls=Command)
 @options.data_dir
+@options.store
 @last
 @begin
 @click.pass_obj
-def show(load: Load, /, data_dir: Path, last: int | None, begin: int | None) -> None:
+def show(load: Load, /, data_dir: Path, store: StoreUrl | None, last: int | None, begin: int | None) -> None:
     """Show the files, and the last groups of steps.
 
     These are 10, or the last N, or those from the one on that holds the step with number SEQUENCE.
     """
-    options.contradict(click.get_current_context(), "last", "begin", "say how many, or from where.")
+    ctx = click.get_current_context()
+    options.contradict(ctx, "last", "begin", "say how many, or from where.")
+    options.check_store(ctx, store)
     last = _SHOWN_ROWS if last is None and begin is None else last
+    if store is not None:
+        _show_server(load().machine, store, last, begin)
+        return
     counts: dict[int, int] = {}
     with read_history(load().machine, data_dir) as history:
         describe = history.codec.machine.describe
@@ -99,6 +122,16 @@ def show(load: Load, /, data_dir: Path, last: int | None, begin: int | None) -> 
                 place = row.place
                 keys = f"  {_plural(len(decode_keys(row.keys)), 'key')}" if row.keys else ""
                 click.echo(f"{row.time}  sequence {place.sequence}  {describe(place.state)}  {row.commands:.60}{keys}")
+
+
+def _show_server(machine: Machine[Any, Any], store: StoreUrl, last: int | None, begin: int | None) -> None:
+    with read_server(machine, store) as history:
+        if last == 0:
+            return
+        for group in history.groups(begin, None if last is None else history.last - last + 1):
+            commands = f"  {group.commands:.60}" if group.commands else ""
+            place = f"sequence {group.end.sequence}  {machine.describe(group.end.state)}"
+            click.echo(f"{group.time}  {place}{commands}")
 
 
 @click.command(cls=Command)

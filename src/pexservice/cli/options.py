@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from pexservice.cli import environment
+from pexservice.config import StoreUrl, parse_store
 
 _Declared = TypeVar("_Declared", bound=Callable[..., Any])
 _WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -171,3 +172,22 @@ def shortened(value: str) -> str:
 
 
 data_dir = option("--data-dir", metavar="DIR", default="data", callback=read(path), help="Directory of the journal.")
+store = option(
+    "--store",
+    metavar="URL",
+    callback=read(parse_store),
+    help="PostgreSQL server that keeps the walk for all replicas, instead of --data-dir: postgresql://USER@HOST/DATABASE.",
+)
+
+
+def check_store(ctx: click.Context, url: StoreUrl | None) -> None:
+    """Raise click.UsageError for a store beside a directory, or with a password where everyone may read it."""
+    contradict(ctx, "store", "data_dir", "the walk is in a directory or at a server, not in both.")
+    check_password(ctx, "store", url)
+
+
+def check_password(ctx: click.Context, name: str, url: StoreUrl | None) -> None:
+    """Raise click.UsageError for a password in an argument, which every user of the machine may read."""
+    if url is not None and url.has_password and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        message = "a password among the arguments can be read by everyone here. Put it into PGPASSFILE or PGPASSWORD."
+        raise click.UsageError(message, ctx)

@@ -63,6 +63,7 @@ def _workers(text: str) -> int:
     help="File of the tokens, one a line, of which a step needs any; without it everyone may step.",
 )
 @options.data_dir
+@options.store
 @option(
     "--durability",
     type=click.Choice(get_args(Durability)),
@@ -176,6 +177,7 @@ def serve(load: Load, /, log_format: LogFormat, log_level: LogLevel, **values: A
         token_file=values["token_file"],
         admin=values["admin_bind"],
         data_dir=values["data_dir"],
+        store=values["store"],
         durability=values["durability"],
         sync_interval_s=values["sync_interval"],
         workers=values["workers"],
@@ -214,6 +216,10 @@ def _check(ctx: click.Context, values: dict[str, Any]) -> None:
     """Raise click.UsageError for options that contradict each other."""
     for name in ("host", "port"):
         contradict(ctx, "uds", name, "it listens on a Unix socket or on a port, not on both.")
+    options.check_store(ctx, values["store"])
+    for name in ("durability", "sync_interval"):
+        contradict(ctx, "store", name, "the server makes groups durable, always.")
+    contradict(ctx, "store", "workers", "workers share a data directory; start more replicas instead.")
     interval = given(ctx, "sync_interval")
     if interval and values["durability"] == "fsync":
         durability = given(ctx, "durability") or "the default of --durability"

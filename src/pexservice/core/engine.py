@@ -17,7 +17,8 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from pexservice.core.budget import Budget
-from pexservice.core.group import Asked, Caller, Group, Room
+from pexservice.core.caller import Asked, Caller, Reader
+from pexservice.core.group import Group, Room
 from pexservice.core.judging import Place
 from pexservice.core.machine import C, Machine, S
 from pexservice.core.metrics import Metrics
@@ -29,6 +30,7 @@ from pexservice.limits import Limits
 log = structlog.get_logger()
 
 A = TypeVar("A", bound=Asked[Any, Any])
+T = TypeVar("T")
 
 _HEAD_BYTES = 512
 """More than the head of any answer to a command."""
@@ -68,6 +70,22 @@ class Engine(Generic[S, C]):
             raise Recovering
         return self._store.read()
 
+    def look(self, asked: T, reader: Reader[T]) -> bool:
+        """Have `place` not older than this call; return whether that takes a while, and the reader is told once it is.
+
+        Raises QueueFull, Recovering, or what keeps the store from answering: then the reader is told nothing more.
+        """
+        store = self._store
+        if store is not None and not store.is_remote:
+            return False
+        if store is None or store.unready is not None:
+            raise (self.unready or Recovering()).with_traceback(None)
+        if len(self._queue.readers) >= self._limits.pending_max:
+            raise QueueFull
+        self._queue.readers.append((asked, reader))
+        self._expect_group(store)
+        return True
+
     @property
     def labels(self) -> Mapping[str, str]:
         """How the store is set up: nothing before there is one."""
@@ -81,7 +99,7 @@ class Engine(Generic[S, C]):
     @property
     def is_stalled(self) -> bool:
         """Whether commands wait and no group is at the store: true for longer than a moment, nobody works on them."""
-        return bool(self._queue) and not self._in_flight
+        return self._queue.is_waiting and not self._in_flight
 
     def check_room(self) -> None:
         """Raise AnswersUnsent unless the budget has room for one more answer with a value."""
@@ -108,9 +126,7 @@ class Engine(Generic[S, C]):
             queue.has_terms = True
         queue.append((asked, caller))
         if self._is_open:
-            self._is_open = False
-            if not self._wake():  # `run` is busy, or waits for the head.
-                asyncio.get_running_loop().call_soon(self._hand_over, store)
+            self._expect_group(store)
 
     async def run(self, store: Store[S, C]) -> None:
         """Take commands and commit them, for ever.
@@ -119,6 +135,7 @@ class Engine(Generic[S, C]):
         """
         self._store = store
         self._measure(store.read())
+        tending = asyncio.create_task(self._turn_away_when_unready(store)) if store.is_remote else None
         try:
             while True:
                 if store.is_shared and self._durable:
@@ -128,13 +145,15 @@ class Engine(Generic[S, C]):
                 self._deliver()
                 if self._in_flight:
                     await self._complete(self._in_flight[0])
-                elif not self._queue:  # Else it was asked for from within an answer.
+                elif not self._queue.is_waiting:  # Else it was asked for from within an answer.
                     if self._idle is not None and not self._idle.done():  # Who waited may have given up.
                         self._idle.set_result(None)
                     self._idle = None
                     self._arrival = asyncio.get_running_loop().create_future()
                     await self._arrival
         finally:
+            if tending is not None:
+                tending.cancel()
             self._store = None  # Whatever the event loop has still to do, nothing is handed over any more.
 
     async def _gather(self) -> None:
@@ -153,7 +172,7 @@ class Engine(Generic[S, C]):
 
     async def drained(self) -> None:
         """Return once no command waits, and every answer has left."""
-        if self._queue or self._in_flight or self._durable:
+        if self._queue.is_waiting or self._in_flight or self._durable:
             self._idle = asyncio.get_running_loop().create_future()
             await self._idle
 
@@ -161,6 +180,13 @@ class Engine(Generic[S, C]):
     def _has_failed(self) -> bool:
         """Whether the end has come, or comes once the groups in flight are done: the store gets no more."""
         return self._store is None or (bool(self._in_flight) and self._in_flight[-1].is_the_end)
+
+    def _expect_group(self, store: Store[S, C]) -> None:
+        """See to it that a group is handed over in this turn of the event loop, if the store takes one now."""
+        if self._is_open:
+            self._is_open = False
+            if not self._wake():  # `run` is busy, or waits for the head.
+                asyncio.get_running_loop().call_soon(self._hand_over, store)
 
     def _wake(self) -> bool:
         """Let `run` go on if it waits for an arrival; return whether it did."""
@@ -173,7 +199,7 @@ class Engine(Generic[S, C]):
     def _hand_over(self, store: Store[S, C]) -> None:
         """Let groups leave for the store, as many as it takes at once."""
         try:
-            while self._queue and len(self._in_flight) < store.in_flight_max and not self._has_failed:
+            while self._queue.is_waiting and len(self._in_flight) < store.in_flight_max and not self._has_failed:
                 if store.is_shared:  # Values may have become longer since our last group.
                     self._measure(store.read())
                 valued_max = self._limits.group_answer_bytes_max // self._value_bytes
@@ -218,10 +244,26 @@ class Engine(Generic[S, C]):
 
     def _turn_away_rest(self, error: NotApplied) -> None:
         """Turn away who waits, behind the groups in flight. The store may take a while to get what it lacks."""
-        if self._queue:
+        if self._queue.is_waiting:
             rest = self._queue.cut(len(self._queue), self._queue.valued)
             rest.turn_away(error)
             self._in_flight.append(rest)
+
+    async def _turn_away_when_unready(self, store: Store[S, C]) -> None:
+        """Turn away who waits behind a group of which a store far away cannot tell for a while what became of it.
+
+        Reads, too, and all but who waits for an answer in that group: answers leave in order.
+        """
+        while True:
+            await asyncio.sleep(self._limits.heal_period_s)
+            error = store.unready
+            if error is not None and self._in_flight:
+                callers = {id(caller) for group in self._in_flight for _, caller in group.elements}
+                for group in self._in_flight:
+                    self._queue.readers, group.readers = group.readers + self._queue.readers, []
+                rest = self._queue.cut_others(callers)
+                rest.turn_away(error)
+                rest.deliver()
 
     def _deliver(self) -> None:
         """Let the answers of groups that became durable leave."""

@@ -15,72 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from time import perf_counter
-from typing import Any, Generic, Protocol, Self, TypeVar
-
-import structlog
+from typing import Any, Generic, Self
 
 from pexservice.core.budget import Budget
+from pexservice.core.caller import Asked, Caller, Reader, abort, deliver, resume, turn_away
 from pexservice.core.judging import Judgement
-from pexservice.core.keys import NO_TERMS, AllTerms, Terms
-from pexservice.core.machine import C, Refusal, S
+from pexservice.core.keys import NO_TERMS, AllTerms
+from pexservice.core.machine import C, S
 from pexservice.core.store import Commit, Store
-from pexservice.errors import AnswersUnsent, NotApplied, defect
-
-log = structlog.get_logger()
-
-S_contra = TypeVar("S_contra", contravariant=True)
-C_co = TypeVar("C_co", covariant=True)
-
-
-class Asked(Protocol[S_contra, C_co]):
-    """What a caller asked for: knows how to answer a command, but not whom."""
-
-    @property
-    def command(self) -> C_co:
-        """The command."""
-        ...
-
-    @property
-    def carries_value(self) -> bool:
-        """Whether the answer shows the state, in up to `Machine.answer_bytes_max` bytes."""
-        ...
-
-    @property
-    def terms(self) -> Terms | None:
-        """The key and the conditions that go with the command, if any."""
-        ...
-
-    def render(self, sequence: int, state: S_contra) -> Any:
-        """Return the answer to a command that led there."""
-        ...
-
-    def render_replay(self, sequence: int, state: S_contra) -> Any:
-        """Return the answer to a command that was taken before, and led there then."""
-        ...
-
-    def render_refusal(self, sequence: int, state: S_contra, refusal: Refusal) -> Any:
-        """Return the answer to a command that the machine refused there."""
-        ...
-
-
-A = TypeVar("A")
-A_contra = TypeVar("A_contra", contravariant=True)
-
-
-class Caller(Protocol[A_contra]):
-    """Who asked. Exactly one of the two is called for each command that was submitted, in the order of submission."""
-
-    def deliver(self, asked: A_contra, answer: Any, /) -> None:
-        """Take what `asked` rendered: what it tells is durable."""
-        ...
-
-    def turn_away(self, asked: A_contra, error: NotApplied, /) -> None:
-        """Take note that the command was not taken."""
-        ...
-
-    def abort(self) -> None:
-        """Expect nothing more: one of the above met a defect, and what came next would be taken for its answer."""
-        ...
+from pexservice.errors import AnswersUnsent, NotApplied
 
 
 class Life(Enum):
@@ -117,6 +60,8 @@ class Group(Generic[S, C]):
     """How many of the answers carry a value."""
     has_terms: bool = False
     """Whether there may be commands with terms among them."""
+    readers: list[tuple[Any, Reader[Any]]] = field(default_factory=list)
+    """Reads that go with it: it begins at a place that is not older than they are."""
     life: Life = Life.CUT
     judgement: Judgement[S, C] | None = None
     """What `answers` were rendered by."""
@@ -200,22 +145,24 @@ class Group(Generic[S, C]):
         """Tell every caller what became of it."""
         assert self.life is Life.DURABLE or isinstance(self.error, NotApplied), "nothing is told before it is durable"
         self.life = Life.DELIVERED
+        for reading, reader in self.readers:
+            resume(reading, reader, self.error)
         if isinstance(self.error, NotApplied):
             for asked, caller in self.elements:
-                _turn_away(asked, caller, self.error)
+                turn_away(asked, caller, self.error)
             return
         if self._has_unanswerable:
             for (asked, caller), answer in zip(self.elements, self.answers, strict=True):
                 if isinstance(answer, NotApplied):
-                    _turn_away(asked, caller, answer)
+                    turn_away(asked, caller, answer)
                 else:
-                    _deliver(asked, caller, answer)
+                    deliver(asked, caller, answer)
             return
         for (asked, caller), answer in zip(self.elements, self.answers, strict=True):
             try:  # PERF: as `_deliver`, without a call.
                 caller.deliver(asked, answer)
             except Exception as defective:  # noqa: BLE001 - a defect that one caller meets is not all callers' end.
-                _abort(caller, defective)
+                abort(caller, defective)
 
     def _terms(self, store: Store[S, C]) -> AllTerms:
         """Return the terms of the commands, as the store takes them."""
@@ -263,22 +210,3 @@ class Group(Generic[S, C]):
                 sequence += 1
                 self.answers.append(asked.render(sequence, state))
         return sequence
-
-
-def _deliver(asked: Any, caller: Caller[Any], answer: Any) -> None:
-    try:
-        caller.deliver(asked, answer)
-    except Exception as defective:  # noqa: BLE001 - a defect that one caller meets is not all callers' end.
-        _abort(caller, defective)
-
-
-def _turn_away(asked: Any, caller: Caller[Any], error: NotApplied) -> None:
-    try:
-        caller.turn_away(asked, error)
-    except Exception as defective:  # noqa: BLE001 - as above.
-        _abort(caller, defective)
-
-
-def _abort(caller: Caller[Any], error: Exception) -> None:
-    log.error("an answer could not be delivered", defect=defect(error))
-    caller.abort()

@@ -147,6 +147,15 @@ class Machine(ABC, Generic[S, C]):
             raise ValueError(message)
         return len(commands), states[-1]
 
+    def clamp(self, commands: Sequence[C]) -> tuple[int | None, int] | None:
+        """Return shift a and floor b of the one function n -> max(n + a, b) that commands are; None is minus infinity.
+
+        Only for a machine that refuses nothing and whose state is written as one whole number n: a store may then have
+        its server take a group, in one call. None for any other.
+        """
+        del commands
+        return None
+
     def pack(self, commands: Sequence[C]) -> bytes:
         """Write one or more commands for another process of the service. May be overridden by what is faster."""
         return self.encode(commands).encode("ascii")

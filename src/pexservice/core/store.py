@@ -60,6 +60,15 @@ class Store(Protocol[S, C]):
         ...
 
     @property
+    def is_remote(self) -> bool:
+        """Whether a place that is not older than a call takes a round trip.
+
+        Then `read` returns the newest that is known here, and `commit` takes no commands, too: it gives back a place
+        that is durable and not older than that call, as where it began and ended.
+        """
+        ...
+
+    @property
     def unready(self) -> NotApplied | None:
         """Why no group is taken just now, if so."""
         ...
@@ -85,7 +94,7 @@ class Store(Protocol[S, C]):
         ...
 
     def read(self) -> Place[S]:
-        """Return a place that is durable, and not older than the call."""
+        """Return a place that is durable, and not older than the call unless the store `is_remote`."""
         ...
 
     def status(self) -> Status:

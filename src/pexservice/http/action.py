@@ -77,6 +77,8 @@ class ReplyAction:
     request: Request | None
     reply: Callable[[], Answer]
     closes: bool
+    reads: bool = False
+    """Whether it tells the place of the engine, which then must not be older than the request."""
 
 
 def turned_away(

@@ -124,11 +124,24 @@ class Connection:
         if self._queue:
             self._pump()
 
-    def turn_away(self, asked: CommandAction[Any, Any], error: NotApplied) -> None:
+    def turn_away(self, asked: CommandAction[Any, Any] | ReplyAction, error: NotApplied) -> None:
         """As `group.Caller`."""
+        assert asked.request is not None, "what is turned away was asked for"
         self._unanswered -= 1
         self._shared.metrics.turned_away[error.code] += 1
         self._write(*not_applied(self._shared.clock, asked.request, error))
+        if self._queue:
+            self._pump()
+
+    def resume(self, asked: ReplyAction) -> None:
+        """As `group.Caller`."""
+        try:
+            answer = asked.reply()
+        except NotApplied as error:
+            self.turn_away(asked, error)
+            return
+        self._unanswered -= 1
+        self._write(*answer)
         if self._queue:
             self._pump()
 
@@ -240,7 +253,10 @@ class Connection:
                 self._submit(action, self)
                 self._unanswered += 1
             elif isinstance(action, ReplyAction):
-                self._write(*action.reply())
+                if action.reads and self._shared.engine.look(action, self):
+                    self._unanswered += 1
+                else:
+                    self._write(*action.reply())
             elif isinstance(action, StreamAction):
                 self._begin(action)
             else:

@@ -18,7 +18,7 @@ from typing import Any, Final, Generic
 from pexservice.core.engine import Engine
 from pexservice.core.judging import Place
 from pexservice.core.machine import S
-from pexservice.errors import Recovering, WatchersFull
+from pexservice.errors import NotApplied, Recovering, WatchersFull
 from pexservice.http.transport import Transport
 from pexservice.limits import Limits
 
@@ -76,6 +76,9 @@ class Feed(Generic[S]):
         self._pulse = Pulse(engine, limits, serving)
         self._next: asyncio.Handle | None = None
         """The next look, or the next part of the sending."""
+        self._is_asking = False
+        """Whether the engine has still to find out what the place of now is."""
+        self._glance_s = limits.watch_glance_s
 
     def first(self, last_id: str) -> tuple[Place[S], bytes]:
         """Return where the machine stands, and what a new watcher is told at once.
@@ -100,7 +103,7 @@ class Feed(Generic[S]):
         """Tell a watcher of all that follows what was returned by `first`."""
         self._watchers.add(watcher)
         self._count()
-        if self._next is None:
+        if self._next is None and not self._is_asking:
             self._look_in(self._limits.watch_glance_s)
 
     def leave(self, watcher: Watch) -> None:
@@ -125,20 +128,49 @@ class Feed(Generic[S]):
         self._next = asyncio.get_running_loop().call_later(seconds, self._look)
 
     def _look(self) -> None:
+        """See to it that the engine shows the place of now, then tell what has changed."""
+        self._next = None
+        try:
+            self._is_asking = self._engine.look(None, self)
+            if self._is_asking:  # That is a round trip, so not more often than is told.
+                self._glance_s = self._limits.watch_period_s
+            else:
+                self._tell(self._engine.place)
+        except Recovering:  # The engine has ended, and so does the process.
+            pass
+        except NotApplied:  # The place is not known just now; that is news, too.
+            self._tell(self._told)
+
+    # What the engine calls, as `caller.Reader`.
+
+    def resume(self, _asked: None, /) -> None:
+        """Tell what has changed."""
+        self._is_asking = False
+        if self._watchers:
+            self._tell(self._engine.place)
+
+    def turn_away(self, _asked: None, _error: NotApplied, /) -> None:
+        """Tell how the service is, which is not well."""
+        self._is_asking = False
+        if self._watchers:
+            self._tell(self._told)
+
+    def abort(self) -> None:
+        """Look again: what went wrong was told."""
+        self._is_asking = False
+        if self._watchers:
+            self._look_in(self._limits.pulse_period_s)
+
+    def _tell(self, place: Place[S] | None) -> None:
         """Tell what has changed since the last look, if anything has."""
         news = self._pulse.news()
-        try:
-            place = self._engine.place
-        except Recovering:  # The engine has ended, and so does the process.
-            self._next = None
-            return
-        if self._told is None or place.sequence != self._told.sequence:
+        if place is not None and (self._told is None or place.sequence != self._told.sequence):
             self._told, self._state = place, self._event(place)
             news += self._state
         if news:
             self._send(news, list(self._watchers), 0.0)
         else:
-            self._look_in(self._limits.watch_glance_s)
+            self._look_in(self._glance_s)
 
     def _send(self, news: bytes, left: list[Watch], spent_s: float) -> None:
         """Tell the next few of those who are left."""

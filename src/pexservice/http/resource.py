@@ -174,7 +174,7 @@ class Resource(Generic[S, C]):
             kept = (place, date, answer) if len(answer[1]) <= self.site.limits.memo_answer_bytes_max else None
             return answer
 
-        return ReplyAction(request, reply, not request.keep_alive)
+        return ReplyAction(request, reply, not request.keep_alive, reads=True)
 
 
 def _variant(media_type: str) -> str:

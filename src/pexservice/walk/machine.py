@@ -78,6 +78,11 @@ class Walk(Machine[int, Step]):
         notation = decode(text)
         return sum(run.count for run in notation), fold(notation)(state)
 
+    def clamp(self, commands: Sequence[Step]) -> tuple[int | None, int]:
+        """As `Machine.clamp`."""
+        folded = fold(runs(bytes(commands)))
+        return folded.shift, folded.floor
+
     def pack(self, commands: Sequence[Step]) -> bytes:
         """As `Machine.pack`: a byte for each step."""
         return bytes(commands)

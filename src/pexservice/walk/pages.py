@@ -81,7 +81,7 @@ class Pages:
             lines = resource.forms.fields(place.sequence, place.state)
             return head.with_body(body, lines, omit_body=request.method == "HEAD")
 
-        return ReplyAction(request, reply, not request.keep_alive)
+        return ReplyAction(request, reply, not request.keep_alive, reads=True)
 
     @property
     def _needs_token(self) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from pexservice import __version__
 from release import building, lock
 from release.building import Built, Commit, Unfit
-from release.lowest import dependencies, lowest
+from release.lowest import dependencies, extras, lowest
 
 _CHECKOUT = Path(__file__).parents[3]
 
@@ -69,7 +69,7 @@ def test_every_package_is_locked(name: str) -> None:
 
 def test_the_lowest_versions_are_those_that_the_project_allows() -> None:
     """What `make test-lowest` installs is the bounds of pyproject.toml, and otherwise what all tests run with."""
-    bounds = lowest(dependencies())
+    bounds = lowest(dependencies() + extras())
     versions = {each.name: each.version for each in _locked("lowest")}
     assert versions == {each.name: each.version for each in _locked("dev")} | bounds
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -30,6 +31,19 @@ class Standing:
         self.at: Place[int] | None = Place(0, 0)
         self.unready: NotApplied | None = None
         self.looks = 0
+        self.is_remote = False
+        self.asking: list[Any] = []
+        """Who asked for the place of now, of a store that is far away."""
+
+    def look(self, asked: None, reader: Any) -> bool:
+        """As `Engine.look`."""
+        if self.at is None:
+            raise Recovering
+        if self.is_remote and self.unready is not None:
+            raise self.unready
+        if self.is_remote:
+            self.asking.append(partial(reader.resume, asked))
+        return self.is_remote
 
     @property
     def place(self) -> Place[int]:
@@ -107,6 +121,40 @@ def test_every_watcher_is_told_of_a_change_in_the_same_bytes() -> None:
             reader.watch.end()
 
     play(scene)
+
+
+def test_of_a_store_that_is_far_away_the_place_is_asked_for() -> None:
+    """Once at a time, and told once it is known; meanwhile watchers may come and go. Away, it is news, and no end."""
+
+    async def scene(engine: Standing, feed: Feed[int]) -> None:
+        engine.is_remote = True
+        reader = Reader(feed)
+        await until(lambda: engine.asking)
+        other = Reader(feed)
+        reader.watch.end()
+        await asyncio.sleep(0.01)
+        assert len(engine.asking) == 1
+        engine.at = Place(7, 5)
+        engine.asking.pop()()
+        assert other.ids == [7]
+        await until(lambda: engine.asking)
+        engine.unready = QueueFull()
+        feed.turn_away(None, engine.unready)
+        await until(lambda: b'"reason": "queue-full"' in other.transport.sent)
+        engine.asking.clear()
+        engine.unready, engine.at = None, Place(8, 6)
+        await until(lambda: engine.asking)
+        feed.abort()
+        await until(lambda: len(engine.asking) == 2)
+        engine.asking.pop()()
+        assert other.ids == [7, 8]
+        await until(lambda: len(engine.asking) == 2)
+        other.watch.end()
+        engine.asking.pop()()
+        feed.turn_away(None, QueueFull())
+        feed.abort()
+
+    play(scene, SOON)
 
 
 def test_the_first_thing_told_is_the_state_of_now() -> None:

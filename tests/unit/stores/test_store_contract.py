@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pexservice.core.judging import CONDITION_FAILED, KEY_REUSED, Judgement, Place
+from pexservice.core.judging import CONDITION_FAILED, KEY_REUSED, Place
 from pexservice.core.keys import SECRET_BYTES, Tag, Terms
 from pexservice.core.machine import Machine
 from pexservice.core.store import Store
@@ -19,6 +19,8 @@ from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.ring import Shape
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET
+from support import postgres
+from support.expected import like
 from support.journals import OPTIONS, rows
 from support.journals import opened as open_journal
 from support.machines import COUNTER, expect
@@ -68,6 +70,17 @@ def _on_simulated_disk(machine: Machine[Any, Any], _path: Path) -> Kept:
     return Kept(machine, lambda: open_journal(disk, ROOMY, codec), written)
 
 
+def _at_a_server(machine: Machine[Any, Any], _path: Path) -> Kept:
+    if not postgres.is_there():
+        pytest.skip("needs PostgreSQL, and root")
+    server = postgres.shared()
+    url = server.database(machine)
+    rows = "SELECT commands FROM pexservice.history WHERE commands <> '' ORDER BY number"
+    return Kept(
+        machine, lambda: postgres.opened(machine, url), lambda: server.ask(rows, url.rpartition("/")[2]).splitlines()
+    )
+
+
 def _through_a_writer(machine: Machine[Any, Any], path: Path) -> Kept:
     """The store of a worker, whose writer has a journal."""
     below = _on_disk(machine, path)
@@ -79,6 +92,7 @@ STORES = {
     "memory": _in_memory,
     "journal": _on_disk,
     "journal on the simulated disk": _on_simulated_disk,
+    "server": _at_a_server,
     "worker": _through_a_writer,
 }
 GROUPS: dict[str, list[list[Any]]] = {
@@ -93,17 +107,6 @@ CASES = [(store, machine, group) for store in STORES for machine, groups in GROU
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
     store, machine = request.param
     return STORES[store](MACHINES[machine], tmp_path)
-
-
-def like(judgement: Judgement[Any, Any]) -> Judgement[Any, Any]:
-    """Return the same with lists for sequences of any kind."""
-    return replace(
-        judgement,
-        states=list(judgement.states),
-        refusals=dict(judgement.refusals),
-        taken=list(judgement.taken),
-        replays=dict(judgement.replays),
-    )
 
 
 def test_a_new_store_stands_at_the_beginning(kept: Kept) -> None:

@@ -62,6 +62,7 @@ class Journal(Generic[S, C]):
 
     unready_reasons: ClassVar[tuple[type[NotApplied], ...]] = (JournalFull, RowTooLong)
     is_shared: Final = False
+    is_remote: Final = False
 
     def __init__(self, disk: Disk, codec: Codec[S, C], found: Found[S], options: Options) -> None:
         """Use `open`."""

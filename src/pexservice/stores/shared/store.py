@@ -42,6 +42,7 @@ class SharedStore(Generic[S, C]):
     """Hands groups to the writer, over one connected socket that keeps messages apart."""
 
     is_shared: Final = True
+    is_remote: Final = False
     in_flight_max: Final = 1
 
     def __init__(  # noqa: PLR0913 - what a process shares with its writer, and whom it tells.

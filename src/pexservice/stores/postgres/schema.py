@@ -1,0 +1,82 @@
+"""The schema of a database: made once, and looked at before replicas are started."""
+
+import asyncio
+from importlib.resources import files
+from secrets import token_bytes
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from pexservice.config import StoreUrl
+from pexservice.core.judging import Place
+from pexservice.core.keys import SECRET_BYTES
+from pexservice.core.machine import Machine, S
+from pexservice.errors import CannotCreate, Fatal
+from pexservice.limits import Limits
+from pexservice.stores.postgres.address import hosts, where
+from pexservice.stores.postgres.rules import SCHEMA_VERSION, SESSION, ServerUnavailable, explain
+from pexservice.stores.postgres.session import Session
+
+_SETUP: Final = "INSERT INTO pexservice.setup (version, machine, key_secret, is_one_server) VALUES ($1, $2, $3, $4)"
+_BEGIN: Final = "INSERT INTO pexservice.history VALUES (1, $1, $2, $1, $2, '', NULL, $3, 0)"
+_NOBODY: Final = UUID(int=0)
+_IS_STANDBY: Final = "SELECT pg_is_in_recovery()"
+_NEWEST: Final = "SELECT sequence, state FROM pexservice.history ORDER BY number DESC LIMIT 1"
+_STANDBYS: Final = "SELECT current_setting('synchronous_standby_names')"
+
+
+async def init(
+    url: StoreUrl, machine: Machine[S, Any], begin: Place[S], limits: Limits, *, is_one_server: bool
+) -> None:
+    """Make the schema on the primary among the hosts of a URL, for a machine that begins at a place.
+
+    Raises CannotCreate if there is one, ServerUnavailable, NotPermitted.
+    """
+    told: Fatal | None = None
+    for dsn in hosts(url):
+        try:
+            connection = await asyncio.wait_for(
+                asyncpg.connect(dsn, server_settings=dict(SESSION)), limits.store_connect_s
+            )
+        except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            told = told or explain(error, where(dsn))
+            continue
+        try:
+            if await connection.fetchval(_IS_STANDBY):
+                told = ServerUnavailable(f"the server at {where(dsn)} is a standby. Name the primary.")
+                continue
+            await _make(connection, machine, begin, is_one_server=is_one_server)
+        except asyncpg.DuplicateSchemaError as error:
+            message = "the database has a schema pexservice already. Nothing was changed. Name another database."
+            raise CannotCreate(message) from error
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise explain(error, where(dsn)) from error
+        else:
+            return
+        finally:
+            connection.terminate()
+            await asyncio.sleep(0)  # In which its socket is closed.
+    assert told is not None, "there is a host"
+    raise told
+
+
+async def check(url: StoreUrl, machine: Machine[S, Any], limits: Limits) -> tuple[Place[S], str]:
+    """Return the newest place, and a sentence about standbys. Raises Fatal as the start of a replica does."""
+    session = Session(hosts(url), machine.name, limits)
+    await session.open()
+    try:
+        row = await session.call(lambda connection: connection.fetchrow(_NEWEST))
+        names = await session.call(lambda connection: connection.fetchval(_STANDBYS))
+    finally:
+        session.end()
+        await asyncio.sleep(0)
+    standby = f"Groups wait for {names}." if names.strip() else "There is one server, and no standby."
+    return Place(row["sequence"], machine.read_state(row["state"])), standby
+
+
+async def _make(connection: Any, machine: Machine[S, Any], begin: Place[S], *, is_one_server: bool) -> None:
+    async with connection.transaction():
+        await connection.execute((files(__package__) / "schema.sql").read_text("ascii"))
+        await connection.execute(_SETUP, SCHEMA_VERSION, machine.name, token_bytes(SECRET_BYTES), is_one_server)
+        await connection.execute(_BEGIN, begin.sequence, machine.encode_state(begin.state), _NOBODY)

@@ -1,0 +1,198 @@
+"""Calls that are made until their outcome is known, on whichever host answers.
+
+A call that failed, was warned about or took too long may have been done or not. So its connection is ended, and the
+identical call goes to the next host; the server tells a repeat by its number (`schema.sql`). Nothing is ever cancelled:
+to cancel a commit that waits for a standby acknowledges it without one. asyncpg's own timeouts cancel, so patience is
+kept outside it.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+import asyncpg
+import structlog
+
+from pexservice.errors import DamagedData, Fatal
+from pexservice.limits import Limits
+from pexservice.stores.postgres.address import where
+from pexservice.stores.postgres.rules import (
+    ASKED,
+    SESSION,
+    Facts,
+    LostGroups,
+    ServerAway,
+    Setup,
+    broken,
+    explain,
+    lost,
+    refusal,
+)
+
+log = structlog.get_logger()
+
+Call = Callable[[Any], Awaitable[Any]]
+
+_FACTS: Final = (
+    "SELECT pg_is_in_recovery() AS is_standby, (SELECT system_identifier FROM pg_control_system()) AS system,"
+    " to_regclass('pexservice.setup') IS NOT NULL AS has_schema,"
+    " ARRAY(SELECT current_setting(name) FROM unnest($1::text[]) WITH ORDINALITY AS asked (name, place) ORDER BY place)"
+    " AS settings"
+)
+_SETUP: Final = "SELECT version, machine, is_one_server FROM pexservice.setup"
+
+
+class Warned(Exception):
+    """Raised in place of an answer that came with a warning."""
+
+
+_UNKNOWN: Final = (
+    OSError,
+    TimeoutError,
+    Warned,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # What a connection raises that was lost between two calls.
+)
+"""After these, a call may have been done or not."""
+
+
+class Session:
+    """One connection at a time, to one of several hosts."""
+
+    def __init__(self, dsns: Sequence[str], machine: str, limits: Limits) -> None:
+        """`machine` is the name of the one that the schema must hold."""
+        assert dsns, "there is a host"
+        self._dsns = dsns
+        self._machine = machine
+        self._limits = limits
+        self._host = 0
+        self._connection: Any = None
+        self._warnings: list[str] = []
+        self.system: str | None = None
+        """The system identifier of the server, once it is known: no other is taken."""
+        self._lost: dict[int, LostGroups] = {}
+        """The hosts that lack groups, since the last call that was answered."""
+        self.failing_since: float | None = None
+        """Since when, in running time, no call was answered; None if the last one was."""
+        self.repeats = 0
+        """How often a call was made again."""
+
+    async def open(self) -> Any:
+        """Connect to one of the hosts, each tried once, and return the connection.
+
+        Raises Fatal: what the last one says that answered at all.
+        """
+        told: Fatal | None = None
+        for _ in self._dsns:
+            try:
+                self._connection = await asyncio.wait_for(self._connect(), self._limits.store_connect_s)
+            except (*_UNKNOWN, ValueError, Fatal) as error:
+                reason = self.explain(error)
+                told = reason if told is None or isinstance(error, Fatal) else told
+                self._next_host()
+            else:
+                return self._connection
+        assert told is not None, "there is a host"
+        raise told
+
+    async def call(self, call: Call, *, is_harmless: bool = False) -> Any:
+        """Make a call until it is answered.
+
+        Raises StorageFailed, LostGroups if all hosts lack groups, and ServerAway if none could be sent the call for
+        `Limits.store_away_s`: then nothing was done. Of one that `is_harmless` it may also be unknown what was done.
+        """
+        began_s, is_sent = time.monotonic(), False
+        while True:
+            try:
+                if self._connection is None or self._connection.is_closed():
+                    self._connection = await asyncio.wait_for(self._connect(), self._limits.store_connect_s)
+                is_sent = not is_harmless
+                answer = await self._send(call)
+            except (*_UNKNOWN, Fatal) as error:
+                self._note(error)
+            else:
+                self.failing_since = None
+                self._lost.clear()
+                return answer
+            if not is_sent and time.monotonic() - began_s >= self._limits.store_away_s:
+                raise ServerAway(f"no server answered for {self._limits.store_away_s:g} s")
+            self.repeats += 1
+            await asyncio.sleep(self._limits.store_pause_s)
+
+    def explain(self, error: Exception) -> Fatal:
+        """Return what an error of the connection means, for people."""
+        return explain(error, where(self._dsns[self._host]))
+
+    def end(self) -> None:
+        """Let go of the connection at once, without a word to the server."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    def _note(self, error: Exception) -> None:
+        """Go to the next host. Raises LostGroups if there is none left that may have all groups, and StorageFailed."""
+        self.end()
+        state = getattr(error, "sqlstate", None)
+        failure = broken(state, str(error))
+        if failure is not None:
+            raise failure from error
+        loss = lost(state, str(error))
+        if loss is not None:
+            self._lost[self._host] = loss
+            if len(self._lost) == len(self._dsns):
+                raise loss from error
+        if self.failing_since is None:
+            self.failing_since = time.monotonic()
+            log.warning("the server did not answer a call, which is made again", error=str(loss or self.explain(error)))
+        self._next_host()
+
+    def _next_host(self) -> None:
+        self._host = (self._host + 1) % len(self._dsns)
+
+    async def _send(self, call: Call) -> Any:
+        self._warnings.clear()
+        calling = asyncio.ensure_future(call(self._connection))
+        try:
+            done, _ = await asyncio.wait([calling], timeout=self._limits.store_call_s)
+        finally:
+            if not calling.done():  # Ended before it is given up, else asyncpg would have the server cancel it.
+                self.end()
+                calling.cancel()
+                await asyncio.gather(calling, return_exceptions=True)
+        if not done:
+            raise TimeoutError
+        answer = calling.result()
+        if self._warnings:
+            raise Warned(self._warnings[0])
+        return answer
+
+    async def _connect(self) -> Any:
+        connection = await asyncpg.connect(self._dsns[self._host], server_settings=dict(SESSION))
+        try:
+            await self._check(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        connection.add_log_listener(lambda _, message: self._warnings.append(message.message))
+        return connection
+
+    async def _check(self, connection: Any) -> None:
+        facts = await _facts(connection)
+        reason = refusal(facts, self._machine, self.system)
+        if reason is not None:
+            raise reason
+        self.system = facts.system
+
+
+async def _facts(connection: Any) -> Facts:
+    row = await connection.fetchrow(_FACTS, ASKED)
+    setup = None
+    if row["has_schema"]:
+        try:
+            setup = Setup(*await connection.fetchrow(_SETUP))
+        except (TypeError, asyncpg.UndefinedColumnError) as error:
+            message = "the schema pexservice is not one that 'pexservice store init' made. Nothing was changed."
+            raise DamagedData(message) from error
+    return Facts(row["is_standby"], str(row["system"]), dict(zip(ASKED, row["settings"], strict=True)), setup)

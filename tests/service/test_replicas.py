@@ -1,0 +1,178 @@
+"""Replicas as people start them: the commands, what they refuse, and one walk that all of them serve."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from pexservice.walk.machine import WALK
+from support import postgres
+from support.client import message
+from support.machines import COUNTER
+from support.postgres import Server
+from support.process import free_port, run, serving, wait_until
+
+pytestmark = pytest.mark.skipif(not postgres.is_there(), reason="needs PostgreSQL, and root")
+
+_PAGE: Final = Path(__file__).parents[2] / "docs" / "replicas.md"
+
+
+@pytest.fixture
+def url() -> str:
+    return postgres.shared().database(WALK)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with postgres.server() as made:
+        yield made
+
+
+def test_a_schema_is_made_once_and_checked(server: Server) -> None:
+    """What `init` makes, `check` finds good; before, and again, is an error with a status of its own."""
+    url = f"{server.url}/postgres"
+    missing = run("store", "check", url)
+    assert (missing.returncode, "pexservice store init" in missing.stderr) == (66, True)
+    made = run("store", "init", "--one-server", url)
+    assert (made.returncode, made.stdout) == (0, "The schema is made. Sequence 0, position 0.\n")
+    again = run("store", "init", "--one-server", url)
+    assert (again.returncode, "already" in again.stderr) == (73, True)
+    checked = run("store", "check", PEXSERVICE_STORE=url)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert checked.stdout == "A replica may start. Sequence 0, position 0. There is one server, and no standby.\n"
+
+
+def test_a_walk_moves_from_a_directory_to_a_server(tmp_path: Path) -> None:
+    """Sequence and position go on."""
+    with serving(tmp_path / "data") as service, service.connect() as client:
+        for path in ("/next", "/next", "/reset", "/next", "/next", "/next"):
+            assert client.ask("POST", path).status == 200
+        service.stop()
+    exported = run("journal", "export", "--original", "--last", "1", "--data-dir", str(tmp_path / "data"))
+    (tmp_path / "fibo.csv").write_text(exported.stdout, "ascii")
+    shared = postgres.shared()
+    shared.ask("CREATE DATABASE moved")
+    url = f"{shared.url}/moved"
+    made = run("store", "init", "--one-server", "--import", str(tmp_path / "fibo.csv"), url)
+    assert made.stdout == "The schema is made. Sequence 6, position 3.\n"
+    with serving(None, "--store", url) as service, service.connect() as client:
+        answer = client.ask("POST", "/next")
+        assert (answer.sequence, answer.body) == (7, b"3\n")
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("fsync=off", "fsync=off"),
+        ("full_page_writes=off", "full_page_writes=off"),
+        ("default_transaction_read_only=on", "read-only"),
+    ],
+)
+def test_an_unsafe_server_is_refused_with_one_sentence(setting: str, words: str, server: Server) -> None:
+    """By `serve` and by `check` alike, and nothing is written."""
+    url = server.database(WALK)
+    server.stop()
+    name, _, value = setting.partition("=")
+    server.start(**{name: value})
+    for command in (["store", "check", url], ["serve", "--port", "0", "--store", url]):
+        refused = run(*command)
+        assert refused.returncode == 69
+        assert words in refused.stderr
+        assert len(refused.stderr.strip().splitlines()) == 1
+    assert server.ask("SELECT count(*) FROM pexservice.history", url.rpartition("/")[2]) == "1"
+
+
+def test_what_is_not_the_right_server_is_refused_with_its_status(url: str) -> None:
+    """No server, no database, no standby that is waited for, another machine, another version, no right to it."""
+    shared = postgres.shared()
+    name = url.rpartition("/")[2]
+    cases = {
+        f"postgresql://postgres@127.0.0.1:{free_port()}/x": (69, "no server at 127.0.0.1"),
+        f"{shared.url}/nowhere": (66, "no such database"),
+        shared.database(WALK, is_one_server=False): (69, "names no synchronous standby"),
+        shared.database(COUNTER): (65, "a machine called counter"),
+    }
+    shared.ask("CREATE ROLE stranger LOGIN")
+    cases[url.replace("postgres@", "stranger@")] = (77, "does not permit it")
+    for wrong, (status, words) in cases.items():
+        refused = run("serve", "--port", "0", "--store", wrong)
+        assert (refused.returncode, words in refused.stderr) == (status, True), refused.stderr
+    shared.ask("UPDATE pexservice.setup SET version = 2", name)
+    refused = run("serve", "--port", "0", "--store", url)
+    assert (refused.returncode, "version 2" in refused.stderr) == (65, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--store", "mysql://x"], "it is not the URL of a PostgreSQL server"),
+        (["--store", "postgresql://x", "--data-dir", "d"], "contradict each other"),
+        (["--store", "postgresql://x", "--durability", "fsync"], "contradict each other"),
+        (["--store", "postgresql://ann:hidden@x/y"], "a password among the arguments"),
+    ],
+)
+def test_wrong_usage_is_told_without_a_password(arguments: list[str], words: str) -> None:
+    """With 2; and what may be a password is never shown."""
+    refused = run("serve", *arguments)
+    assert (refused.returncode, words in refused.stderr, "hidden" in refused.stderr) == (2, True, False)
+
+
+def test_a_password_in_the_variable_is_not_logged(url: str) -> None:
+    """Nor anywhere else: what is shown of a URL has none."""
+    secret = url.replace("postgres@", "postgres:hidden@")
+    with serving(None, "--log-level", "debug", PEXSERVICE_STORE=secret) as service:
+        assert service.sequence() == 0
+        assert service.stop() == 0
+        assert "postgres:...@127.0.0.1" in service.log
+        assert "hidden" not in service.log
+
+
+def test_replicas_serve_one_walk(url: str) -> None:
+    """A read at one shows what was answered at another; a key is known to all; one that is killed is not missed."""
+    with serving(None, "--store", url) as one, serving(None, "--store", url) as two:
+        with one.connect() as here, two.connect() as there:
+            for number in range(1, 20):
+                stepping, reading = (here, there) if number % 2 else (there, here)
+                assert stepping.ask("POST", "/next").sequence == number
+                assert reading.ask("GET", "/current").sequence == number
+            key = "Idempotency-Key: of-both"
+            assert here.ask("POST", "/next", key).sequence == 20
+            again = there.ask("POST", "/next", key)
+            assert (again.sequence, again["idempotency-replayed"]) == (20, "true")
+            tag = there.ask("GET", "/current")["etag"]
+            assert here.ask("POST", "/next", f"If-Match: {tag}").status == 200
+            assert there.ask("POST", "/next", f"If-Match: {tag}").status == 412
+        one.stop(9)
+        with two.connect() as there:
+            assert there.ask("POST", "/reset").sequence == 22
+            metrics = there.ask("GET", "/metrics").body.decode("ascii")
+        shown = set(re.findall(r"^# TYPE (pex_store_\w+) ", metrics, re.MULTILINE))
+        assert shown == set(re.findall(r"^\| `(pex_store_\w+)` \|", _PAGE.read_text("utf-8"), re.MULTILINE))
+
+
+def test_steps_that_wait_share_a_group(url: str) -> None:
+    """So the server sees far fewer groups than there are requests."""
+    with serving(None, "--store", url) as service, service.connect() as client:
+        client.send(message("POST", "/next") * 200)
+        assert [client.read("POST").sequence for _ in range(200)] == list(range(1, 201))
+    groups = int(postgres.shared().ask("SELECT max(number) FROM pexservice.history", url.rpartition("/")[2]))
+    assert groups < 100
+
+
+def test_a_replica_is_unready_while_its_server_is_away(server: Server) -> None:
+    """503 before anything was sent, a probe that says so, and by itself back."""
+    url = server.database(WALK)
+    with serving(None, "--store", url) as service, service.connect() as client:
+        assert client.ask("POST", "/next").status == 200
+        server.stop("immediate")
+        wait_until(lambda: client.ask("GET", "/readyz").status == 503)
+        refused = client.ask("POST", "/next")
+        assert (refused.status, b"server-away" in refused.body) == (503, True)
+        assert client.ask("GET", "/current").status == 503
+        assert client.ask("GET", "/livez").status == 200
+        server.start()
+        wait_until(lambda: client.ask("GET", "/readyz").status == 200)
+        assert client.ask("POST", "/next").sequence == 2
+        assert service.stop() == 0

@@ -1,0 +1,92 @@
+"""`pexservice journal … --store`: the history at a server, proved and shown as that of a directory is."""
+
+import pytest
+
+from pexservice.walk.machine import WALK
+from support import postgres
+from support.process import run, serving
+
+pytestmark = pytest.mark.skipif(not postgres.is_there(), reason="needs PostgreSQL, and root")
+
+
+@pytest.fixture
+def url() -> str:
+    """A walk of seven steps, by two replicas."""
+    url = postgres.shared().database(WALK)
+    for paths in (["/next", "/next", "/reset", "/next"], ["/next", "/previous", "/next"]):
+        with serving(None, "--store", url) as service, service.connect() as client:
+            for path in paths:
+                assert client.ask("POST", path).status == 200
+            assert service.stop() == 0
+    return url
+
+
+def change(url: str, statement: str) -> None:
+    postgres.shared().ask(statement, url.rpartition("/")[2])
+
+
+def test_a_whole_history_is_proved(url: str) -> None:
+    """Also one of which the oldest rows were removed."""
+    proved = run("journal", "verify", "--store", url)
+    assert (proved.returncode, proved.stdout) == (0, "10 groups: whole. Sequence 7, position 2.\n")
+    change(url, "SELECT pexservice.forget(4, 1000, 86400, 1000)")
+    proved = run("journal", "verify", "--store", url)
+    assert (proved.returncode, proved.stdout) == (0, "5 groups: whole. Sequence 7, position 2.\n")
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        ("DELETE FROM pexservice.history WHERE number = 4", "row 4 of the history: it is missing, and 5 follows"),
+        ("UPDATE pexservice.history SET commands = '1p' WHERE number = 4", "do not lead to where it says"),
+        ("UPDATE pexservice.history SET commands = '2n' WHERE number = 4", "do not lead to where it says"),
+        (
+            "UPDATE pexservice.history SET state_before = '7', state = '8' WHERE number = 4",
+            "row 4 of the history: it",
+        ),
+        ("UPDATE pexservice.history SET state = 'x' WHERE number = 4", "not what this machine writes"),
+    ],
+)
+def test_a_history_that_was_changed_is_noticed(harm: str, words: str, url: str) -> None:
+    """The first row that does not follow is named, with 65."""
+    change(url, harm)
+    found = run("journal", "verify", "--store", url)
+    assert (found.returncode, words in found.stderr) == (65, True), found.stderr
+
+
+def test_the_last_groups_are_shown(url: str) -> None:
+    """Or those from a step on; a row in which a replica entered has no steps."""
+    lines = run("journal", "show", "--last", "4", "--store", url).stdout.splitlines()
+    assert [line.split("  ", 1)[1] for line in lines] == [
+        "sequence 4  position 1",
+        "sequence 5  position 2  1n",
+        "sequence 6  position 1  1p",
+        "sequence 7  position 2  1n",
+    ]
+    lines = run("journal", "show", "--from", "7", "--store", url).stdout.splitlines()
+    assert [line.split("  ", 1)[1] for line in lines] == ["sequence 7  position 2  1n"]
+    assert run("journal", "show", "--last", "0", "--store", url).stdout == ""
+
+
+def test_the_history_is_exported_as_that_of_a_directory(url: str) -> None:
+    """A row a step, all or the last, with values or as the original wrote them."""
+    exported = run("journal", "export", "--store", url).stdout.splitlines()
+    assert exported == [
+        "sequence,step,position",
+        *("1,next,1", "2,next,2", "3,reset,0", "4,next,1", "5,next,2", "6,previous,1", "7,next,2"),
+    ]
+    assert run("journal", "export", "--store", url, "--last", "2", "--values").stdout.splitlines() == [
+        "sequence,step,position,value",
+        *("6,previous,1,1", "7,next,2,1"),
+    ]
+    assert run("journal", "export", "--store", url, "--original", "--last", "1").stdout == "7,2,1,1,2\n"
+
+
+def test_what_cannot_be_read_is_told_as_at_a_start() -> None:
+    """No schema is no journal."""
+    shared = postgres.shared()
+    shared.ask("CREATE DATABASE bare")
+    for command in ("verify", "show", "export"):
+        refused = run("journal", command, "--store", f"{shared.url}/bare")
+        assert (refused.returncode, "store init" in refused.stderr) == (66, True)
+        assert run("journal", command, "--store", "x").returncode == 2

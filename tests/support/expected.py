@@ -1,0 +1,17 @@
+"""What a group must come to, found command by command."""
+
+from dataclasses import replace
+from typing import Any
+
+from pexservice.core.judging import Judgement
+
+
+def like(judgement: Judgement[Any, Any]) -> Judgement[Any, Any]:
+    """Return the same with lists for sequences of any kind."""
+    return replace(
+        judgement,
+        states=list(judgement.states),
+        refusals=dict(judgement.refusals),
+        taken=list(judgement.taken),
+        replays=dict(judgement.replays),
+    )
