@@ -36,7 +36,7 @@ def test_each_listener_has_its_own_paths(tmp_path: Path) -> None:
         assert [client.ask("GET", path).status for path in WALK] == [200] * 6
         pages = [client.ask("GET", "/", f"Accept: {form}").body.decode() for form in ("text/html", "text/plain")]
         assert not any(path in page for path in ADMIN for page in pages)
-        assert set(json.loads(client.ask("GET", "/openapi.json").body)["paths"]) == set(WALK)
+        assert set(json.loads(client.ask("GET", "/openapi.json").body)["paths"]) == {*WALK, "/events"}
         allowed = [each.ask("OPTIONS", "*")["allow"] for each in (client, admin)]
         assert allowed == ["GET, HEAD, POST, OPTIONS", "GET, HEAD, OPTIONS"]
         assert b"pex_sequence_total 3.0" in admin.ask("GET", "/metrics").body

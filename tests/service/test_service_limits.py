@@ -13,6 +13,7 @@ from pexservice.walk.fibonacci import fibonacci_modulo
 from support.client import Answer, Client, message
 from support.messages import NEXT
 from support.process import HANG_S, serving, wait_until
+from support.stream import Stream
 
 CURRENT = message("GET", "/current")
 HALF_HEADER = NEXT[:20]
@@ -161,4 +162,9 @@ def test_the_description_describes_what_every_path_answers(tmp_path: Path) -> No
         document = json.loads(client.ask("GET", "/openapi.json").body)
         for path, methods in document["paths"].items():
             for method, operation in methods.items():
+                if (path, method) == ("/events", "get"):  # An answer without an end.
+                    with Stream(service.connect()) as stream:
+                        stream.until(0)
+                        assert stream.received.startswith(b"HTTP/1.1 200 ")
+                    continue
                 assert str(client.ask(method.upper(), path).status) in operation["responses"]

@@ -58,7 +58,6 @@ _ELSEWHERE: Final = {
     "disk/aio.py": "unit/disk/test_syncer.py",
     "http/action.py": "unit/http/test_resource.py",
     "http/endpoint.py": "unit/http/test_router.py",
-    "http/shared.py": "unit/http/test_connection.py",
     "stores/journal/flight.py": "unit/stores/journal/test_journal.py",
     "stores/journal/segment.py": "unit/stores/journal/test_ring.py",
     "walk/forms.py": "unit/walk/test_endpoints.py",

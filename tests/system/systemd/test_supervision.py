@@ -180,5 +180,7 @@ def test_a_service_of_several_processes_is_supervised_as_one(service: Installed,
                 service.await_steps(sequence, 300)
         load.seen.check(lost_max=3 * CLIENTS)
         assert service.show("ExecMainStartTimestamp") == started
-        assert re.fullmatch(r"Sequence \d+, position \d+, \d+ steps/s\.", service.show("StatusText"))
+        assert re.fullmatch(
+            r"Sequence \d+, position \d+, \d+ steps/s, [123] of 3 workers\.", service.show("StatusText")
+        )
         show(f"3 kills of a worker: {load.seen.words}")

@@ -47,8 +47,8 @@ def run(bench: Bench) -> int:
         with service.connect() as partial, Load(service, bench.rng, clients=3) as load:
             partial.send(message("GET", "/current")[:-2])
             try:
-                for _ in range(_JUMPS):
-                    offset.write_text(bench.rng.choice(_TIMES))
+                for offset_now in bench.rng.sample(_TIMES, _JUMPS):  # Half of them go to another day.
+                    offset.write_text(offset_now)
                     time.sleep(_SEEN_S)
                     load.wait(1)
                     dates.add(idle.ask("GET", "/current")["date"][5:16])
