@@ -147,5 +147,7 @@ def _run(program: str, *arguments: str | Path, at: Path, text: str = "") -> str:
         timeout=_TIMEOUT_S,
         check=False,
     )
-    assert done.returncode == 0, (program, done.stderr)
+    if done.returncode:
+        log = (at / "log").read_text("utf-8", "replace")[-2000:] if (at / "log").exists() else ""
+        raise AssertionError((program, done.stderr, log))
     return done.stdout.strip() if done.stdout else ""

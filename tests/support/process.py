@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -66,10 +67,14 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface on which nothing listens, for what has to know it beforehand."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """Return a port of the loopback interface on which nothing listens, for what has to know it beforehand.
+
+    It is none of those that the system gives to clients: it stays free while what listens there is away.
+    """
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def slow_to_recover(delay_s: float) -> str:

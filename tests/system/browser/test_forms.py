@@ -9,6 +9,12 @@ def sequence(tab: Tab) -> int:
     return int(tab.text("sequence").replace(",", ""))
 
 
+def press(tab: Tab, name: str) -> None:
+    """Press a button, and wait for the page to be back."""
+    with tab.page.expect_navigation():
+        tab.click(name)
+
+
 def test_a_button_steps_once_and_leads_back(service: Service, browser: Browser) -> None:
     """To the page, with what is now: never to a bare number."""
     tab = browser(address(service), java_script_enabled=False)
@@ -18,7 +24,7 @@ def test_a_button_steps_once_and_leads_back(service: Service, browser: Browser) 
         ("Previous", "30", "832040"),
         ("Previous", "29", "514229"),
     ):
-        tab.click(name)
+        press(tab, name)
         assert tab.page.url == address(service)
         assert (tab.text("position"), tab.text("value")) == (position, value)
     assert sequence(tab) == service.sequence() == before + 3
@@ -28,7 +34,7 @@ def test_neither_reload_nor_back_steps(service: Service, browser: Browser) -> No
     """And both show what is, also if somebody else stepped meanwhile."""
     tab = browser(address(service), java_script_enabled=False)
     for _ in range(2):
-        tab.click("Next")
+        press(tab, "Next")
     at = service.sequence()
     tab.page.reload()
     assert sequence(tab) == service.sequence() == at
@@ -46,7 +52,8 @@ def test_reset_is_unfolded_first(service: Service, browser: Browser) -> None:
     confirm = tab.page.get_by_role("button", name="Reset to position 0")
     assert not confirm.is_visible()
     tab.page.get_by_text("Reset\u2026").click()
-    confirm.click()
+    with tab.page.expect_navigation():
+        confirm.click()
     assert (tab.text("position"), tab.text("value")) == ("0", "0")
 
 
