@@ -75,6 +75,9 @@ class Server:
         for each in (pid, *map(int, children)):
             with suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)
+        # The next one takes these for those of a server that runs, until somebody has waited for this process.
+        for left in self.top.glob(".s.PGSQL.*"):
+            left.unlink()
 
     def promote(self) -> None:
         """Make a standby a primary."""
