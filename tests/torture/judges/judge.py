@@ -23,7 +23,8 @@ MARK: Final = b"zq7leak"
 """Bytes that no answer and no log line has a reason to contain."""
 STEP_PATHS: Final = {"/next", "/previous", "/reset", None}
 """None is a target that is no URI: a lenient reader may find such a path in it."""
-TAKEN: Final = {200, 204, 304, 403, 404, 405, 412}
+STEPPED: Final = {200, 204, 303}
+TAKEN: Final = {200, 204, 303, 304, 403, 404, 405, 412}
 """What a request that arrived whole may be answered with."""
 FOUND_CHARACTERS_MAX: Final = 5_000
 """Of a violation. The messages near the limits are not worth reading to their end."""
@@ -100,7 +101,9 @@ class Judge:
         """Check that exactly the requests that step, and were answered so, did, in order."""
         for said, answer in zip(messages, finals, strict=False):
             is_step = said.method in {"GET", "POST"} and said.path in STEP_PATHS
-            has_stepped = answer.status in {200, 204} and answer.get("cache-control") == "no-store"
+            # As of a step, and not as of a page, which tells browsers what may run in it.
+            is_other = answer.get("cache-control") != "no-store" or answer.get("content-security-policy") is not None
+            has_stepped = answer.status in STEPPED and not is_other
             require(is_step or not has_stepped, f"{said} stepped: {answer}")
             self._sequence += has_stepped
             if answer.get("pex-sequence") is not None:
