@@ -22,7 +22,7 @@ class Effort:
 
 FULL = Effort(
     name="full",
-    rounds=5,
+    rounds=3,
     seconds=2,
     ab_requests=10_000,
     history_groups=(0, 1_000, 10_000, 100_000, 1_000_000, 10_000_000),

@@ -15,6 +15,8 @@ from benchmarks.plots import LOOKS, PLAIN, Bar, Panel, Series, axis, bars, lines
 from benchmarks.targets import TARGETS
 from support.benchmark_results import measurement, results
 
+_CHECKOUT = Path(__file__).parents[3]
+
 
 def whole() -> Results:
     """Return results that have something for each picture."""
@@ -111,3 +113,11 @@ def test_points_of_the_horizontal_axis_are_at_equal_distances() -> None:
     places = sorted(float(each) for each in re.findall(r'<circle cx="([0-9.]+)"', svg))
     assert places[1] - places[0] == pytest.approx(places[2] - places[1], abs=0.2)
     assert ">b</text>" in svg
+
+
+def test_the_page_in_the_docs_is_made_from_its_results(tmp_path: Path) -> None:
+    """Nobody edits it by hand, and no change of the report is forgotten there."""
+    page = report.write(Results.load(_CHECKOUT / "docs" / "benchmarks" / "results.json"), tmp_path)
+    assert page.read_text("utf-8") == (_CHECKOUT / "docs" / "benchmarks.md").read_text("utf-8")
+    for picture in (tmp_path / "benchmarks").glob("*.svg"):
+        assert picture.read_text("utf-8") == (_CHECKOUT / "docs" / "benchmarks" / picture.name).read_text("utf-8")
