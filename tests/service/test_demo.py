@@ -80,16 +80,13 @@ def test_it_loses_nothing_and_says_so(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("sabotage", "found"),
-    [("late-write", r"[1-9][\d,]* lost, \d+ twice"), ("forgotten-keys", r"\d+ lost, [1-9][\d,]* twice")],
-)
-def test_a_service_that_loses_steps_is_found_out(tmp_path: Path, sabotage: str, found: str) -> None:
-    """The negative controls: answers before the write, and keys that no kill outlive. Status 1, and how many steps."""
+@pytest.mark.parametrize("sabotage", ["late-write"])
+def test_a_service_that_loses_steps_is_found_out(tmp_path: Path, sabotage: str) -> None:
+    """The negative control: answers before the write, and a kill in between. Status 1, and the number of them."""
     program = [sys.executable, "-c", _LOSING.format(sabotage=sabotage)]
     ended = run("demo", "--kills", "10", program=program, TMPDIR=str(tmp_path))
     assert ended.returncode == 1, ended
-    assert re.search(rf" answered, {found}\.$", ended.stdout, re.MULTILINE), ended.stdout
+    assert re.search(r" answered, [1-9][\d,]* lost, \d+ twice\.$", ended.stdout, re.MULTILINE), ended.stdout
     assert "A promise was broken: " in ended.stdout
 
 
