@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from mmap import mmap
 from typing import Any
@@ -15,7 +15,9 @@ from pexservice.stores.shared.board import Board
 from pexservice.stores.shared.message import Kind
 from pexservice.stores.shared.ordering import Channel, Writer
 from pexservice.stores.shared.store import SharedStore
+from pexservice.walk.machine import WALK
 from support.engine_scenes import settled
+from support.memory_store import MemoryStore
 
 
 @dataclass
@@ -88,3 +90,24 @@ def opening(
         return store
 
     return opened
+
+
+def play(
+    scenario: Callable[[Shared, MemoryStore[Any, Any]], Coroutine[Any, Any, None]], *, in_flight_max: int = 1
+) -> None:
+    """Run a scenario on a writer whose store is held back."""
+
+    async def run() -> None:
+        below = MemoryStore(WALK, is_held=True, in_flight_max=in_flight_max)
+        shared = Shared(WALK, below).run()
+        await settled()
+        await scenario(shared, below)
+        await shared.stop()
+
+    asyncio.run(run())
+
+
+async def heard() -> None:
+    """Let messages get where they go."""
+    for _ in range(5):
+        await asyncio.sleep(0.001)

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,31 +15,9 @@ from pexservice.stores.shared.message import Kind, Part, group
 from pexservice.stores.shared.ordering import shares
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS
-from support.engine_scenes import settled
 from support.machines import COUNTER
 from support.memory_store import MemoryStore
-from support.shared_store import Shared
-
-
-def play(
-    scenario: Callable[[Shared, MemoryStore[Any, Any]], Coroutine[Any, Any, None]], *, in_flight_max: int = 1
-) -> None:
-    """Run a scenario on a writer whose store is held back."""
-
-    async def run() -> None:
-        below = MemoryStore(WALK, is_held=True, in_flight_max=in_flight_max)
-        shared = Shared(WALK, below).run()
-        await settled()
-        await scenario(shared, below)
-        await shared.stop()
-
-    asyncio.run(run())
-
-
-async def heard() -> None:
-    """Let messages get where they go."""
-    for _ in range(5):
-        await asyncio.sleep(0.001)
+from support.shared_store import Shared, heard, play
 
 
 def test_what_comes_while_the_store_is_busy_shares_the_next_group() -> None:

@@ -1,7 +1,6 @@
 """What the writer makes of workers that end, and of a store that fails."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -9,32 +8,9 @@ import pytest
 from pexservice.core.judging import Place
 from pexservice.errors import StorageFailed
 from pexservice.stores.shared.message import Kind, Told
-from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT
-from support.engine_scenes import settled
 from support.memory_store import Full, MemoryStore
-from support.shared_store import Shared
-
-
-def play(
-    scenario: Callable[[Shared, MemoryStore[Any, Any]], Coroutine[Any, Any, None]], *, in_flight_max: int = 1
-) -> None:
-    """Run a scenario on a writer whose store is held back."""
-
-    async def run() -> None:
-        below = MemoryStore(WALK, is_held=True, in_flight_max=in_flight_max)
-        shared = Shared(WALK, below).run()
-        await settled()
-        await scenario(shared, below)
-        await shared.stop()
-
-    asyncio.run(run())
-
-
-async def heard() -> None:
-    """Let messages get where they go."""
-    for _ in range(5):
-        await asyncio.sleep(0.001)
+from support.shared_store import Shared, heard, play
 
 
 @pytest.mark.parametrize("is_at_once", [True, False])
