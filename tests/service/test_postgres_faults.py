@@ -73,6 +73,58 @@ def test_a_group_whose_wait_was_cut_short_is_not_acknowledged(how: str, server: 
     asyncio.run(scenario())
 
 
+def test_waits_that_were_given_up_keep_no_connections_of_the_server(server: Server) -> None:
+    """While the standby is away, and calls are made again and again, there are no more of them than sessions."""
+    url = server.database(WALK)
+    serving = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pexservice'"
+
+    async def scenario() -> None:
+        store = await opened(WALK, url, QUICK)
+        running = asyncio.create_task(store.run())
+        server.ask("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        server.ask("SELECT pg_reload_conf()")
+        await asyncio.sleep(0.2)
+        committing = asyncio.create_task(store._commit([NEXT], {}))
+        await until(lambda: store._session.repeats >= 5 and store._chores.repeats >= 3)
+        assert int(server.ask(serving)) <= 4
+        server.ask("ALTER SYSTEM RESET synchronous_standby_names")
+        server.ask("SELECT pg_reload_conf()")
+        assert (await committing).end == Place(1, 1)
+        running.cancel()
+        await asyncio.wait([running])
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_answers_and_takes_no_groups_is_away(server: Server) -> None:
+    """As one whose disk is full: that it answers looks does not make the replica ready, and a group goes through."""
+    url = server.database(WALK)
+    name = url.rpartition("/")[2]
+
+    async def scenario() -> None:
+        store = await opened(WALK, url, QUICK)
+        running = asyncio.create_task(store.run())
+        server.ask(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$;"
+            "CREATE TRIGGER full_disk BEFORE INSERT ON pexservice.history EXECUTE FUNCTION full_disk()",
+            name,
+        )
+        committing = asyncio.create_task(store._commit([NEXT], {}))
+        await until(lambda: store.unready is not None)
+        await asyncio.sleep(5 * QUICK.heal_period_s)
+        assert store.unready is not None
+        server.ask("DROP TRIGGER full_disk ON pexservice.history", name)
+        assert (await committing).end == Place(1, 1)
+        assert store.unready is None
+        running.cancel()
+        await asyncio.wait([running])
+        await store.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_server_that_is_away_turns_groups_away_until_it_is_back(server: Server) -> None:
     """Groups that were never sent are turned away after a while, then at once; by itself it goes on."""
     from pexservice.stores.postgres.rules import ServerAway  # noqa: PLC0415 - needs asyncpg.

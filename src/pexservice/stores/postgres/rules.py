@@ -123,6 +123,8 @@ _DEFECTS: Final = ("22", "23", "42")
 """Classes of errors that come again however often a call is made: data, constraints, names that are not there."""
 _NOT_PERMITTED: Final = {"28000", "28P01", "42501"}
 _NO_DATABASE: Final = "3D000"
+_CONNECTION: Final = "08"
+"""The class of errors that no server sent."""
 
 
 def lost(sqlstate: str | None, message: str) -> LostGroups | None:
@@ -155,6 +157,8 @@ def explain(error: BaseException, where: str) -> Fatal:
         return NotPermitted(f"the server at {where} does not permit it: {words}. {hint}")
     if state == _NO_DATABASE:
         return NoJournal(f"the server at {where} has no such database: {words}. Create it, or name another.")
+    if state is not None and not state.startswith(_CONNECTION):
+        return ServerUnavailable(f"the server at {where} takes no groups: {words}. Mend that, or name another server.")
     if isinstance(error, TimeoutError):
         words = "it did not answer in time"
     hint = "Start it, or name another with --store."

@@ -40,6 +40,10 @@ _FACTS: Final = (
     " ARRAY(SELECT current_setting(name) FROM unnest($1::text[]) WITH ORDINALITY AS asked (name, place) ORDER BY place)"
     " AS settings"
 )
+_END: Final = (
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    " WHERE pid = $1 AND application_name = $2 AND usename = current_user"
+)
 _SETUP: Final = "SELECT version, machine, is_one_server FROM pexservice.setup"
 
 
@@ -69,6 +73,8 @@ class Session:
         self._limits = limits
         self._host = 0
         self._connection: Any = None
+        self._left: tuple[int, int] | None = None
+        """The host, and the process there, of the connection that was let go of last."""
         self._warnings: list[str] = []
         self.system: str | None = None
         """The system identifier of the server, once it is known: no other is taken."""
@@ -76,6 +82,8 @@ class Session:
         """The hosts that lack groups, since the last call that was answered."""
         self.failing_since: float | None = None
         """Since when, in running time, no call was answered; None if the last one was."""
+        self.is_calling = False
+        """Whether a call is under way, and will tell whether the server takes it."""
         self.repeats = 0
         """How often a call was made again."""
 
@@ -103,6 +111,13 @@ class Session:
         Raises StorageFailed, LostGroups if all hosts lack groups, and ServerAway if none could be sent the call for
         `Limits.store_away_s`: then nothing was done. Of one that `is_harmless` it may also be unknown what was done.
         """
+        self.is_calling = True
+        try:
+            return await self._call(call, is_harmless=is_harmless)
+        finally:
+            self.is_calling = False
+
+    async def _call(self, call: Call, *, is_harmless: bool) -> Any:
         began_s, is_sent = time.monotonic(), False
         while True:
             try:
@@ -129,6 +144,7 @@ class Session:
         """Let go of the connection at once, without a word to the server."""
         connection, self._connection = self._connection, None
         if connection is not None:
+            self._left = self._host, connection.get_server_pid()
             connection.terminate()
 
     def _note(self, error: Exception) -> None:
@@ -172,6 +188,7 @@ class Session:
         connection = await asyncpg.connect(self._dsns[self._host], server_settings=dict(SESSION))
         try:
             await self._check(connection)
+            await self._end_left(connection)
         except BaseException:
             connection.terminate()
             raise
@@ -184,6 +201,16 @@ class Session:
         if reason is not None:
             raise reason
         self.system = facts.system
+
+    async def _end_left(self, connection: Any) -> None:
+        """End what serves the connection before this one, if it is still there.
+
+        A wait for a standby does not end with its client, and each would keep a connection of the server's few. What it
+        committed stays, and is found to be a repeat.
+        """
+        if self._left is not None and self._left[0] == self._host:
+            await connection.fetchval(_END, self._left[1], SESSION["application_name"])
+        self._left = None
 
 
 async def _facts(connection: Any) -> Facts:

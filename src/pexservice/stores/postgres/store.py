@@ -118,7 +118,10 @@ class PostgresStore(Generic[S, C]):
             try:
                 if time.monotonic() - self._looked_s >= self._limits.heal_period_s:
                     await self._look(self._chores)
-                    self._session.failing_since = None  # While groups are turned away, it would not find out.
+                    # While groups are turned away, it would not find out. One that is under way does: a server may
+                    # answer looks and refuse groups, as where its disk is full.
+                    if not self._session.is_calling:
+                        self._session.failing_since = None
                 if time.monotonic() - forgot_s >= self._limits.store_forget_s:
                     forgot_s = time.monotonic()
                     await self._forget()

@@ -116,6 +116,12 @@ def test_errors_that_come_again_are_told_from_errors_that_pass(state: str) -> No
         (Failed("28P01", "password authentication failed\nmore"), NotPermitted, "authentication failed. Give user"),
         (Failed("42501", "permission denied"), NotPermitted, "permission denied"),
         (Failed("3D000", 'database "x" does not exist'), NoJournal, 'database "x" does not exist. Create it'),
+        (
+            Failed("53100", "No space left on device"),
+            ServerUnavailable,
+            "takes no groups: No space left on device. Mend",
+        ),
+        (Failed("08003", "connection was closed"), ServerUnavailable, "no server at db:5432: connection was closed."),
         (TimeoutError(), ServerUnavailable, "no server at db:5432: it did not answer in time."),
         (ConnectionRefusedError("refused"), ServerUnavailable, "no server at db:5432: refused. Start it"),
         (OSError(), ServerUnavailable, "no server at db:5432: OSError."),
