@@ -62,6 +62,22 @@ def test_a_walk_moves_from_a_directory_to_a_server(tmp_path: Path) -> None:
         assert (answer.sequence, answer.body) == (7, b"3\n")
 
 
+def refused(url: str, status: int, words: str, **variables: str) -> None:
+    """See `serve` and `check` end with a status and one sentence that has these words, and no password."""
+    for command in (["store", "check", url], ["serve", "--port", "0", "--store", url]):
+        ended = run(*command, **variables)
+        assert ended.returncode == status, ended.stderr
+        assert words in ended.stderr
+        assert "hidden" not in ended.stderr
+        assert len(ended.stderr.strip().splitlines()) == 1
+
+
+def rows(url: str, server: Server) -> str:
+    """Return all that a store keeps."""
+    tables = ("setup", "history", "keys")
+    return "".join(server.ask(f"SELECT * FROM pexservice.{name}", url.rpartition("/")[2]) for name in tables)
+
+
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
@@ -73,35 +89,64 @@ def test_a_walk_moves_from_a_directory_to_a_server(tmp_path: Path) -> None:
 def test_an_unsafe_server_is_refused_with_one_sentence(setting: str, words: str, server: Server) -> None:
     """By `serve` and by `check` alike, and nothing is written."""
     url = server.database(WALK)
+    before = rows(url, server)
     server.stop()
     name, _, value = setting.partition("=")
     server.start(**{name: value})
-    for command in (["store", "check", url], ["serve", "--port", "0", "--store", url]):
-        refused = run(*command)
-        assert refused.returncode == 69
-        assert words in refused.stderr
-        assert len(refused.stderr.strip().splitlines()) == 1
-    assert server.ask("SELECT count(*) FROM pexservice.history", url.rpartition("/")[2]) == "1"
+    refused(url, 69, words)
+    assert rows(url, server) == before
+
+
+def test_a_standby_is_refused_with_one_sentence(server: Server) -> None:
+    """It has the schema, and may not be written to."""
+    url = server.database(WALK)
+    before = rows(url, server)
+    standby = Server()
+    try:
+        standby.make_standby(server, "second")
+        refused(f"{standby.url}/{url.rpartition('/')[2]}", 69, "is a standby or read-only")
+        made = run("store", "init", "--one-server", f"{standby.url}/postgres")
+        assert (made.returncode, "is a standby. Name the primary." in made.stderr) == (69, True)
+    finally:
+        standby.remove()
+    assert rows(url, server) == before
+
+
+def test_a_wrong_password_is_refused_with_one_sentence(server: Server) -> None:
+    """And none at all; with the right one it starts. The password is told to nobody."""
+    url = server.database(WALK)
+    server.ask("CREATE ROLE ann LOGIN SUPERUSER PASSWORD 'right'")
+    rules = server.data / "pg_hba.conf"
+    rules.write_text(f"host all ann all scram-sha-256\n{rules.read_text('ascii')}", "ascii")
+    server.ask("SELECT pg_reload_conf()")
+    before = rows(url, server)
+    of_ann = url.replace("postgres@", "ann@")
+    refused(of_ann, 77, "password authentication failed", PGPASSWORD="hidden")
+    refused(of_ann, 77, "password authentication failed")
+    assert rows(url, server) == before
+    assert run("store", "check", of_ann, PGPASSWORD="right").returncode == 0
 
 
 def test_what_is_not_the_right_server_is_refused_with_its_status(url: str) -> None:
-    """No server, no database, no standby that is waited for, another machine, another version, no right to it."""
+    """No server, no database, no schema, no standby that is waited for, another machine, another version, no right."""
     shared = postgres.shared()
     name = url.rpartition("/")[2]
-    cases = {
-        f"postgresql://postgres@127.0.0.1:{free_port()}/x": (69, "no server at 127.0.0.1"),
-        f"{shared.url}/nowhere": (66, "no such database"),
-        shared.database(WALK, is_one_server=False): (69, "names no synchronous standby"),
-        shared.database(COUNTER): (65, "a machine called counter"),
-    }
+    refused(f"postgresql://postgres@127.0.0.1:{free_port()}/x", 69, "no server at 127.0.0.1")
+    refused(f"{shared.url}/nowhere", 66, "no such database")
+    refused(f"{shared.url}/postgres", 66, "has no schema for the service. Make it with 'pexservice store init'.")
     shared.ask("CREATE ROLE stranger LOGIN")
-    cases[url.replace("postgres@", "stranger@")] = (77, "does not permit it")
-    for wrong, (status, words) in cases.items():
-        refused = run("serve", "--port", "0", "--store", wrong)
-        assert (refused.returncode, words in refused.stderr) == (status, True), refused.stderr
+    for wrong, status, words in (
+        (shared.database(WALK, is_one_server=False), 69, "names no synchronous standby"),
+        (shared.database(COUNTER), 65, "a machine called counter"),
+        (url, 77, "does not permit it"),
+    ):
+        before = rows(wrong, shared)
+        refused(wrong.replace("postgres@", "stranger@") if status == 77 else wrong, status, words)
+        assert rows(wrong, shared) == before
     shared.ask("UPDATE pexservice.setup SET version = 2", name)
-    refused = run("serve", "--port", "0", "--store", url)
-    assert (refused.returncode, "version 2" in refused.stderr) == (65, True)
+    before = rows(url, shared)
+    refused(url, 65, "version 2")
+    assert rows(url, shared) == before
 
 
 @pytest.mark.parametrize(
