@@ -18,6 +18,7 @@ from pexservice.config import StoreUrl
 from pexservice.core.judging import Place
 from pexservice.core.machine import Machine
 from pexservice.limits import DEFAULT, Limits
+from support.network import Host
 from support.process import free_port
 from support.strict import skips_fail
 
@@ -33,40 +34,50 @@ def is_there() -> bool:
 
 
 class Server:
-    """A server, or a standby of another, in a directory of its own."""
+    """A server, or a standby of another, in a directory of its own, and on a host of its own if it is given one."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: Host | None = None) -> None:
         self.top = Path(mkdtemp(prefix="pex-postgres-"))
         shutil.chown(self.top, USER, USER)
+        self.address = host.address if host else "127.0.0.1"
+        self._wrapper = host.wrapper if host else []
         self.port = free_port()
         self.data = self.top / "data"
 
     @property
     def url(self) -> str:
         """Its URL, without a database."""
-        return f"postgresql://{USER}@127.0.0.1:{self.port}"
+        return f"postgresql://{USER}@{self.address}:{self.port}"
 
-    def make(self, **settings: str) -> None:
-        """Make a new cluster, and start it."""
-        _run("initdb", "-D", self.data, "-A", "trust", "-U", USER, "--no-sync", at=self.top)
+    def make(self, *options: str, **settings: str) -> None:
+        """Make a new cluster, with options of `initdb`, and start it."""
+        self._run("initdb", "-D", self.data, "-A", "trust", "-U", USER, "--no-sync", *options)
+        with (self.data / "pg_hba.conf").open("a", encoding="ascii") as rules:
+            rules.write("host all all samenet trust\nhost replication all samenet trust\n")
         self.start(**settings)
 
     def make_standby(self, primary: "Server", name: str) -> None:
         """Make a standby that streams from another under a name, and start it."""
-        source = f"host=127.0.0.1 port={primary.port} user={USER} application_name={name}"
-        _run("pg_basebackup", "-D", self.data, "-R", "--no-sync", "-c", "fast", "-d", source, at=self.top)
+        source = f"host={primary.address} port={primary.port} user={USER} application_name={name}"
+        self._run("pg_basebackup", "-D", self.data, "-R", "--no-sync", "-c", "fast", "-d", source)
         self.start()
 
     def start(self, **settings: str) -> None:
         """Start it. Given settings hold until the next start."""
-        given = {"port": str(self.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": str(self.top)}
-        given |= {"max_connections": "60", "wal_receiver_status_interval": "1s"} | settings
+        given = {"port": str(self.port), "listen_addresses": self.address, "unix_socket_directories": str(self.top)}
+        given |= {"max_connections": "60", "wal_receiver_status_interval": "1s"}
+        given |= {"wal_retrieve_retry_interval": "200ms"} | settings  # Else a standby is back after 5 s only.
         options = " ".join(f"-c {name}={value}" for name, value in given.items())
-        _run("pg_ctl", "start", "-w", "-D", self.data, "-l", self.top / "log", "-o", options, at=self.top)
+        self._run("pg_ctl", "start", "-w", "-D", self.data, "-l", self.top / "log", "-o", options)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it runs, or did when it was killed."""
+        return (self.data / "postmaster.pid").exists()
 
     def stop(self, mode: str = "fast") -> None:
         """Stop it: fast, or immediate, which is like a crash."""
-        _run("pg_ctl", "stop", "-m", mode, "-D", self.data, at=self.top)
+        self._run("pg_ctl", "stop", "-m", mode, "-D", self.data)
 
     def kill(self) -> None:
         """Kill it, and the processes that serve its clients, so that none of these goes on."""
@@ -81,11 +92,12 @@ class Server:
 
     def promote(self) -> None:
         """Make a standby a primary."""
-        _run("pg_ctl", "promote", "-w", "-D", self.data, at=self.top)
+        self._run("pg_ctl", "promote", "-w", "-D", self.data)
 
     def ask(self, statement: str, database: str = "postgres") -> str:
         """Return what a statement gives, as psql writes it."""
-        return _run("psql", "-AtX", "-v", "ON_ERROR_STOP=1", f"{self.url}/{database}", at=self.top, text=statement)
+        url = f"{self.url}/{database}"
+        return self._run("psql", "-AtX", "-v", "ON_ERROR_STOP=1", url, text=statement)
 
     def database(self, machine: Machine[Any, Any], *, is_one_server: bool = True) -> str:
         """Return the URL of a new database with the schema for a machine."""
@@ -103,6 +115,25 @@ class Server:
         with suppress(AssertionError):
             self.stop("immediate")
         shutil.rmtree(self.top, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: str | Path, text: str = "") -> str:
+        is_daemon = program == "pg_ctl"  # What it starts would hold a pipe open.
+        as_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+        done = subprocess.run(
+            [*self._wrapper, *as_user, _BINARIES[-1] / program, *arguments],
+            cwd=self.top,
+            **({"stdin": subprocess.DEVNULL} if is_daemon else {"input": text}),
+            text=True,
+            stdout=subprocess.DEVNULL if is_daemon else subprocess.PIPE,
+            stderr=subprocess.DEVNULL if is_daemon else subprocess.PIPE,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+        if done.returncode:
+            path = self.top / "log"
+            log = path.read_text("utf-8", "replace")[-2000:] if path.exists() else ""
+            raise AssertionError((program, done.stderr, log))
+        return done.stdout.strip() if done.stdout else ""
 
 
 @cache
@@ -133,24 +164,3 @@ def server(**settings: str) -> Iterator[Server]:
         yield made
     finally:
         made.remove()
-
-
-def _run(program: str, *arguments: str | Path, at: Path, text: str = "") -> str:
-    is_daemon = program == "pg_ctl"  # What it starts would hold a pipe open.
-    done = subprocess.run(
-        [_BINARIES[-1] / program, *arguments],
-        cwd=at,
-        user=USER,
-        group=USER,
-        extra_groups=[],
-        **({"stdin": subprocess.DEVNULL} if is_daemon else {"input": text}),
-        text=True,
-        stdout=subprocess.DEVNULL if is_daemon else subprocess.PIPE,
-        stderr=subprocess.DEVNULL if is_daemon else subprocess.PIPE,
-        timeout=_TIMEOUT_S,
-        check=False,
-    )
-    if done.returncode:
-        log = (at / "log").read_text("utf-8", "replace")[-2000:] if (at / "log").exists() else ""
-        raise AssertionError((program, done.stderr, log))
-    return done.stdout.strip() if done.stdout else ""

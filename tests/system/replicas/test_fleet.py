@@ -2,52 +2,32 @@
 
 import time
 from collections.abc import Callable
-from random import Random
+from itertools import pairwise
+from statistics import median
+from typing import Final
 
 import pytest
 
 from support import postgres
 from support.much import Much
-from support.process import command
 from support.show import Show
-from system.replicas.fleet import REPLICAS, Fleet, fleet
+from system.replicas import attacks
+from system.replicas.fleet import Fleet, fleet
 from system.replicas.ledger_of_all import Told, violations
 
 pytestmark = pytest.mark.skipif(not postgres.is_there(), reason="needs PostgreSQL, and root")
 
-_RANDOM = Random(16)
-
-
-def kill_replica(all_of_it: Fleet) -> None:
-    """Kill one of the replicas; a proxy would pass it over."""
-    all_of_it.kill_replica(_RANDOM.randrange(REPLICAS))
-
-
-def terminate(all_of_it: Fleet) -> None:
-    """End the connections of groups between commit and answer."""
-    while not all_of_it.cut_waits():
-        pass
-
-
-def restart(all_of_it: Fleet) -> None:
-    """Restart the server, in order or not."""
-    all_of_it.primary.stop(_RANDOM.choice(["fast", "immediate"]))
-    all_of_it.primary.start()
-
-
-def lose_standby(all_of_it: Fleet) -> None:
-    """Take the standby away for a second: commits wait."""
-    all_of_it.standby.stop("immediate")
-    time.sleep(1)
-    all_of_it.standby.start()
-
-
-ATTACKS: dict[Callable[[Fleet], None], tuple[int, int]] = {
-    kill_replica: (5, 200),
-    terminate: (20, 500),
-    restart: (2, 20),
-    lose_standby: (1, 20),
-    Fleet.fail_over: (2, 50),
+ATTACKS: Final[dict[Callable[[Fleet], None], tuple[int, int]]] = {
+    attacks.kill_replica: (5, 200),
+    attacks.terminate: (20, 500),
+    attacks.restart: (2, 20),
+    attacks.lose_standby: (1, 20),
+    attacks.fail_over: (2, 50),
+    attacks.fail_over_cut_off: (1, 10),
+    attacks.cut_replica_to_primary: (1, 25),
+    attacks.cut_primary_to_replica: (1, 25),
+    attacks.cut_primary_to_standby: (1, 25),
+    attacks.cut_standby_to_primary: (1, 25),
 }
 """How often each is done: short, full."""
 
@@ -55,61 +35,46 @@ ATTACKS: dict[Callable[[Fleet], None], tuple[int, int]] = {
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
 def test_nothing_is_lost_doubled_or_stale(attack: Callable[[Fleet], None], much: Much, show: Show) -> None:
-    """Over any number of failures; and after each, clients are served again."""
-    rounds = ATTACKS[attack][much is Much.FULL]
-    gaps_s = []
+    """Over any number of failures; and after each, clients are served again by each replica."""
     with fleet() as all_of_it:
+        judged(all_of_it, attack, much.of(*ATTACKS[attack]), show)
+
+
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("small", ["data", "wal"])
+def test_a_full_disk_of_the_server_loses_nothing(small: str, much: Much, show: Show) -> None:
+    """Who asks meanwhile is turned away; when there is room again, all goes on."""
+    with fleet(small=small) as all_of_it:
+        judged(all_of_it, attacks.fill_disk, much.of(1, 3), show)
+
+
+def judged(all_of_it: Fleet, attack: Callable[[Fleet], None], rounds: int, show: Show) -> None:
+    """Attack so often, judge all answers as one history, and show how long nobody was served."""
+    clients = all_of_it.clients
+    silences_s, waits_s = [], []
+    for _ in range(rounds):
+        before, began_s = len(clients.told), time.monotonic()
+        attack(all_of_it)
         all_of_it.await_answers()
-        for _ in range(rounds):
-            began_s = time.monotonic()
-            attack(all_of_it)
-            spent_s = time.monotonic() - began_s
-            gaps_s.append(all_of_it.await_answers() + (0 if attack is kill_replica else spent_s))
-        assert all_of_it.finish() == []
-        told, repeats = len(all_of_it.told), all_of_it.repeats
-    show(f"{rounds} times, {told:,} answers, {repeats:,} asked again; at most {max(gaps_s):.2f} s, the attack included")
+        silence_s, wait_s = without_service_s(clients.told[before:], began_s, time.monotonic())
+        silences_s.append(silence_s)
+        waits_s.append(wait_s)
+    assert all_of_it.finish() == []
+    cells = [
+        f"{rounds} times",
+        f"{len(clients.told):,} answers, {clients.repeats:,} asked again, {clients.turned_away:,} turned away",
+        f"nobody was answered for {median(silences_s):.2f} s, at most {max(silences_s):.2f} s",
+        f"somebody waited for {median(waits_s):.2f} s, at most {max(waits_s):.2f} s",
+    ]
+    show(" | ".join(cells))
 
 
-def fail_over_behind(all_of_it: Fleet) -> None:
-    """Fail over to a standby that was not there at the end, while waits for it were cancelled."""
-    all_of_it.standby.stop("immediate")
-    for _ in range(20):
-        all_of_it.cut_waits("cancel")
-        time.sleep(0.05)
-    all_of_it.primary.kill()
-    all_of_it.standby.start()
-    all_of_it.standby.promote()
-
-
-@pytest.mark.parametrize("which", ["resolution", "standby", "warnings"])
-def test_what_is_taken_out_is_missed(which: str, show: Show) -> None:
-    """Without any one of the safeguards steps are doubled or lost, and the judge says so, or the replicas do."""
-    with fleet(command("system.replicas.sabotaged", which)) as all_of_it:
-        all_of_it.await_answers()
-        if which == "resolution":
-            for _ in range(20):
-                terminate(all_of_it)
-                all_of_it.await_answers(5)
-            found = all_of_it.finish()
-            assert any("doubled" in each for each in found), found
-        else:
-            fail_over_behind(all_of_it)
-            newest = max(each.sequence or 0 for each in all_of_it.told)
-            kept = int(all_of_it.standby.ask("SELECT max(sequence) FROM pexservice.history", all_of_it._database))
-            found = [f"{newest} was answered, and the walk stands at {kept}"]
-            assert newest > kept
-    show(found[0])
-
-
-def test_with_all_safeguards_the_same_loses_nothing(show: Show) -> None:
-    """A standby that was not there at the end has all that was answered."""
-    with fleet() as all_of_it:
-        all_of_it.await_answers()
-        fail_over_behind(all_of_it)
-        newest = max(each.sequence or 0 for each in all_of_it.told)
-        kept = int(all_of_it.standby.ask("SELECT max(sequence) FROM pexservice.history", all_of_it._database))
-        assert newest <= kept
-    show(f"{newest} was answered, and the walk stands at {kept}")
+def without_service_s(told: list[Told], began_s: float, ended_s: float) -> tuple[float, float]:
+    """Return how long nobody was answered at the longest, and how long one client waited for an answer."""
+    answered = [each for each in told if each.sequence is not None]
+    times_s = [began_s, *sorted(each.ended_s for each in answered if each.ended_s >= began_s), ended_s]
+    silence_s = max(after - before for before, after in pairwise(times_s))
+    return silence_s, max(each.ended_s - each.began_s for each in answered)
 
 
 @pytest.mark.parametrize(
