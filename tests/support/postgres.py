@@ -22,14 +22,14 @@ from support.process import free_port
 from support.strict import skips_fail
 
 USER: Final = "postgres"
-_BINARIES: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+BINARIES: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 _NUMBERS: Final = count(1)
 _TIMEOUT_S: Final = 60
 
 
 def is_there() -> bool:
     """Tell whether a server can be started, or has to be: PostgreSQL is installed, and we may become its user."""
-    return (bool(_BINARIES) and os.geteuid() == 0) or skips_fail()
+    return (bool(BINARIES) and os.geteuid() == 0) or skips_fail()
 
 
 class Server:
@@ -138,7 +138,7 @@ def server(**settings: str) -> Iterator[Server]:
 def _run(program: str, *arguments: str | Path, at: Path, text: str = "") -> str:
     is_daemon = program == "pg_ctl"  # What it starts would hold a pipe open.
     done = subprocess.run(
-        [_BINARIES[-1] / program, *arguments],
+        [BINARIES[-1] / program, *arguments],
         cwd=at,
         user=USER,
         group=USER,

@@ -8,6 +8,7 @@ kept outside it.
 
 import asyncio
 import time
+import warnings
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -38,9 +39,13 @@ _FACTS: Final = (
     "SELECT pg_is_in_recovery() AS is_standby, (SELECT system_identifier FROM pg_control_system()) AS system,"
     " to_regclass('pexservice.setup') IS NOT NULL AS has_schema,"
     " ARRAY(SELECT current_setting(name) FROM unnest($1::text[]) WITH ORDINALITY AS asked (name, place) ORDER BY place)"
-    " AS settings"
+    " AS settings, (SELECT count(*) FROM pg_stat_replication) AS standbys"
 )
 _SETUP: Final = "SELECT version, machine, is_one_server FROM pexservice.setup"
+
+
+# What asyncpg would only warn of, a password file that others may read say, would have no sentence of ours.
+warnings.filterwarnings("error", category=UserWarning, module="asyncpg")
 
 
 class Warned(Exception):
@@ -51,6 +56,7 @@ _UNKNOWN: Final = (
     OSError,
     TimeoutError,
     Warned,
+    UserWarning,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # What a connection raises that was lost between two calls.
@@ -78,6 +84,8 @@ class Session:
         """Since when, in running time, no call was answered; None if the last one was."""
         self.repeats = 0
         """How often a call was made again."""
+        self.standbys: int | None = None
+        """How many the server had at the last look; None if none is asked for."""
 
     async def open(self) -> Any:
         """Connect to one of the hosts, each tried once, and return the connection.
@@ -184,6 +192,8 @@ class Session:
         if reason is not None:
             raise reason
         self.system = facts.system
+        assert facts.setup is not None, "a server without the schema is refused"
+        self.standbys = None if facts.setup.is_one_server else facts.standbys
 
 
 async def _facts(connection: Any) -> Facts:
@@ -195,4 +205,5 @@ async def _facts(connection: Any) -> Facts:
         except (TypeError, asyncpg.UndefinedColumnError) as error:
             message = "the schema pexservice is not one that 'pexservice store init' made. Nothing was changed."
             raise DamagedData(message) from error
-    return Facts(row["is_standby"], str(row["system"]), dict(zip(ASKED, row["settings"], strict=True)), setup)
+    settings = dict(zip(ASKED, row["settings"], strict=True))
+    return Facts(row["is_standby"], str(row["system"]), settings, setup, row["standbys"])
