@@ -70,14 +70,18 @@ class Server:
 
     def kill(self) -> None:
         """Kill it, and the processes that serve its clients, so that none of these goes on."""
+        self.signal(signal.SIGKILL)
+        # The next one takes these for those of a server that runs, until somebody has waited for this process.
+        for left in self.top.glob(".s.PGSQL.*"):
+            left.unlink()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it, and to the processes that serve its clients."""
         pid = int((self.data / "postmaster.pid").read_text("ascii").split()[0])
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
         for each in (pid, *map(int, children)):
             with suppress(ProcessLookupError):
-                os.kill(each, signal.SIGKILL)
-        # The next one takes these for those of a server that runs, until somebody has waited for this process.
-        for left in self.top.glob(".s.PGSQL.*"):
-            left.unlink()
+                os.kill(each, number)
 
     def promote(self) -> None:
         """Make a standby a primary."""
