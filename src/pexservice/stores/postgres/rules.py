@@ -24,6 +24,8 @@ SESSION: Final = {
 }
 """Set at every connect and not only looked at: a role or a database may have others. The last one ends the turn of a
 replica that was cut off in the middle of it; all others wait for that."""
+REPLICA: Final = "pexservice replica"
+"""What the one connection of a replica calls itself by which they are counted."""
 _KEPT: Final = tuple(name for name in SESSION if name != "application_name")
 """Those that a session is held to: a pooler may drop what it does not know."""
 ASKED: Final = (
@@ -78,6 +80,8 @@ class Facts:
     """None without the schema."""
     standbys: int = 0
     """How many it sends its log to."""
+    replicas: int = 0
+    """How many are connected to the database."""
 
 
 def refusal(facts: Facts, machine: str, system: str | None) -> Fatal | None:

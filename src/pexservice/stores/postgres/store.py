@@ -21,17 +21,14 @@ from pexservice.core.store import Status
 from pexservice.errors import NotApplied
 from pexservice.limits import Limits
 from pexservice.stores.postgres.rules import ServerAway
-from pexservice.stores.postgres.session import Session
+from pexservice.stores.postgres.session import AROUND, Session
 
 _ENTER: Final = "SELECT * FROM pexservice.enter($1)"
 _TAKE: Final = "SELECT * FROM pexservice.take($1, $2, $3, $4, $5, $6, $7)"
 _TURN: Final = "SELECT * FROM pexservice.turn($1, $2, $3, $4)"
 _APPEND: Final = "SELECT pexservice.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 _LOOK: Final = "SELECT * FROM pexservice.look($1)"
-_FORGET: Final = (
-    "SELECT (SELECT count(*) FROM pg_stat_replication) AS standbys, forgot.*"
-    " FROM pexservice.forget($1, $2, $3, $4) AS forgot"
-)
+_FORGET: Final = f"SELECT {AROUND} FROM pexservice.forget($1, $2, $3, $4)"  # noqa: S608 - of constants.
 
 
 class PostgresCommit(Generic[S, C]):
@@ -112,7 +109,7 @@ class PostgresStore(Generic[S, C]):
         if self._session.standbys is not None:
             standbys = self._session.standbys
             measures.append(Measure("pex_store_standbys", "Standbys that the server had at the last look.", standbys))
-        return Status({"durability": "postgresql"}, measures)
+        return Status({"durability": "postgresql"}, measures, serving=max(self._session.replicas, 1))
 
     async def run(self) -> None:
         """As `Store.run`: look for the server while nobody asks, and have old rows removed. Raises LostGroups."""
@@ -155,6 +152,7 @@ class PostgresStore(Generic[S, C]):
         row = await self._chores.call(lambda connection: connection.fetchrow(_FORGET, *bounds), is_harmless=True)
         if self._session.standbys is not None:
             self._session.standbys = row["standbys"]
+        self._session.replicas = row["replicas"]
 
     async def _take(self, commands: Sequence[C], clamp: tuple[int | None, int]) -> Judgement[S, C]:
         """Have the server apply a group."""
