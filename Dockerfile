@@ -10,8 +10,8 @@ FROM ${BASE} AS build
 RUN python3 -m venv /opt/pexservice
 ENV PATH=/opt/pexservice/bin:$PATH
 WORKDIR /build
-COPY requirements/run.txt requirements/
-RUN pip install --no-cache-dir --no-compile --require-hashes --only-binary :all: -r requirements/run.txt
+COPY requirements/image.txt requirements/
+RUN pip install --no-cache-dir --no-compile --require-hashes --only-binary :all: -r requirements/image.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 # Bytecode is made here, since nothing can be written later and a start should not compile. It is not compared with the

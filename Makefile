@@ -109,7 +109,7 @@ lock: COMPILE = $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --al
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 lock: $(VENV)/.dev ## compute the lock files anew (needs a package index)
 	$(BIN)/pip install --quiet pip-tools
-	for name in run dev bench browser dist docs; do \
+	for name in run dev bench browser dist docs image; do \
 	  $(COMPILE) --output-file requirements/$$name.txt requirements/$$name.in; \
 	done
 	cp requirements/dev.txt requirements/lowest.txt  # What it does not have to change, it keeps.

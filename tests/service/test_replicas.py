@@ -12,7 +12,7 @@ from support import postgres
 from support.client import message
 from support.machines import COUNTER
 from support.postgres import Server
-from support.process import free_port, run, serving, wait_until
+from support.process import Service, free_port, run, serving, wait_until
 
 pytestmark = pytest.mark.skipif(not postgres.is_there(), reason="needs PostgreSQL, and root")
 
@@ -194,7 +194,28 @@ def test_replicas_serve_one_walk(url: str) -> None:
             assert there.ask("POST", "/reset").sequence == 22
             metrics = there.ask("GET", "/metrics").body.decode("ascii")
         shown = set(re.findall(r"^# TYPE (pex_store_\w+) ", metrics, re.MULTILINE))
-        assert shown == set(re.findall(r"^\| `(pex_store_\w+)` \|", _PAGE.read_text("utf-8"), re.MULTILINE))
+        explained = set(re.findall(r"^\| `(pex_store_\w+)` \|", _PAGE.read_text("utf-8"), re.MULTILINE))
+        assert shown == explained - {"pex_store_standbys"}  # There is one server only.
+
+
+def test_each_replica_tells_how_many_serve(url: str) -> None:
+    """Its page and its events: those that are connected, some seconds ago at most; a killed one is counted no more."""
+
+    def told(service: Service) -> bytes:
+        with service.connect() as client:
+            return client.ask("GET", "/", "Accept: text/html").body
+
+    with serving(None, "--store", url) as one, serving(None, "--store", url) as two:
+        assert run("store", "check", url).returncode == 0
+        for service in (one, two):
+            wait_until(lambda service=service: b">2 processes serve<" in told(service))  # type: ignore[misc]
+        with one.connect() as client:
+            client.send(message("GET", "/events"))
+            stream = b""
+            while b'"processes": 2' not in stream:
+                stream += client.socket.recv(65536)
+        one.stop(9)
+        wait_until(lambda: b">1 process serves<" in told(two))
 
 
 def test_steps_that_wait_share_a_group(url: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 
+from support import postgres
 from support.client import Answer, message
 from support.process import Service, command, environment, run, serving
 
@@ -19,9 +20,9 @@ SEATS: Final = 20
 
 
 @contextmanager
-def box_office(data_dir: Path) -> Iterator[Service]:
+def box_office(data_dir: Path | None, *arguments: str) -> Iterator[Service]:
     """Serve it from the folder of examples."""
-    with serving(data_dir, program=command("tickets"), PYTHONPATH=_path()) as service:
+    with serving(data_dir, *arguments, program=command("tickets"), PYTHONPATH=_path()) as service:
         yield service
 
 
@@ -46,6 +47,26 @@ def hall(service: Service) -> dict[str, Any]:
     with service.connect() as client:
         shown: dict[str, Any] = json.loads(client.ask("GET", "/hall").body)
         return shown
+
+
+@pytest.mark.skipif(not postgres.is_there(), reason="needs PostgreSQL, and root")
+def test_each_seat_is_sold_once_by_several_at_a_server() -> None:
+    """Its own command line makes the schema, for its machine and no other; what one sold, the other has not."""
+    server = postgres.shared()
+    server.ask("CREATE DATABASE hall")
+    url = f"{server.url}/hall"
+    made = ticket_command("store", "init", "--one-server", url)
+    assert made == (0, "The schema is made. Sequence 0, left 20, held -.\n")
+    assert ticket_command("store", "init", "--import", "fibo.csv", url)[0] == 2  # That is of the walk alone.
+    with box_office(None, "--store", url) as one, box_office(None, "--store", url) as other:
+        assert buy(one, "ann", 15).sequence == 1
+        assert buy(other, "bob", 6).status == 409
+        assert buy(other, "bob", 5).sequence == 2
+        assert hall(one) == {"sequence": 2, "left": 0, "held": {"ann": 15, "bob": 5}}
+    checked = ticket_command("store", "check", url)
+    assert (checked[0], "Sequence 2, left 0, held ann:15 bob:5" in checked[1]) == (0, True), checked
+    refused = run("store", "check", url)
+    assert (refused.returncode, "a machine called tickets" in refused.stderr) == (65, True), refused.stderr
 
 
 def test_each_seat_is_sold_once(tmp_path: Path) -> None:

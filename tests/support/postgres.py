@@ -23,14 +23,14 @@ from support.process import free_port
 from support.strict import skips_fail
 
 USER: Final = "postgres"
-_BINARIES: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+BINARIES: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 _NUMBERS: Final = count(1)
 _TIMEOUT_S: Final = 60
 
 
 def is_there() -> bool:
     """Tell whether a server can be started, or has to be: PostgreSQL is installed, and we may become its user."""
-    return (bool(_BINARIES) and os.geteuid() == 0) or skips_fail()
+    return (bool(BINARIES) and os.geteuid() == 0) or skips_fail()
 
 
 class Server:
@@ -81,14 +81,18 @@ class Server:
 
     def kill(self) -> None:
         """Kill it, and the processes that serve its clients, so that none of these goes on."""
+        self.signal(signal.SIGKILL)
+        # The next one takes these for those of a server that runs, until somebody has waited for this process.
+        for left in self.top.glob(".s.PGSQL.*"):
+            left.unlink()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it, and to the processes that serve its clients."""
         pid = int((self.data / "postmaster.pid").read_text("ascii").split()[0])
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
         for each in (pid, *map(int, children)):
             with suppress(ProcessLookupError):
-                os.kill(each, signal.SIGKILL)
-        # The next one takes these for those of a server that runs, until somebody has waited for this process.
-        for left in self.top.glob(".s.PGSQL.*"):
-            left.unlink()
+                os.kill(each, number)
 
     def promote(self) -> None:
         """Make a standby a primary."""
@@ -120,7 +124,7 @@ class Server:
         is_daemon = program == "pg_ctl"  # What it starts would hold a pipe open.
         as_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
         done = subprocess.run(
-            [*self._wrapper, *as_user, _BINARIES[-1] / program, *arguments],
+            [*self._wrapper, *as_user, BINARIES[-1] / program, *arguments],
             cwd=self.top,
             **({"stdin": subprocess.DEVNULL} if is_daemon else {"input": text}),
             text=True,

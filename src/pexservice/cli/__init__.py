@@ -3,13 +3,17 @@
 What a command needs is imported when it runs, since every import is part of the time to the first answer after a crash.
 """
 
-from typing import Final, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
 from pexservice import __version__
 from pexservice.cli.frame import command_line, run
 from pexservice.cli.loading import load_walk
+
+if TYPE_CHECKING:
+    from pexservice.core.judging import Place
 
 _TEXT: Final = """Walk the Fibonacci numbers over HTTP, durably and exactly.
 
@@ -40,10 +44,10 @@ def _import() -> click.Command:
     return import_original
 
 
-def _store() -> click.Command:
-    from pexservice.cli.store import store  # noqa: PLC0415
+def _read_begin(file: Path) -> "Place[int]":
+    from pexservice.walk import original  # noqa: PLC0415
 
-    return store
+    return original.read(file)
 
 
 def _export() -> click.Command:
@@ -57,8 +61,9 @@ commands: Final = command_line(
     __version__,
     _TEXT,
     serving=_SERVING,
-    more={"demo": _demo, "bench": _bench, "import": _import, "store": _store},
+    more={"demo": _demo, "bench": _bench, "import": _import},
     journal={"export": _export},
+    read_begin=_read_begin,
 )
 
 

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable, Mapping
 from copy import copy
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
@@ -23,6 +24,9 @@ from pexservice.cli.options import Group, Late
 from pexservice.cli.serve import serve
 from pexservice.errors import Fatal, defect, scarcity
 from pexservice.process import signals
+
+if TYPE_CHECKING:
+    from pexservice.core.judging import Place
 
 _EXIT_STATUSES: Final = """\b
 Exit statuses:
@@ -53,11 +57,12 @@ def command_line(  # noqa: PLR0913 - what an application may say, and each by na
     serving: str = "",
     more: Mapping[str, Callable[[], click.Command]] = MappingProxyType({}),
     journal: Mapping[str, Callable[[], click.Command]] = MappingProxyType({}),
+    read_begin: "Callable[[Path], Place[Any]] | None" = None,
 ) -> Group:
     """Return the command line of an application: what every one has, and `more`; and `journal` in the group of it.
 
     `text` describes it, and `serving` what is special about its `serve`. Of more commands, by their names, it takes
-    what imports them.
+    what imports them. `read_begin` is for `store init --import`: it reads from a file where the machine begins.
     """
     its_serve = copy(serve)
     its_serve.help = f"{serve.help or ''}\n\n{serving}"  # Under -OO there is none.
@@ -65,6 +70,7 @@ def command_line(  # noqa: PLR0913 - what an application may say, and each by na
         {
             "serve": lambda: its_serve,
             **more,
+            "store": partial(_store, read_begin),
             "journal": partial(_journal, Late(journal)),
             "status": _status,
             "version": partial(_version, program, version),
@@ -124,6 +130,12 @@ def _journal(more: Late) -> click.Command:
     from pexservice.cli.journal import journal_commands  # noqa: PLC0415 - see `Late`.
 
     return journal_commands(more)
+
+
+def _store(read_begin: "Callable[[Path], Place[Any]] | None") -> click.Command:
+    from pexservice.cli.store import store_commands  # noqa: PLC0415
+
+    return store_commands(read_begin)
 
 
 def _status() -> click.Command:

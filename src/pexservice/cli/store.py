@@ -1,17 +1,23 @@
-"""`pexservice store`: the schema on a PostgreSQL server, for replicas of the walk."""
+"""`pexservice store`: the schema on a PostgreSQL server, for replicas of whatever machine is served."""
 
 import asyncio
+from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pexservice.cli import environment, options
+from pexservice.cli.loading import Load
 from pexservice.cli.options import Command, Group
 from pexservice.config import StoreUrl, parse_store
 from pexservice.core.judging import Place
+from pexservice.core.machine import Machine
 from pexservice.limits import DEFAULT
-from pexservice.walk.machine import WALK
+
+ReadBegin = Callable[[Path], Place[Any]]
+"""Reads from a file where a machine begins. Raises Fatal."""
 
 _url = click.argument("url", metavar="URL", envvar="PEXSERVICE_STORE", callback=options.read(parse_store))
 
@@ -21,64 +27,69 @@ _url = click.argument("url", metavar="URL", envvar="PEXSERVICE_STORE", callback=
 @click.option(
     "--one-server",
     is_flag=True,
-    help="There is no standby: who loses the server loses the walk. Without it, one without a synchronous standby is "
-    "refused.",
+    help="There is no standby: who loses the server loses what is there. Without it, one without a synchronous standby "
+    "is refused.",
 )
-@click.option(
-    "--import",
-    "file",
-    metavar="FILE",
-    callback=options.read(options.path),
-    help="Begin where a data file of the original stands, as 'journal export --original --last 1' writes one, too.",
-)
-def init(url: StoreUrl, file: Path | None, *, one_server: bool) -> None:
+@click.pass_obj
+def init(load: Load, /, url: StoreUrl, begin: Place[Any] | None = None, *, one_server: bool) -> None:
     """Make the schema.
 
     It is made by the user of the URL, to whom it belongs. Refused if it is there already.
     """
     options.check_password(click.get_current_context(), "url", url)
     environment.check_assertions()
-    place = Place(0, WALK.initial)
-    if file is not None:
-        from pexservice.walk import original  # noqa: PLC0415 - imports are start-up time.
-
-        place = original.read(file)
-    asyncio.run(_init(url, place, is_one_server=one_server))
-    click.echo(f"The schema is made. Sequence {place.sequence}, {WALK.describe(place.state)}.")
+    machine = load().machine
+    place = begin or Place(0, machine.initial)
+    asyncio.run(_init(url, machine, place, is_one_server=one_server))
+    click.echo(f"The schema is made. Sequence {place.sequence}, {machine.describe(place.state)}.")
 
 
 @click.command(cls=Command)
 @_url
-def check(url: StoreUrl) -> None:
+@click.pass_obj
+def check(load: Load, /, url: StoreUrl) -> None:
     """Check the schema and the server's settings, as a replica does at its start.
 
     It changes nothing, and ends with the status that a replica would end with.
     """
     options.check_password(click.get_current_context(), "url", url)
-    place, standby = asyncio.run(_check(url))
-    click.echo(f"A replica may start. Sequence {place.sequence}, {WALK.describe(place.state)}. {standby}")
+    machine = load().machine
+    place, standby = asyncio.run(_check(url, machine))
+    click.echo(f"A replica may start. Sequence {place.sequence}, {machine.describe(place.state)}. {standby}")
 
 
-async def _init(url: StoreUrl, place: Place[int], *, is_one_server: bool) -> None:
+async def _init(url: StoreUrl, machine: Machine[Any, Any], place: Place[Any], *, is_one_server: bool) -> None:
+    from pexservice.stores.choice import check_extra  # noqa: PLC0415 - imports are start-up time.
+
+    check_extra()
+    from pexservice.stores.postgres import schema  # noqa: PLC0415
+
+    await schema.init(url, machine, place, DEFAULT, is_one_server=is_one_server)
+
+
+async def _check(url: StoreUrl, machine: Machine[Any, Any]) -> tuple[Place[Any], str]:
     from pexservice.stores.choice import check_extra  # noqa: PLC0415
 
     check_extra()
     from pexservice.stores.postgres import schema  # noqa: PLC0415
 
-    await schema.init(url, WALK, place, DEFAULT, is_one_server=is_one_server)
+    return await schema.check(url, machine, DEFAULT)
 
 
-async def _check(url: StoreUrl) -> tuple[Place[Any], str]:
-    from pexservice.stores.choice import check_extra  # noqa: PLC0415
-
-    check_extra()
-    from pexservice.stores.postgres import schema  # noqa: PLC0415
-
-    return await schema.check(url, WALK, DEFAULT)
-
-
-store = Group(
-    "store",
-    {"init": init, "check": check},
-    help="Make or check the schema on a PostgreSQL server.\n\nReplicas are then served with --store URL.",
-)
+def store_commands(read_begin: ReadBegin | None) -> Group:
+    """Return the group of them. With `read_begin`, `init` has an option to begin where a file says."""
+    its_init = copy(init)
+    if read_begin is not None:
+        importing = click.Option(
+            ["--import", "begin"],
+            metavar="FILE",
+            callback=options.read(lambda text: read_begin(options.path(text))),
+            help="Begin where a data file of the original stands, as 'journal export --original --last 1' writes one, "
+            "too.",
+        )
+        its_init.params = [*init.params, importing]
+    return Group(
+        "store",
+        {"init": its_init, "check": check},
+        help="Make or check the schema on a PostgreSQL server.\n\nReplicas are then served with --store URL.",
+    )

@@ -92,6 +92,12 @@ class Engine(Generic[S, C]):
         return {} if self._store is None else self._store.status().labels
 
     @property
+    def serving(self) -> int:
+        """How many processes serve clients, as far as the store knows of others."""
+        store = self._store  # Only one far away has others; and to ask one that is near may ask its file system.
+        return store.status().serving if store is not None and store.is_remote else 1
+
+    @property
     def waiting(self) -> int:
         """How many commands were submitted and are not yet durable."""
         return len(self._queue) + sum(len(group.elements) for group in self._in_flight)

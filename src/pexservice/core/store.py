@@ -27,6 +27,8 @@ class Status:
     labels: Mapping[str, str]
     """How it is set up."""
     measures: Sequence[Measure]
+    serving: int = 1
+    """How many processes serve clients from what it keeps, as far as it knows: replicas elsewhere are among them."""
 
 
 class Commit(Protocol[S, C]):

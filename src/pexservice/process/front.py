@@ -35,11 +35,12 @@ class Front(Generic[S, C]):
         unready: Callable[[], NotApplied | None],
         look: "Callable[[], State]",
         reasons: Sequence[type[NotApplied]],
-        serving: Callable[[], int] = lambda: 1,
+        serving: Callable[[], int] | None = None,
     ) -> None:
         """`unready` tells why no commands are taken, if so, and `look` what the service is like now.
 
-        `reasons` are all that a store may have to be unready; `serving` is as of `Site`.
+        `reasons` are all that a store may have to be unready; `serving` is as of `Site`; without it, the store
+        tells.
         """
         self._application = application
         self._settings = settings
@@ -48,7 +49,7 @@ class Front(Generic[S, C]):
         self._unready = unready
         self._look = look
         self._reasons = reasons
-        self._serving = serving
+        self._serving = serving or (lambda: engine.serving)
         self._exposition: Exposition | None = None
 
     def endpoints(self, clock: Clock) -> list[Endpoint]:

@@ -1,6 +1,9 @@
 """What the Dockerfile, compose.yaml and the Kubernetes manifests say, for tests that hold it against each other."""
 
+import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +14,10 @@ Manifest = dict[str, Any]
 CHECKOUT: Final = Path(__file__).parents[3]
 BASE: Final = CHECKOUT / "deploy/kubernetes/base"
 MONITORING: Final = CHECKOUT / "deploy/kubernetes/overlays/monitoring"
+REPLICAS: Final = CHECKOUT / "deploy/kubernetes/overlays/replicas"
+STORE_INIT: Final = CHECKOUT / "deploy/kubernetes/store-init"
+_RESOURCES_SINCE: Final = 21
+"""The kubectl 1.20 of Debian 12 has a Kustomize of 2019, for which a directory is no resource, but a base."""
 
 
 def manifests(directory: Path) -> list[Manifest]:
@@ -26,15 +33,35 @@ def only(kind: str, directory: Path = BASE) -> Manifest:
     return manifest
 
 
-def pod() -> Manifest:
-    """Return the template of the pod."""
-    template: Manifest = only("StatefulSet")["spec"]["template"]
+def kustomized(directory: Path, scratch: Path) -> list[Manifest]:
+    """Return what kubectl makes of the kustomization of a directory."""
+    version = json.loads(_kubectl("version", "--client", "--output=json"))["clientVersion"]
+    if int(version["minor"].rstrip("+")) < _RESOURCES_SINCE:
+        directory = shutil.copytree(BASE.parent, scratch / "kubernetes") / directory.relative_to(BASE.parent)
+        file = directory / "kustomization.yaml"
+        text = file.read_text().replace("resources:\n  - ../../base\n", "bases:\n  - ../../base\nresources:\n")
+        file.write_text(text.replace("patches:", "patchesStrategicMerge:").replace("- path: ", "- "))
+    return list(yaml.safe_load_all(_kubectl("kustomize", str(directory))))
+
+
+def _kubectl(*arguments: str) -> str:
+    return subprocess.run(["kubectl", *arguments], capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def name(manifest: Manifest) -> str:
+    """Return name and kind of a manifest, which no other shares."""
+    return f"{manifest['metadata']['name']}-{manifest['kind']}"
+
+
+def pod(workload: Manifest | None = None) -> Manifest:
+    """Return the template of the pod of a workload; of the StatefulSet, if none is given."""
+    template: Manifest = (workload or only("StatefulSet"))["spec"]["template"]
     return template
 
 
-def container() -> Manifest:
-    """Return the pod's one container."""
-    (found,) = pod()["spec"]["containers"]
+def container(workload: Manifest | None = None) -> Manifest:
+    """Return that pod's one container."""
+    (found,) = pod(workload)["spec"]["containers"]
     assert isinstance(found, dict)
     return found
 

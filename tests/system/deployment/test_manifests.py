@@ -6,7 +6,6 @@ there is no schema of it here; what it says is held against what it refers to.
 """
 
 import copy
-import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -26,7 +25,9 @@ from system.deployment.deploy_files import (
     claim,
     container,
     instruction,
+    kustomized,
     manifests,
+    name,
     only,
     page,
     pod,
@@ -38,20 +39,8 @@ _ALL: Final = manifests(BASE) + manifests(MONITORING)
 _OWN: Final = [manifest for manifest in _ALL if manifest["kind"] != "ServiceMonitor"]
 
 
-_RESOURCES_SINCE: Final = 21
-"""The kubectl 1.20 of Debian 12 has a Kustomize of 2019, for which a directory is no resource, but a base."""
-
-
-def _kubectl(*arguments: str) -> str:
-    return subprocess.run(["kubectl", *arguments], capture_output=True, text=True, check=True, timeout=60).stdout
-
-
-def _name(manifest: Manifest) -> str:
-    return f"{manifest['metadata']['name']}-{manifest['kind']}"
-
-
 @pytest.mark.parametrize("version", _VERSIONS)
-@pytest.mark.parametrize("manifest", _OWN, ids=_name)
+@pytest.mark.parametrize("manifest", _OWN, ids=name)
 def test_manifests_are_valid(manifest: Manifest, version: str) -> None:
     """No field is unknown, missing, or of the wrong type."""
     assert kubernetes_validate.validate(manifest, version, strict=True) == version
@@ -76,18 +65,9 @@ def test_the_base_names_this_version() -> None:
 @pytest.mark.parametrize("directory", [BASE, MONITORING], ids=lambda each: each.name)
 def test_kustomize_renders_them(tmp_path: Path, directory: Path) -> None:
     """The base stands alone, the overlay brings it along; the image has the version of this source."""
-    version = json.loads(_kubectl("version", "--client", "--output=json"))["clientVersion"]
-    source = directory
-    if int(version["minor"].rstrip("+")) < _RESOURCES_SINCE:
-        source = shutil.copytree(BASE.parent, tmp_path / "kubernetes") / directory.relative_to(BASE.parent)
-        file = source / "kustomization.yaml"
-        file.write_text(
-            file.read_text().replace("resources:\n  - ../../base\n", "bases:\n  - ../../base\nresources:\n")
-        )
-    rendered = _kubectl("kustomize", str(source))
-    found = list(yaml.safe_load_all(rendered))
+    found = kustomized(directory, tmp_path)
     listed = manifests(BASE) + (manifests(directory) if directory != BASE else [])
-    assert sorted(map(_name, found)) == sorted(map(_name, listed))
+    assert sorted(map(name, found)) == sorted(map(name, listed))
     (workload,) = (each for each in found if each["kind"] == "StatefulSet")
     assert workload["spec"]["template"]["spec"]["containers"][0]["image"] == f"pexservice:{__version__}"
 

@@ -110,10 +110,11 @@ def directory_of(volume_name: str) -> Path:
 
 
 @contextmanager
-def serving(image: str, volume_name: str, **variables: str) -> Iterator[Container]:
+def serving(image: str, volume_name: str | None, **variables: str) -> Iterator[Container]:
     """Run a container, confined, with its service on a free port of this machine's loopback interface.
 
-    It may have ended by itself at the beginning of the block, if it could not start.
+    Without a volume, `variables` say which store. It may have ended by itself at the beginning of the block, if
+    it could not start.
     """
     with _removing() as name:
         command = _command(name, volume_name, "--network", "host", image, variables=_ON_LOOPBACK | variables)
@@ -130,9 +131,17 @@ def detached(image: str, volume_name: str, **variables: str) -> Iterator[str]:
         yield name
 
 
-def _command(name: str, volume_name: str, *rest: str, variables: Mapping[str, str]) -> list[str]:
+def ended(image: str, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a container without a volume, confined, until it ends by itself."""
+    with _removing() as name:
+        arguments = _command(name, None, "--network", "host", image, *command, variables=variables)
+        return podman("run", *arguments, is_failure_fine=True)
+
+
+def _command(name: str, volume_name: str | None, *rest: str, variables: Mapping[str, str]) -> list[str]:
+    mounted = [] if volume_name is None else ["--volume", f"{volume_name}:/var/lib/pexservice"]
     values = [f"--env={variable}={value}" for variable, value in variables.items()]
-    return ["--name", name, *_CONFINED, "--volume", f"{volume_name}:/var/lib/pexservice", *values, *rest]
+    return ["--name", name, *_CONFINED, *mounted, *values, *rest]
 
 
 @contextmanager

@@ -18,12 +18,14 @@ from pexservice.core.judging import Place
 from pexservice.limits import DEFAULT
 from pexservice.trial.linearizability import check
 from pexservice.trial.operation import Operation
+from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS
+from support import postgres
 from support.much import Much
 from support.process import wait_until
 from support.show import Show
 from system.image import containers
-from system.image.containers import Container, detached, podman, serving, volume
+from system.image.containers import Container, detached, ended, podman, serving, volume
 from torture.crowd import allow_descriptors, ask_all, connected
 from torture.load import Load, place_of
 
@@ -184,6 +186,26 @@ def test_a_stop_answers_what_was_accepted(image: str, data: str, show: Show, wor
         place = place_of(container.service)
         check([operation for operation in load.history if operation.is_taken], Place(0, 0), place)
     show(f"under load, exit 0, {place.sequence} steps, all of them answered (seed {seed})")
+
+
+@pytest.mark.skipif(not postgres.is_there(), reason="needs PostgreSQL; make test-deps brings it")
+def test_a_replica_needs_no_volume(image: str, show: Show) -> None:
+    """The image has what talks to a server; nothing is written beside it; a replica that is killed is not missed."""
+    url = postgres.shared().database(WALK)
+    store = {"PEXSERVICE_STORE": url, "PEXSERVICE_DATA_DIR": ""}
+    checked = ended(image, "store", "check", **store)
+    assert checked.stdout.startswith("A replica may start. Sequence 0"), checked.stderr
+    with serving(image, None, **store) as one, serving(image, None, **store) as two:
+        with one.service.connect() as here, two.service.connect() as there:
+            assert [client.ask("POST", "/next").sequence for client in (here, there) * 5] == list(range(1, 11))
+        assert not [change for change in podman("diff", two.name).stdout.splitlines() if change[:1] != "C"]
+        podman("kill", "--signal", "KILL", one.name)
+        assert one.service.wait() == 128 + 9
+        assert two.service.sequence() == 10
+        assert two.service.stop() == 0
+    both = ended(image, PEXSERVICE_STORE=url)
+    assert (both.returncode, "PEXSERVICE_DATA_DIR contradict each other" in both.stderr) == (2, True)
+    show("two replicas without a volume, one of them killed; beside a directory it is refused")
 
 
 def test_damage_ends_the_container_with_65(image: str, data: str, show: Show) -> None:

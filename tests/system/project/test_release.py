@@ -61,7 +61,7 @@ def _locked(name: str) -> list[lock.Locked]:
     return lock.read((_CHECKOUT / "requirements" / f"{name}.txt").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("name", ["run", "dev", "bench", "dist"])
+@pytest.mark.parametrize("name", ["run", "dev", "bench", "dist", "image"])
 def test_every_package_is_locked(name: str) -> None:
     """Each lock file pins each of its packages to a version and hashes, and those of `run` are pinned alike in all."""
     assert set(_locked("run")) <= set(_locked(name))
@@ -78,6 +78,15 @@ def test_what_is_locked_is_what_the_project_needs() -> None:
     """requirements/run.in repeats the dependencies of pyproject.toml, besides the build backend."""
     lines = (_CHECKOUT / "requirements" / "run.in").read_text("utf-8").splitlines()
     assert [line for line in lines if not line.startswith(("#", "flit_core"))] == dependencies()
+
+
+def test_the_image_holds_what_is_tested_and_the_extras() -> None:
+    """Its lock file has the versions of `run`, and beyond them those of the extras that the tests run with."""
+    beyond = set(_locked("image")) - set(_locked("run"))
+    assert beyond <= set(_locked("dev"))
+    lines = (_CHECKOUT / "requirements" / "image.in").read_text("utf-8").splitlines()
+    assert [line for line in lines if not line.startswith(("#", "-"))] == extras()
+    assert {each.name for each in beyond} == set(lowest(extras()))
 
 
 @pytest.mark.parametrize("requirement", ["one", "one==1.0", "one>=1.0,<2", "one>1", "one>=1; python_version<'3.12'"])

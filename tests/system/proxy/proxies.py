@@ -38,11 +38,18 @@ def nginx(directory: Path, upstream: str, *, without: str = "") -> Iterator[int]
     Gives its port. `without` is a text to leave out of the configuration. Statuses of its answers are in `statuses.log`
     of the directory, its errors in `error.log`.
     """
+    site = _configured("nginx.conf", {"127.0.0.1:8081": upstream, without: ""})
+    with nginx_of(directory, site) as port:
+        yield port
+
+
+@contextmanager
+def nginx_of(directory: Path, site: str) -> Iterator[int]:
+    """Run nginx with a configuration that says `listen 80`, on another port, likewise."""
     directory.mkdir()
     port = free_port()
-    site = _configured(
-        "nginx.conf", {"127.0.0.1:8081": upstream, "listen 80;": f"listen 127.0.0.1:{port};", without: ""}
-    )
+    assert "listen 80;" in site
+    site = site.replace("listen 80;", f"listen 127.0.0.1:{port};")
     (directory / "site.conf").write_text(site, "utf-8")
     configuration = directory / "nginx.conf"
     configuration.write_text(_NGINX.format(directory=directory), "utf-8")

@@ -13,6 +13,8 @@ from support.process import serving
 from support.prometheus import CONFIG, DEPLOY, RULES, tool
 
 _DOCS: Final = Path(__file__).parents[3] / "docs" / "watching.md"
+_STORE_DOCS: Final = _DOCS.with_name("replicas.md")
+"""What it explains is what a replica exposes: tests/service/test_replicas.py."""
 _FAULTS: Final = Path(__file__).parents[1] / "alerts"
 _TESTS: Final = RULES.with_name("alerts.test.yaml")
 _DASHBOARD: Final = DEPLOY / "grafana" / "pexservice.json"
@@ -74,6 +76,7 @@ def test_every_metric_that_is_used_exists(tmp_path: Path) -> None:
         assert client.ask("GET", "/livez").status == 200
         text = client.ask("GET", "/metrics").body.decode("ascii")
     exposed = set(re.findall(r"^(\w+)[ {]", text, re.MULTILINE))
+    exposed |= set(re.findall(r"^\| `(pex_store_\w+)` \|", _STORE_DOCS.read_text("utf-8"), re.MULTILINE))
     used = "\n".join([RULES.read_text("utf-8"), _TESTS.read_text("utf-8"), *_expressions()])
     assert set(_METRIC.findall(used)) <= exposed | {"process_open_fds"}  # Linux 6.2 and later tell it.
 

@@ -7,7 +7,7 @@ from pexservice.core.machine import C, Machine, S
 from pexservice.errors import NotApplied
 from pexservice.limits import Limits
 from pexservice.stores.postgres.address import hosts
-from pexservice.stores.postgres.rules import ServerAway, ServerUnavailable
+from pexservice.stores.postgres.rules import REPLICA, ServerAway, ServerUnavailable
 from pexservice.stores.postgres.session import Session
 from pexservice.stores.postgres.store import PostgresStore
 
@@ -24,7 +24,8 @@ class HeldServer(Generic[S, C]):
         self._machine = machine
         self._url = url
         self._limits = limits
-        self._session, self._chores = (Session(hosts(url), machine.name, limits) for _ in range(2))
+        self._session = Session(hosts(url), machine.name, limits, REPLICA)
+        self._chores = Session(hosts(url), machine.name, limits)
 
     @classmethod
     async def hold(cls, machine: Machine[S, C], settings: Settings) -> "HeldServer[S, C]":

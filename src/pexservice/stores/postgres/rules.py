@@ -24,13 +24,17 @@ SESSION: Final = {
 }
 """Set at every connect and not only looked at: a role or a database may have others. The last one ends the turn of a
 replica that was cut off in the middle of it; all others wait for that."""
+REPLICA: Final = "pexservice replica"
+"""What the one connection of a replica calls itself by which they are counted."""
+_KEPT: Final = tuple(name for name in SESSION if name != "application_name")
+"""Those that a session is held to: a pooler may drop what it does not know."""
 ASKED: Final = (
     "server_version_num",
     "transaction_read_only",
     "fsync",
     "full_page_writes",
-    "synchronous_commit",
     "synchronous_standby_names",
+    *_KEPT,
 )
 """The settings that are looked at."""
 
@@ -74,6 +78,10 @@ class Facts:
     settings: Mapping[str, str]
     setup: Setup | None
     """None without the schema."""
+    standbys: int = 0
+    """How many it sends its log to."""
+    replicas: int = 0
+    """How many are connected to the database."""
 
 
 def refusal(facts: Facts, machine: str, system: str | None) -> Fatal | None:
@@ -90,11 +98,12 @@ def refusal(facts: Facts, machine: str, system: str | None) -> Fatal | None:
         if settings[name] != "on":
             message = f"the server runs with {name}={settings[name]}, so a power cut would damage it. Set it to on."
             return ServerUnavailable(message)
-    if settings["synchronous_commit"] not in {"on", "remote_apply"}:
-        return ServerUnavailable(
-            f"the session has synchronous_commit={settings['synchronous_commit']} although it asked for on, so groups "
-            "could be lost. Connect to the server itself, not to a pooler that drops settings."
-        )
+    for name in _KEPT:
+        if settings[name] != SESSION[name]:
+            return ServerUnavailable(
+                f"the session has {name}={settings[name]} although it asked for {SESSION[name]}, so groups could be "
+                "lost. Connect to the server itself, not to a pooler that drops settings."
+            )
     return _schema_refusal(facts, machine)
 
 
@@ -157,6 +166,8 @@ def explain(error: BaseException, where: str) -> Fatal:
         return NotPermitted(f"the server at {where} does not permit it: {words}. {hint}")
     if state == _NO_DATABASE:
         return NoJournal(f"the server at {where} has no such database: {words}. Create it, or name another.")
+    if isinstance(error, UserWarning):
+        return NotPermitted(f"the password for {where} was not taken: {words}. Make it 0600.")
     if state is not None and not state.startswith(_CONNECTION):
         return ServerUnavailable(f"the server at {where} takes no groups: {words}. Mend that, or name another server.")
     if isinstance(error, TimeoutError):

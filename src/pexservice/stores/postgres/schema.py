@@ -39,7 +39,7 @@ async def init(
             connection = await asyncio.wait_for(
                 asyncpg.connect(dsn, server_settings=dict(SESSION)), limits.store_connect_s
             )
-        except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (OSError, ValueError, UserWarning, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             told = told or explain(error, where(dsn))
             continue
         try:

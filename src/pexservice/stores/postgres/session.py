@@ -8,6 +8,7 @@ kept outside it.
 
 import asyncio
 import time
+import warnings
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from pexservice.limits import Limits
 from pexservice.stores.postgres.address import where
 from pexservice.stores.postgres.rules import (
     ASKED,
+    REPLICA,
     SESSION,
     Facts,
     LostGroups,
@@ -34,17 +36,26 @@ log = structlog.get_logger()
 
 Call = Callable[[Any], Awaitable[Any]]
 
+AROUND: Final = (
+    "(SELECT count(*) FROM pg_stat_replication) AS standbys, (SELECT count(*) FROM pg_stat_activity"  # noqa: S608
+    f" WHERE datname = current_database() AND application_name = '{REPLICA}') AS replicas"
+)
+"""What is around: columns of a query."""
 _FACTS: Final = (
-    "SELECT pg_is_in_recovery() AS is_standby, (SELECT system_identifier FROM pg_control_system()) AS system,"
+    "SELECT pg_is_in_recovery() AS is_standby, (SELECT system_identifier FROM pg_control_system()) AS system,"  # noqa: S608
     " to_regclass('pexservice.setup') IS NOT NULL AS has_schema,"
     " ARRAY(SELECT current_setting(name) FROM unnest($1::text[]) WITH ORDINALITY AS asked (name, place) ORDER BY place)"
-    " AS settings"
+    f" AS settings, {AROUND}"
 )
 _END: Final = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
     " WHERE pid = $1 AND application_name = $2 AND usename = current_user"
 )
 _SETUP: Final = "SELECT version, machine, is_one_server FROM pexservice.setup"
+
+
+# What asyncpg would only warn of, a password file that others may read say, would have no sentence of ours.
+warnings.filterwarnings("error", category=UserWarning, module="asyncpg")
 
 
 class Warned(Exception):
@@ -55,6 +66,7 @@ _UNKNOWN: Final = (
     OSError,
     TimeoutError,
     Warned,
+    UserWarning,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # What a connection raises that was lost between two calls.
@@ -65,12 +77,15 @@ _UNKNOWN: Final = (
 class Session:
     """One connection at a time, to one of several hosts."""
 
-    def __init__(self, dsns: Sequence[str], machine: str, limits: Limits) -> None:
-        """`machine` is the name of the one that the schema must hold."""
+    def __init__(
+        self, dsns: Sequence[str], machine: str, limits: Limits, application: str = SESSION["application_name"]
+    ) -> None:
+        """`machine` is the name of the one that the schema must hold, `application` what the server shows of it."""
         assert dsns, "there is a host"
         self._dsns = dsns
         self._machine = machine
         self._limits = limits
+        self._settings = SESSION | {"application_name": application}
         self._host = 0
         self._connection: Any = None
         self._left: tuple[int, int] | None = None
@@ -86,6 +101,10 @@ class Session:
         """Whether a call is under way, and will tell whether the server takes it."""
         self.repeats = 0
         """How often a call was made again."""
+        self.standbys: int | None = None
+        """How many the server had at the last look; None if none is asked for."""
+        self.replicas = 0
+        """How many there were at the last look."""
 
     async def open(self) -> Any:
         """Connect to one of the hosts, each tried once, and return the connection.
@@ -185,7 +204,7 @@ class Session:
         return answer
 
     async def _connect(self) -> Any:
-        connection = await asyncpg.connect(self._dsns[self._host], server_settings=dict(SESSION))
+        connection = await asyncpg.connect(self._dsns[self._host], server_settings=self._settings)
         try:
             await self._check(connection)
             await self._end_left(connection)
@@ -201,6 +220,9 @@ class Session:
         if reason is not None:
             raise reason
         self.system = facts.system
+        assert facts.setup is not None, "a server without the schema is refused"
+        self.standbys = None if facts.setup.is_one_server else facts.standbys
+        self.replicas = facts.replicas
 
     async def _end_left(self, connection: Any) -> None:
         """End what serves the connection before this one, if it is still there.
@@ -222,4 +244,5 @@ async def _facts(connection: Any) -> Facts:
         except (TypeError, asyncpg.UndefinedColumnError) as error:
             message = "the schema pexservice is not one that 'pexservice store init' made. Nothing was changed."
             raise DamagedData(message) from error
-    return Facts(row["is_standby"], str(row["system"]), dict(zip(ASKED, row["settings"], strict=True)), setup)
+    settings = dict(zip(ASKED, row["settings"], strict=True))
+    return Facts(row["is_standby"], str(row["system"]), settings, setup, row["standbys"], row["replicas"])

@@ -21,14 +21,14 @@ from pexservice.core.store import Status
 from pexservice.errors import NotApplied
 from pexservice.limits import Limits
 from pexservice.stores.postgres.rules import ServerAway
-from pexservice.stores.postgres.session import Session
+from pexservice.stores.postgres.session import AROUND, Session
 
 _ENTER: Final = "SELECT * FROM pexservice.enter($1)"
 _TAKE: Final = "SELECT * FROM pexservice.take($1, $2, $3, $4, $5, $6, $7)"
 _TURN: Final = "SELECT * FROM pexservice.turn($1, $2, $3, $4)"
 _APPEND: Final = "SELECT pexservice.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 _LOOK: Final = "SELECT * FROM pexservice.look($1)"
-_FORGET: Final = "SELECT * FROM pexservice.forget($1, $2, $3, $4)"
+_FORGET: Final = f"SELECT {AROUND} FROM pexservice.forget($1, $2, $3, $4)"  # noqa: S608 - of constants.
 
 
 class PostgresCommit(Generic[S, C]):
@@ -101,14 +101,15 @@ class PostgresStore(Generic[S, C]):
         """As `Store.status`."""
         since = self._session.failing_since or self._chores.failing_since
         away_s = 0.0 if since is None else time.monotonic() - since
-        return Status(
-            {"durability": "postgresql"},
-            [
-                Measure("pex_store_away_seconds", "For how long no call was answered by the server.", away_s),
-                Measure("pex_store_repeats", "Calls that were made again, since the start.", self._session.repeats),
-                Measure("pex_store_groups", "Groups that this replica sent, since the start.", self._group),
-            ],
-        )
+        measures = [
+            Measure("pex_store_away_seconds", "For how long no call was answered by the server.", away_s),
+            Measure("pex_store_repeats", "Calls that were made again, since the start.", self._session.repeats),
+            Measure("pex_store_groups", "Groups that this replica sent, since the start.", self._group),
+        ]
+        if self._session.standbys is not None:
+            standbys = self._session.standbys
+            measures.append(Measure("pex_store_standbys", "Standbys that the server had at the last look.", standbys))
+        return Status({"durability": "postgresql"}, measures, serving=max(self._session.replicas, 1))
 
     async def run(self) -> None:
         """As `Store.run`: look for the server while nobody asks, and have old rows removed. Raises LostGroups."""
@@ -151,7 +152,10 @@ class PostgresStore(Generic[S, C]):
         limits = self._limits
         rows_max = limits.history_bytes_max // limits.store_row_bytes
         bounds = (rows_max, limits.idempotency_keys_max, int(limits.idempotency_ttl_s), limits.store_forget_rows)
-        await self._chores.call(lambda connection: connection.fetchrow(_FORGET, *bounds), is_harmless=True)
+        row = await self._chores.call(lambda connection: connection.fetchrow(_FORGET, *bounds), is_harmless=True)
+        if self._session.standbys is not None:
+            self._session.standbys = row["standbys"]
+        self._session.replicas = row["replicas"]
 
     async def _take(self, commands: Sequence[C], clamp: tuple[int | None, int]) -> Judgement[S, C]:
         """Have the server apply a group."""

@@ -6,6 +6,7 @@ import pytest
 
 from pexservice.errors import DamagedData, Fatal, NoJournal, NotPermitted
 from pexservice.stores.postgres.rules import (
+    SESSION,
     Facts,
     LostGroups,
     ServerUnavailable,
@@ -24,8 +25,8 @@ SAFE = Facts(
         "transaction_read_only": "off",
         "fsync": "on",
         "full_page_writes": "on",
-        "synchronous_commit": "on",
         "synchronous_standby_names": "ANY 1 (b)",
+        **SESSION,
     },
     setup=Setup(1, "fibonacci", is_one_server=False),
 )
@@ -59,6 +60,10 @@ def test_a_safe_primary_is_taken() -> None:
         ("fsync", "off", "fsync=off"),
         ("full_page_writes", "off", "full_page_writes=off"),
         ("synchronous_commit", "local", "synchronous_commit=local"),
+        ("statement_timeout", "1min", "statement_timeout=1min although it asked for 0"),
+        ("default_transaction_isolation", "serializable", "default_transaction_isolation=serializable"),
+        ("client_min_messages", "error", "client_min_messages=error"),
+        ("idle_in_transaction_session_timeout", "0", "not to a pooler that drops settings"),
         ("synchronous_standby_names", " ", "names no synchronous standby"),
         ("transaction_read_only", "on", "read-only"),
     ],
@@ -125,6 +130,7 @@ def test_errors_that_come_again_are_told_from_errors_that_pass(state: str) -> No
         (TimeoutError(), ServerUnavailable, "no server at db:5432: it did not answer in time."),
         (ConnectionRefusedError("refused"), ServerUnavailable, "no server at db:5432: refused. Start it"),
         (OSError(), ServerUnavailable, "no server at db:5432: OSError."),
+        (UserWarning("password file has group access"), NotPermitted, "password file has group access. Make it 0600."),
     ],
 )
 def test_what_keeps_a_connection_from_being_had_is_said_in_a_sentence(
