@@ -166,8 +166,7 @@ def _run(screen: Screen, kills: int, workers: int, child: Child) -> Verdict:
                 seen.pause_s_max = max(seen.pause_s_max, pause_s)
                 whom = ", a worker" if is_of_worker else ""
                 screen.tell(
-                    f"kill {seen.killed} of {kills}{whom}: {seen.answered:,} steps answered, "
-                    f"back after {pause_s:.2f} s"
+                    f"kill {seen.killed} of {kills}{whom}: {seen.answered:,} steps answered, back after {pause_s:.2f} s"
                 )
         clients.stop()
         while clients.under_way:
