@@ -27,6 +27,7 @@ _STEPS: Final = 64
 _SERVICES: Final = (1, 2, 4)
 _CONNECTIONS: Final = (64, 256, 1024)
 _CORES: Final = (4, 8, 16, 32)
+_TIMES: Final = "\N{MULTIPLICATION SIGN}"
 _GO_A_CORE: Final = 62_500.0
 """Requests a second of the original made anew, on one core: docs/benchmarks.md."""
 
@@ -88,7 +89,30 @@ def _measure_service(data: Path, seconds: int, rounds: int) -> list[Cost]:
             medians.append(one)
             several = f"{one.writer_us:.1f} | {one.most:.2f} | {one.wake_ups:.2f}" if workers > 1 else "| |"
             click.echo(f"| {load} | {workers} | {one.rate:,.0f} | {one.cpu_us:.1f} | {several} |")
+    click.echo("\n" + "\n".join(_beside_one_process(costs)))
     return medians
+
+
+def _beside_one_process(costs: list[Cost]) -> list[str]:
+    """Return the table of docs/workers.md: times beside that of one process are medians of pairs, a round each."""
+    lines = [
+        "| | one process | " + " | ".join(f"{workers} workers" for workers in _SERVICES[1:]) + " |",
+        "|---|" + "--:|" * len(_SERVICES),
+    ]
+    for load in dict.fromkeys(cost.load for cost in costs):
+        rounds = {
+            workers: [each for each in costs if (each.load, each.workers) == (load, workers)] for workers in _SERVICES
+        }
+        cells = [f"{statistics.median(each.cpu_us for each in rounds[1]):.1f} µs"]
+        for workers in _SERVICES[1:]:
+            whole, writer = (
+                statistics.median(getattr(each, name) for each in rounds[workers]) for name in ("cpu_us", "writer_us")
+            )
+            pairs = zip(rounds[workers], rounds[1], strict=True)
+            times = statistics.median(several.cpu_us / one.cpu_us for several, one in pairs)
+            cells.append(f"{whole:.1f} µs, of it the writer {writer:.1f}: {times:.2f} {_TIMES}")
+        lines.append(f"| {load} | {' | '.join(cells)} |")
+    return lines
 
 
 def _plot(writer: list[dict[str, Any]], costs: list[Cost]) -> str:

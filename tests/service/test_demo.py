@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from support.crew import await_end, children
 from support.process import HANG_S, command, environment, run, wait_until
 
 _LOSING = """
@@ -43,10 +44,10 @@ def at_terminal(tmp: Path, *arguments: str, columns: int = 80, **variables: str)
     return process.wait(HANG_S), text.decode()
 
 
-def begun(tmp: Path) -> tuple[subprocess.Popen[str], int]:
+def begun(tmp: Path, *options: str) -> tuple[subprocess.Popen[str], int]:
     """Start one and return it, with the process id of its service, once that is there."""
     process = subprocess.Popen(
-        command("pexservice", "demo", "--kills", "100"),
+        command("pexservice", "demo", "--kills", "100", *options),
         env=environment(TMPDIR=str(tmp)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -80,11 +81,25 @@ def test_it_loses_nothing_and_says_so(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("sabotage", ["late-write"])
-def test_a_service_that_loses_steps_is_found_out(tmp_path: Path, sabotage: str) -> None:
+def test_of_several_workers_one_alone_is_killed_in_turn_with_all(tmp_path: Path) -> None:
+    """The others go on, so nothing is started for it; and nothing is lost, nor taken twice."""
+    ended = run("demo", "--kills", "4", "--workers", "2", TMPDIR=str(tmp_path))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    lines = ended.stdout.splitlines()
+    assert lines[0].endswith(" while it, or one of the 2 workers that serve, is killed 4 times under load.")
+    told = [re.fullmatch(r"kill \d of 4(, a worker)?: [\d,]+ steps .* after ([\d.]+) s", line) for line in lines[1:5]]
+    assert all(told), lines
+    assert [each is not None and each[1] is not None for each in told] == [False, True, False, True]
+    assert re.search(r"^[\d,]+ answered, 0 lost, 0 twice\.$", ended.stdout, re.MULTILINE)
+    assert re.search(r"^Killed 4 times, 2 of these a worker alone; ", ended.stdout, re.MULTILINE)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_service_that_loses_steps_is_found_out(tmp_path: Path, workers: str) -> None:
     """The negative control: answers before the write, and a kill in between. Status 1, and the number of them."""
-    program = [sys.executable, "-c", _LOSING.format(sabotage=sabotage)]
-    ended = run("demo", "--kills", "10", program=program, TMPDIR=str(tmp_path))
+    program = [sys.executable, "-c", _LOSING.format(sabotage="late-write")]
+    ended = run("demo", "--kills", "10", "--workers", workers, program=program, TMPDIR=str(tmp_path))
     assert ended.returncode == 1, ended
     assert re.search(r" answered, [1-9][\d,]* lost, \d+ twice\.$", ended.stdout, re.MULTILINE), ended.stdout
     assert "A promise was broken: " in ended.stdout
@@ -120,12 +135,20 @@ def test_a_stop_leaves_nothing(tmp_path: Path, stop: signal.Signals, status: int
     assert not list(tmp_path.iterdir())
 
 
-def test_no_service_outlives_a_killed_demo(tmp_path: Path) -> None:
-    """The kernel ends it: nobody else could."""
-    process, service = begun(tmp_path)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_service_outlives_a_killed_demo(tmp_path: Path, workers: int) -> None:
+    """The kernel ends it, with all of its processes: nobody else could."""
+    process, service = begun(tmp_path, "--workers", str(workers))
+    below: list[int] = []
+
+    def are_there() -> bool:
+        below[:] = [each for pid in children(service) for each in (pid, *children(pid))]
+        return workers == 1 or len(below) == 1 + workers
+
+    wait_until(are_there)
     process.kill()
     process.communicate()
-    wait_until(lambda: is_gone(service))
+    await_end(service, *below)
 
 
 def test_a_reader_that_stops_ends_it(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from pexservice.process.exposition import State
 from pexservice.process.front import Front
 from pexservice.process.nursery import Nursery
 from pexservice.process.reports import Reports
-from pexservice.process.start import Held, opened, tell_listening
+from pexservice.process.start import Held, end, opened, tell_listening
 from pexservice.process.together import Pulse, Together
 from pexservice.process.worker import Order, Plan, work
 from pexservice.stores.shared.ordering import Writer
@@ -93,14 +93,7 @@ class Leading(Generic[S, C]):
             await first(working, stopping, self._opened)
             self._held.manager.tell(reports.report())
             await first(working, stopping)
-        if not working.done():
-            draining = asyncio.create_task(self._drain())
-            await first(working, draining)
-            if draining.done():
-                await draining
-                log.info("stopped")
-                return
-        await working
+        await end(working, self._drain)
 
     async def _work(self) -> None:
         """Open the store, then order groups for ever. Raises Fatal."""

@@ -41,7 +41,7 @@ from pexservice.process import signals
 from pexservice.process.application import Application
 from pexservice.process.front import Front
 from pexservice.process.reports import Reports
-from pexservice.process.start import Held, hold, opened, tell_listening
+from pexservice.process.start import Held, end, hold, opened, tell_listening
 
 if TYPE_CHECKING:
     from pexservice.process.exposition import State
@@ -140,14 +140,7 @@ class Service(Generic[S, C]):
             with suppress(RuntimeError):  # Without a thread to be had it is imported then.
                 in_daemon(partial(import_module, "pexservice.process.exposition"))
             await first(working, stopping)
-        if not working.done():
-            draining = asyncio.create_task(self._drain())
-            await first(working, draining)
-            if draining.done():
-                await draining
-                log.info("stopped")
-                return
-        await working
+        await end(working, self._drain)
 
     async def _work(self) -> None:
         """Open the store, then take commands for ever. Raises Fatal."""

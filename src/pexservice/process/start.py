@@ -1,21 +1,23 @@
-"""What a start gets hold of before it writes anything: tokens, the store, addresses.
+"""What a start gets hold of before it writes anything: tokens, the store, addresses; and how a service ends.
 
 Whatever may be wrong outside of the service shows here, and has changed nothing. What may hang is awaited in a thread
 and for a bounded time, so a signal is heard meanwhile.
 """
 
+import asyncio
 import time
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Generic
+from typing import Any, Generic
 
 import structlog
 
 from pexservice.config import Settings
 from pexservice.core.machine import C, S
 from pexservice.core.store import Store
-from pexservice.disk.daemons import in_time
+from pexservice.disk.daemons import first, in_time
 from pexservice.errors import BadTokenFile
 from pexservice.http.access import Access
 from pexservice.limits import Limits
@@ -68,6 +70,18 @@ async def opened(application: Application[S, C], held: Held[S, C]) -> tuple[Stor
     elif held.store.is_new:  # Whoever set this up may have meant another directory.
         log.warning("a new journal begins", where=held.store.where)
     return store, recovery_seconds
+
+
+async def end(working: "asyncio.Future[Any]", drain: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Drain, or end with what the work ends with, if that comes first. Raises Fatal."""
+    if not working.done():
+        draining = asyncio.create_task(drain())
+        await first(working, draining)
+        if draining.done():
+            await draining
+            log.info("stopped")
+            return
+    await working
 
 
 def tell_listening(application: Application[S, C], held: Held[S, C], **more: object) -> None:

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
@@ -49,9 +49,9 @@ def hear_signals() -> None:
 class Child:
     """One service at a time, at one address. Use as a context manager: at its end nothing runs."""
 
-    def __init__(self, data_dir: Path, program: Sequence[str] = SERVE) -> None:
+    def __init__(self, data_dir: Path, program: Sequence[str] = SERVE, *, workers: int = 1) -> None:
         self.port = _free_port()
-        options = ["--host", HOST, "--port", str(self.port), "--data-dir", str(data_dir)]
+        options = ["--host", HOST, "--port", str(self.port), "--data-dir", str(data_dir), "--workers", str(workers)]
         self._command = [*program, "serve", *options, "--log-format", "json", "--log-level", "error"]
         self._environment = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
         self._prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -103,6 +103,14 @@ class Child:
         self._process.stderr.close()
         self._process = None
 
+    def kill_one_of(self, choose: Callable[[Sequence[int]], int]) -> None:
+        """Kill one of its workers in the same way: the service goes on, and replaces it."""
+        assert self._process is not None, "it was started"
+        workers = [pid for nursery in _below(self._process.pid) for pid in _below(nursery)]
+        if workers:  # Else it ended by itself, which `check` tells.
+            with suppress(ProcessLookupError):
+                os.kill(choose(workers), signal.SIGKILL)
+
     def _last_words(self) -> str:
         assert self._process is not None
         assert self._process.stderr is not None
@@ -115,6 +123,14 @@ class Child:
     def _end_with_parent(self) -> None:
         hear_signals()
         self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _below(pid: int) -> list[int]:
+    """Return the children of a process; none, if it is gone."""
+    try:
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
+    except OSError:
+        return []
 
 
 def _free_port() -> int:

@@ -2,6 +2,8 @@
 
 Clients give each step a key, and ask for what a kill cut off again, until they know.
 
+Of a service with workers, every other kill is of one of them alone: the others go on, and it is replaced.
+
 A temporary directory, a child, some clients, and a bound on everything: how long it takes, how many requests a second
 it sends, how long it waits for a start.
 """
@@ -60,6 +62,8 @@ class _Seen:
     kills: int
     began_s: float
     killed: int = 0
+    killed_workers: int = 0
+    """How many of these were of a worker."""
     answered: int = 0
     sequences: set[int] = field(default_factory=set)
     """Those of answered steps; what is answered twice of them was lost in between."""
@@ -98,7 +102,7 @@ class _Seen:
         marks = "".join(self.marks[:-1][-room(paper) :])
         values = [count / _BUCKET_S for count in self.rates[:-1]]  # The last is not over.
         rows = [
-            ("killed -9", f"{self.killed} of {self.kills}"),
+            ("killed -9", f"{self.killed} of {self.kills}{_of_workers(self.killed_workers)}"),
             ("answered", f"{self.answered:,} steps"),
             ("lost so far", f"{lost:,}"),
             ("longest pause", f"{self.pause_s_max:.2f} s until an answer" if self.killed else ""),
@@ -116,7 +120,7 @@ class _Seen:
         ]
 
 
-def run(screen: Screen, kills: int, program: Sequence[str] = SERVE) -> Verdict:
+def run(screen: Screen, kills: int, workers: int = 1, program: Sequence[str] = SERVE) -> Verdict:
     """Run it, and return what the judge found. Raises what a start raises, AddressUnavailable, CannotCreate."""
     try:
         directory = Path(tempfile.mkdtemp(prefix="pexservice-demo-"))
@@ -124,16 +128,17 @@ def run(screen: Screen, kills: int, program: Sequence[str] = SERVE) -> Verdict:
         message = f"cannot create a directory for the demo: {reason(error)}. Set TMPDIR to a directory with room."
         raise CannotCreate(message) from error
     try:
-        with Child(directory / "data", program) as child:
-            return _run(screen, kills, child)
+        with Child(directory / "data", program, workers=workers) as child:
+            return _run(screen, kills, workers, child)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _run(screen: Screen, kills: int, child: Child) -> Verdict:
+def _run(screen: Screen, kills: int, workers: int, child: Child) -> Verdict:
     rng = Random()  # noqa: S311 - it chooses what is shown.
     seen = _Seen(child.url, kills, time.monotonic())
-    screen.tell(f"Watch it at {child.url}/ while it is killed {_times(kills)} under load.")
+    who = "it" if workers == 1 else f"it, or one of the {workers} workers that serve,"
+    screen.tell(f"Watch it at {child.url}/ while {who} is killed {_times(kills)} under load.")
 
     def choose() -> Step | None:
         return RESET if rng.random() < _RESETS else rng.choice(_MIX)
@@ -156,13 +161,12 @@ def _run(screen: Screen, kills: int, child: Child) -> Verdict:
             _load(screen, clients, child, seen, life_s)
             if left:
                 time.sleep(rng.uniform(0, _AIM_S))
-                child.kill()
-                seen.mark()
-                seen.now = "killed; starting it again"
-                pause_s = _start(screen, clients, child, seen)
+                is_of_worker = workers > 1 and seen.killed % 2 == 1
+                pause_s = _kill(screen, clients, child, seen, rng if is_of_worker else None)
                 seen.pause_s_max = max(seen.pause_s_max, pause_s)
+                whom = ", a worker" if is_of_worker else ""
                 screen.tell(
-                    f"kill {seen.killed} of {kills}: {seen.answered:,} steps answered, back after {pause_s:.2f} s"
+                    f"kill {seen.killed} of {kills}{whom}: {seen.answered:,} steps answered, back after {pause_s:.2f} s"
                 )
         clients.stop()
         while clients.under_way:
@@ -174,15 +178,37 @@ def _run(screen: Screen, kills: int, child: Child) -> Verdict:
         verdict = judge(clients.history, begin, end)
     seen.now = "done"
     screen.draw(seen.picture, now=True)
-    for line in summary(verdict, seen.killed, seen.pause_s_max, clients.retried, screen.paper):
+    for line in summary(
+        verdict, seen.killed, seen.pause_s_max, clients.retried, screen.paper, workers=seen.killed_workers
+    ):
         screen.say(line)
     return verdict
+
+
+def _kill(screen: Screen, clients: Clients, child: Child, seen: _Seen, worker: Random | None) -> float:
+    """Kill the service, or one of its workers, which `worker` chooses; return how long no answer came, in seconds."""
+    if worker is None:
+        child.kill()
+        seen.mark()
+        seen.now = "killed; starting it again"
+        return _start(screen, clients, child, seen)
+    began_s = time.monotonic()
+    child.kill_one_of(worker.choice)
+    seen.mark()
+    seen.killed_workers += 1
+    seen.now = "a worker was killed"
+    return _await_answer(screen, clients, child, seen, began_s)
 
 
 def _start(screen: Screen, clients: Clients, child: Child, seen: _Seen) -> float:
     """Start the service and return how long it took to the first answer, in seconds."""
     began_s = time.monotonic()
     child.start()
+    return _await_answer(screen, clients, child, seen, began_s)
+
+
+def _await_answer(screen: Screen, clients: Clients, child: Child, seen: _Seen, began_s: float) -> float:
+    """Return how long it took to the first answer to who asked since, in seconds."""
     while seen.latest is None or seen.latest.invoked_s < began_s:
         _turn(clients)
         child.check()
@@ -208,12 +234,14 @@ def _turn(clients: Clients, patience_s: float = _TURN_S) -> None:
         raise AddressUnavailable(message) from error
 
 
-def summary(verdict: Verdict, killed: int, pause_s: float, retried: int, paper: Paper) -> list[str]:
+def summary(  # noqa: PLR0913 - what happened, and where it is told.
+    verdict: Verdict, killed: int, pause_s: float, retried: int, paper: Paper, *, workers: int = 0
+) -> list[str]:
     """Return the end of the demonstration, in words."""
     outcome = f"{verdict.answered:,} answered, {verdict.lost:,} lost, {verdict.twice:,} twice."
     lines = ["", paper.paint(outcome, "1;32" if verdict.is_kept else "1;31")]
     if killed:
-        lines.append(f"Killed {_times(killed)}; longest pause {pause_s:.2f} s.")
+        lines.append(f"Killed {_times(killed)}{_of_workers(workers)}; longest pause {pause_s:.2f} s.")
     lines.append(f"Cut off, and sent again with the same key: {retried:,} requests, each step taken once.")
     if verdict.unknown:
         lines.append(f"Never answered: {verdict.unknown:,} steps; {verdict.unknown_taken:,} of them taken.")
@@ -224,6 +252,10 @@ def summary(verdict: Verdict, killed: int, pause_s: float, retried: int, paper: 
     if verdict.violation:
         lines.append(f"A promise was broken: {verdict.violation[:_VIOLATION_MAX]}")
     return lines
+
+
+def _of_workers(count: int) -> str:
+    return f", {count} of these a worker alone" if count else ""
 
 
 def _times(count: int) -> str:

@@ -50,7 +50,7 @@ def test_a_durable_group_is_published_then_the_next_leaves_then_it_is_answered()
         other.commit([NEXT])
         await heard()
         order: list[str] = []
-        show, commit, tell = shared.writer._board.show_place, below.commit, shared.writer.tell
+        show, commit, send = shared.writer._board.show_place, below.commit, shared.writer._send
 
         def note(what: str, then: Callable[..., Any]) -> Callable[..., Any]:
             def noted(*of: Any) -> Any:
@@ -61,7 +61,7 @@ def test_a_durable_group_is_published_then_the_next_leaves_then_it_is_answered()
 
         shared.writer._board.show_place = note("published", show)  # type: ignore[method-assign]
         below.commit = note("next", commit)  # type: ignore[method-assign]
-        shared.writer.tell = note("answered", tell)  # type: ignore[method-assign]
+        shared.writer._send = note("answered", send)  # type: ignore[method-assign]
         assert one.read() == Place(0, 0)
         below.release()
         await first
