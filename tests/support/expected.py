@@ -1,6 +1,5 @@
 """What a group must come to, found command by command."""
 
-from dataclasses import replace
 from typing import Any
 
 from pexservice.core.judging import Judgement
@@ -8,8 +7,7 @@ from pexservice.core.judging import Judgement
 
 def like(judgement: Judgement[Any, Any]) -> Judgement[Any, Any]:
     """Return the same with lists for sequences of any kind."""
-    return replace(
-        judgement,
+    return judgement._replace(
         states=list(judgement.states),
         refusals=dict(judgement.refusals),
         taken=list(judgement.taken),

@@ -53,6 +53,9 @@ class Engine(Generic[S, C]):
         """Groups whose answers have yet to leave."""
         self._value_bytes = 0
         """The most bytes that an answer with a value takes, as of the last durable place."""
+        self._room: Room[S] = Room(limits.group_answer_bytes_max, self._answer_bytes)
+        self._is_over = False
+        """Whether the end has come, or comes once the groups in flight are done: the store gets no more."""
         self._is_open = False
         """Whether the next command that arrives is to have a group handed over."""
         self._arrival: asyncio.Future[None] | None = None
@@ -148,9 +151,12 @@ class Engine(Generic[S, C]):
                     self._deliver()
                     await self._gather()
                 self._hand_over(store)
-                self._deliver()
+                if self._durable:
+                    self._deliver()
                 if self._in_flight:
-                    await self._complete(self._in_flight[0])
+                    head = self._in_flight[0]
+                    await head.become_durable()
+                    self._complete(head)
                 elif not self._queue.is_waiting:  # Else it was asked for from within an answer.
                     if self._idle is not None and not self._idle.done():  # Who waited may have given up.
                         self._idle.set_result(None)
@@ -160,7 +166,8 @@ class Engine(Generic[S, C]):
         finally:
             if tending is not None:
                 tending.cancel()
-            self._store = None  # Whatever the event loop has still to do, nothing is handed over any more.
+            self._store = None
+            self._is_over = True  # Whatever the event loop has still to do, nothing is handed over any more.
 
     async def _gather(self) -> None:
         """Let those who were just answered, and ask again at once, come along with the next group if it is small.
@@ -182,11 +189,6 @@ class Engine(Generic[S, C]):
             self._idle = asyncio.get_running_loop().create_future()
             await self._idle
 
-    @property
-    def _has_failed(self) -> bool:
-        """Whether the end has come, or comes once the groups in flight are done: the store gets no more."""
-        return self._store is None or (bool(self._in_flight) and self._in_flight[-1].is_the_end)
-
     def _expect_group(self, store: Store[S, C]) -> None:
         """See to it that a group is handed over in this turn of the event loop, if the store takes one now."""
         if self._is_open:
@@ -204,26 +206,28 @@ class Engine(Generic[S, C]):
 
     def _hand_over(self, store: Store[S, C]) -> None:
         """Let groups leave for the store, as many as it takes at once."""
+        queue, in_flight, limits = self._queue, self._in_flight, self._limits
         try:
-            while self._queue.is_waiting and len(self._in_flight) < store.in_flight_max and not self._has_failed:
+            while (queue or queue.readers) and len(in_flight) < store.in_flight_max and not self._is_over:
                 if store.is_shared:  # Values may have become longer since our last group.
                     self._measure(store.read())
-                valued_max = self._limits.group_answer_bytes_max // self._value_bytes
-                group = self._queue.cut(self._limits.group_commands_max, valued_max)
-                group.reserve(self._budget, self._room())
+                group = queue.cut(limits.group_commands_max, limits.group_answer_bytes_max // self._value_bytes)
+                group.reserve(self._budget, self._value_bytes, self._room)
                 group.hand_over(store)
-                self._in_flight.append(group)
-                self._deliver()  # What became durable before, now that the disk has work again (decision 5).
+                in_flight.append(group)
+                if self._durable:
+                    self._deliver()  # Now that the disk has work again (decision 5).
                 group.render_ahead()
+                self._is_over = group.is_the_end
         except Exception as error:  # noqa: BLE001 - a defect of ours: it ends the engine when its turn comes.
-            self._in_flight.append(Group.failed(error))
-        self._is_open = len(self._in_flight) < store.in_flight_max
-        if self._in_flight:
+            in_flight.append(Group.failed(error))
+            self._is_over = True
+        self._is_open = len(in_flight) < store.in_flight_max
+        if in_flight and self._arrival is not None:
             self._wake()
 
-    async def _complete(self, group: Group[S, C]) -> None:
-        """Wait for the head of the groups in flight."""
-        await group.become_durable()
+    def _complete(self, group: Group[S, C]) -> None:
+        """Count the head of the groups in flight, which is durable or was turned away."""
         self._in_flight.popleft()
         self._durable.append(group)
         if isinstance(group.error, NotApplied):
@@ -232,21 +236,20 @@ class Engine(Generic[S, C]):
             return
         judgement = group.judgement
         assert judgement is not None, "what is durable was judged"
-        self.metrics.replayed += len(judgement.replays)
-        for refusal in judgement.refusals.values():
-            self.metrics.declined[refusal.code] += 1
+        if judgement.replays:
+            self.metrics.replayed += len(judgement.replays)
+        if judgement.refusals:
+            for refusal in judgement.refusals.values():
+                self.metrics.declined[refusal.code] += 1
         if judgement.taken:
             self.metrics.count_group(self.machine.tally(judgement.taken), len(judgement.taken), group.seconds)
         self._measure(judgement.end)
 
     def _measure(self, place: Place[S]) -> None:
-        self._value_bytes = self._answer_bytes(place.state)
+        self._value_bytes = self.machine.answer_bytes_max(place.state) + _HEAD_BYTES
 
     def _answer_bytes(self, state: S) -> int:
         return self.machine.answer_bytes_max(state) + _HEAD_BYTES
-
-    def _room(self) -> Room[S]:
-        return Room(self._value_bytes, self._limits.group_answer_bytes_max, self._answer_bytes)
 
     def _turn_away_rest(self, error: NotApplied) -> None:
         """Turn away who waits, behind the groups in flight. The store may take a while to get what it lacks."""

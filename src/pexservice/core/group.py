@@ -39,16 +39,10 @@ class Life(Enum):
 class Room(Generic[S]):
     """How much memory the answers of a group may take."""
 
-    value_bytes: int
-    """What was set aside for each answer that carries a value: enough for any state that the group leads to."""
     spare_bytes: int
-    """What the answers may take on top of it: those to commands that were taken before, at a state of any size."""
+    """What they may take on top of what is set aside: those to commands that were taken before, at any state."""
     answer_bytes: Callable[[S], int]
     """Tells the most bytes that an answer takes which carries the value of a state."""
-
-    def beyond(self, state: S) -> int:
-        """Return how much more an answer may take than was set aside for it."""
-        return max(self.answer_bytes(state) - self.value_bytes, 0)
 
 
 @dataclass(slots=True)
@@ -70,8 +64,10 @@ class Group(Generic[S, C]):
     """Why it did not become durable, if so: NotApplied for one that was turned away, anything else is the end."""
     seconds: float = 0.0
     """How long it was at the store."""
+    value_bytes: int = 0
+    """What is set aside for each answer that carries a value: enough for any state that the group leads to."""
     room: "Room[S] | None" = None
-    """The memory set aside for the answers."""
+    """While memory is set aside for the answers."""
     _commit: Commit[S, C] | None = None
     _has_unanswerable: bool = False
     """Whether some of the answers are errors: there was no room for what their callers asked for."""
@@ -86,15 +82,16 @@ class Group(Generic[S, C]):
         """Whether something went wrong behind which no group may be answered."""
         return self.error is not None and not isinstance(self.error, NotApplied)
 
-    def reserve(self, budget: Budget, room: "Room[S]") -> None:
+    def reserve(self, budget: Budget, value_bytes: int, room: "Room[S]") -> None:
         """Set memory aside for the answers: so many bytes for each that carries a value."""
+        self.value_bytes = value_bytes
         self.room = room
-        budget.take(self.valued * room.value_bytes)
+        budget.take(self.valued * value_bytes)
 
     def release(self, budget: Budget) -> None:
         """Give that memory back, to whoever holds the answers from now on."""
         if self.room is not None:
-            budget.take(-self.valued * self.room.value_bytes)
+            budget.take(-self.valued * self.value_bytes)
             self.room = None
 
     def hand_over(self, store: Store[S, C]) -> None:
@@ -103,7 +100,8 @@ class Group(Generic[S, C]):
         self.life = Life.AT_STORE
         self.seconds = -perf_counter()
         try:
-            self._commit = store.commit([asked.command for asked, _ in self.elements], self._terms(store))
+            terms = self._terms(store) if self.has_terms else NO_TERMS
+            self._commit = store.commit([asked.command for asked, _ in self.elements], terms)
         except Exception as error:  # noqa: BLE001 - told when its turn comes.
             self.error = error
 
@@ -166,8 +164,6 @@ class Group(Generic[S, C]):
 
     def _terms(self, store: Store[S, C]) -> AllTerms:
         """Return the terms of the commands, as the store takes them."""
-        if not self.has_terms:
-            return NO_TERMS
         secret, found = store.key_secret, {}
         for index, (asked, _) in enumerate(self.elements):
             terms = asked.terms
@@ -200,7 +196,7 @@ class Group(Generic[S, C]):
             elif index in replays:
                 place = replays[index]
                 if asked.carries_value and self.room is not None:
-                    spare_bytes -= self.room.beyond(place.state)
+                    spare_bytes -= max(self.room.answer_bytes(place.state) - self.value_bytes, 0)
                 if spare_bytes < 0:
                     self.answers.append(AnswersUnsent())
                     self._has_unanswerable = True

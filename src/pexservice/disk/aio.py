@@ -12,6 +12,7 @@ import ctypes
 import os
 import sys
 from functools import partial
+from struct import Struct
 from typing import Final
 
 _CALLS: Final = {"x86_64": (206, 209, 208), "aarch64": (0, 2, 4), "riscv64": (0, 2, 4)}
@@ -25,34 +26,11 @@ _DSYNC: Final = os.RWF_DSYNC
 """Done means: on stable storage, as if the write had been followed by fdatasync(2)."""
 
 
-class _Operation(ctypes.Structure):
-    """`struct iocb` of linux/aio_abi.h, in the byte order of the machines above."""
-
-    _fields_ = (
-        ("data", ctypes.c_uint64),
-        ("key", ctypes.c_uint32),
-        ("rw_flags", ctypes.c_uint32),
-        ("opcode", ctypes.c_uint16),
-        ("priority", ctypes.c_int16),
-        ("fd", ctypes.c_uint32),
-        ("buffer", ctypes.c_uint64),
-        ("size", ctypes.c_uint64),
-        ("offset", ctypes.c_int64),
-        ("reserved", ctypes.c_uint64),
-        ("flags", ctypes.c_uint32),
-        ("eventfd", ctypes.c_uint32),
-    )
-
-
-class _Event(ctypes.Structure):
-    """`struct io_event` of linux/aio_abi.h."""
-
-    _fields_ = (
-        ("data", ctypes.c_uint64),
-        ("operation", ctypes.c_uint64),
-        ("result", ctypes.c_int64),
-        ("result2", ctypes.c_int64),
-    )
+_OPERATION: Final = Struct("<QIiHhIQQqQII")
+"""`struct iocb` of linux/aio_abi.h, in the byte order of the machines above: data (the ticket), key, rw_flags, opcode,
+priority, fd, buffer, size, offset, reserved, flags, eventfd."""
+_EVENT: Final = Struct("<QQqq")
+"""`struct io_event`: data, operation, result, and a second result, which nothing here has."""
 
 
 class Queue:
@@ -69,14 +47,16 @@ class Queue:
         context = ctypes.c_ulong(0)
         _check(syscall(setup, ctypes.c_long(operations_max), ctypes.byref(context)))
         self._eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._operation = _Operation(flags=_FLAG_RESFD, eventfd=self._eventfd)
-        self._events = (_Event * operations_max)()
-        # PERF: arguments are made once, 2 us less an operation.
-        operations = (ctypes.c_void_p * 1)(ctypes.addressof(self._operation))
+        operation = ctypes.create_string_buffer(_OPERATION.size)
+        events = ctypes.create_string_buffer(_EVENT.size * operations_max)
+        # PERF: structures are packed and unpacked in one go, and arguments are made once: 3 us less an operation.
+        self._describe = partial(_OPERATION.pack_into, operation, 0)
+        self._told = partial(_EVENT.unpack_from, events)
+        operations = (ctypes.c_void_p * 1)(ctypes.addressof(operation))
         self._submit = partial(syscall, submit, context, ctypes.c_long(1), operations)
         at_once = (ctypes.c_long * 2)(0, 0)  # A timespec.
         room = ctypes.c_long(operations_max)
-        self._get_events = partial(syscall, getevents, context, ctypes.c_long(0), room, self._events, at_once)
+        self._get_events = partial(syscall, getevents, context, ctypes.c_long(0), room, events, at_once)
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when `completed` has something to tell."""
@@ -84,11 +64,15 @@ class Queue:
 
     def sync(self, fd: int, ticket: int, *, is_directory: bool) -> None:
         """Begin fdatasync(2), or fsync(2) of a directory. Raises OSError, and then nothing was begun."""
-        self._begin(fd, ticket, _FSYNC if is_directory else _FDSYNC, 0, 0, 0)
+        opcode = _FSYNC if is_directory else _FDSYNC
+        self._describe(ticket, 0, 0, opcode, 0, fd, 0, 0, 0, 0, _FLAG_RESFD, self._eventfd)
+        _check(self._submit())
 
     def write(self, fd: int, ticket: int, address: int, size_bytes: int, offset: int) -> None:
         """Begin to write memory, which must stay as it is, and to put it on stable storage. Raises as `sync`."""
-        self._begin(fd, ticket, _PWRITE, address, size_bytes, offset)
+        flags = _FLAG_RESFD
+        self._describe(ticket, 0, _DSYNC, _PWRITE, 0, fd, address, size_bytes, offset, 0, flags, self._eventfd)
+        _check(self._submit())
 
     def completed(self) -> list[tuple[int, int]]:
         """Return the ticket of each operation that is done since the last call, and what it returned.
@@ -100,18 +84,8 @@ class Queue:
             count = _check(self._get_events())
         except (BlockingIOError, InterruptedError):  # An earlier call was told already.
             return []
-        return [(event.data, event.result) for event in self._events[:count]]
-
-    def _begin(self, fd: int, ticket: int, opcode: int, address: int, size_bytes: int, offset: int) -> None:  # noqa: PLR0913, PLR0917
-        operation = self._operation
-        operation.data = ticket
-        operation.fd = fd
-        operation.opcode = opcode
-        operation.rw_flags = _DSYNC if opcode == _PWRITE else 0
-        operation.buffer = address
-        operation.size = size_bytes
-        operation.offset = offset
-        _check(self._submit())
+        told = self._told
+        return [told(nth * _EVENT.size)[::2] for nth in range(count)]
 
 
 def _check(result: int) -> int:

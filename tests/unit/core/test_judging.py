@@ -1,7 +1,6 @@
 """What becomes of a group, from where it begins."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -40,7 +39,7 @@ def test_an_empty_group_is_a_defect() -> None:
 
 def like(judgement: Judgement[Any, Any]) -> Judgement[Any, Any]:
     """Return the same with lists for sequences of any kind."""
-    return replace(judgement, states=list(judgement.states), taken=list(judgement.taken), keys=dict(judgement.keys))
+    return judgement._replace(states=list(judgement.states), taken=list(judgement.taken), keys=dict(judgement.keys))
 
 
 def one_by_one(
@@ -89,7 +88,7 @@ def test_each_command_is_judged_at_its_turn(elements: list[tuple[int, Terms | No
     assert like(judged) == one_by_one(_START, commands, terms, _KNOWN)
     own = {index: refusal for index, refusal in judged.refusals.items() if refusal.code in OWN_REFUSALS}
     followed = follow(COUNTER, _START, commands, judged.replays, own)
-    assert like(followed) == replace(like(judged), keys={})
+    assert like(followed) == like(judged)._replace(keys={})
 
 
 def test_a_key_in_a_group_twice_is_taken_once() -> None:

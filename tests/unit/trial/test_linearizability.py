@@ -138,7 +138,7 @@ def lose_a_step(history: list[Operation], rng: Random) -> None:
     assert lost.place is not None
     for operation in history:
         if operation.place is not None and operation.place.sequence > lost.place.sequence:
-            operation.place = replace(operation.place, sequence=operation.place.sequence - 1)
+            operation.place = operation.place._replace(sequence=operation.place.sequence - 1)
 
 
 def read_stale(history: list[Operation], rng: Random) -> None:

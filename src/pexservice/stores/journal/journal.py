@@ -76,6 +76,7 @@ class Journal(Generic[S, C]):
         )
         self._opener: Opener[S, C] = Opener(disk, codec, found, self._history, self._keys)
         self._ring: RingWriter[S, C] | None = None
+        self.in_flight_max = IN_FLIGHT_MAX
         self._places = Places(found.plan.place, found.plan.place, found.plan.place)
         self._blocked: deque[Flight[S, C]] = deque()
         """Groups that wait for room in the ring."""
@@ -105,11 +106,6 @@ class Journal(Generic[S, C]):
         ):
             return self._lack
         return None
-
-    @property
-    def in_flight_max(self) -> int:
-        """As `Store.in_flight_max`."""
-        return IN_FLIGHT_MAX if self._ring is None else min(IN_FLIGHT_MAX, self._ring.file.in_flight_max)
 
     @property
     def _lines_max(self) -> int:
@@ -231,6 +227,7 @@ class Journal(Generic[S, C]):
         shape = self._options.shape or shape_for(self._disk)
         file, header = await self._opener.renew(shape, is_cached=self._options.is_interval)
         self._ring = RingWriter(file, header, self._on_durable)
+        self.in_flight_max = min(IN_FLIGHT_MAX, file.in_flight_max)
         await self._history.forget(self._options.history_bytes_max)
 
     async def _write_history(self) -> None:

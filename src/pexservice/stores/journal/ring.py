@@ -147,7 +147,9 @@ def state_checksum(codec: Codec[S, C], place: Place[S]) -> int:
 
 def cut(body: bytes) -> list[bytes]:
     """Cut a row's body into the parts that go into lines; one empty part for the body of a line that seals."""
-    return [body[begin : begin + PART_BYTES_MAX] for begin in range(0, max(1, len(body)), PART_BYTES_MAX)]
+    if len(body) <= PART_BYTES_MAX:  # PERF: almost all.
+        return [body]
+    return [body[begin : begin + PART_BYTES_MAX] for begin in range(0, len(body), PART_BYTES_MAX)]
 
 
 def encode_line(  # noqa: PLR0913, PLR0917 - the fields of a line in their order, without an object for them.

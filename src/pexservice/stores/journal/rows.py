@@ -46,4 +46,4 @@ def flights(codec: Codec[S, C], judgement: Judgement[S, C], lines_max: int, time
 def _with_keys(half: Judgement[S, C], keys: Keys) -> Judgement[S, C]:
     """Return the half of a group with those of the keys that are its own."""
     begin, end = half.start.sequence, half.end.sequence
-    return replace(half, keys={key: seen for key, seen in keys.items() if begin < seen.sequence <= end})
+    return half._replace(keys={key: seen for key, seen in keys.items() if begin < seen.sequence <= end})
