@@ -66,6 +66,7 @@ class MemoryStore(Generic[S, C]):
         self.key_secret = b"told to nobody".ljust(SECRET_BYTES)
         self.known = KnownKeys(keys_max, ttl_s=60)
         self.unready: NotApplied | None = None
+        self.serving = 1
         self.commits: list[MemoryCommit[S, C]] = []
         self._is_held = is_held
 
@@ -99,7 +100,7 @@ class MemoryStore(Generic[S, C]):
 
     def status(self) -> Status:
         """As `Store.status`."""
-        return Status({}, ())
+        return Status({}, (), self.serving)
 
     async def run(self) -> NoReturn:
         """As `Store.run`: nothing is to be done."""

@@ -223,7 +223,7 @@ class Engine(Generic[S, C]):
             in_flight.append(Group.failed(error))
             self._is_over = True
         self._is_open = len(in_flight) < store.in_flight_max
-        if in_flight and self._arrival is not None:
+        if in_flight:
             self._wake()
 
     def _complete(self, group: Group[S, C]) -> None:

@@ -10,7 +10,7 @@ each part by itself would cost a row each.
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Generic, cast
@@ -100,8 +100,11 @@ class Writer(Generic[S, C]):
 
     def tell(self, channel: Channel[S, C], message: Told[S]) -> None:
         """Tell a worker something. One that is gone, or does not listen, is not waited for: it gets replaced."""
+        self._push(channel, told(self.machine, message, self._limits))
+
+    def _push(self, channel: Channel[S, C], data: Iterable[bytes]) -> None:
         is_waiting = bool(channel.unsent)
-        channel.unsent.extend(told(self.machine, message, self._limits))
+        channel.unsent.extend(data)
         if not is_waiting:
             self._send(channel)
 
@@ -228,10 +231,7 @@ class Writer(Generic[S, C]):
         first, state = judgement.start.sequence, judgement.start.state
         end = 0
         for channel, part in parts:
-            is_waiting = bool(channel.unsent)
-            channel.unsent.append(taken(part.number, first + end, encode_state(state)))
-            if not is_waiting:
-                self._send(channel)
+            self._push(channel, (taken(part.number, first + end, encode_state(state)),))
             end += part.count
             state = states[end - 1]
         assert first + end == judgement.end.sequence, "the parts are the whole group"
