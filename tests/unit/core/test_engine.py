@@ -290,6 +290,8 @@ def test_a_small_group_does_not_wait_for_ever() -> None:
 
 @pytest.mark.parametrize(("is_remote", "count"), [(False, 1), (True, 3)])
 def test_how_many_serve_is_told_by_a_store_far_away(is_remote: bool, count: int) -> None:  # noqa: FBT001
+    """A store in this process has no others, and is not asked."""
+
     async def scenario(engine: Engine[Any, Any], _: Caller) -> None:
         assert engine.serving == count
 
