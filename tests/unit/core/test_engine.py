@@ -8,10 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
 from pexservice.core.judging import Place
-from pexservice.core.metrics import Metrics
 from pexservice.errors import QueueFull
 from pexservice.limits import DEFAULT
 from pexservice.walk.machine import WALK
@@ -285,17 +283,4 @@ def test_a_small_group_does_not_wait_for_ever() -> None:
         await settled()
         assert len(store.groups[1]) == 1 + 10
 
-    play(scenario, store)
-
-
-@pytest.mark.parametrize(("is_remote", "count"), [(False, 1), (True, 3)])
-def test_how_many_serve_is_told_by_a_store_far_away(is_remote: bool, count: int) -> None:  # noqa: FBT001
-    """A store in this process has no others, and is not asked."""
-
-    async def scenario(engine: Engine[Any, Any], _: Caller) -> None:
-        assert engine.serving == count
-
-    assert Engine(WALK, Metrics(), Budget(1), DEFAULT).serving == 1
-    store = MemoryStore(WALK, is_remote=is_remote)
-    store.serving = 3
     play(scenario, store)

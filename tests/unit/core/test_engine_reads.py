@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
 from pexservice.core.judging import Place
+from pexservice.core.metrics import Metrics
 from pexservice.errors import NotApplied, QueueFull, Recovering
 from pexservice.limits import DEFAULT
 from pexservice.walk.machine import WALK
@@ -165,3 +167,16 @@ def test_who_waits_behind_a_store_that_went_away_is_turned_away() -> None:
         assert reader.places == []
 
     play(scenario, far(), replace(DEFAULT, heal_period_s=0.01))
+
+
+@pytest.mark.parametrize(("is_remote", "count"), [(False, 1), (True, 3)])
+def test_how_many_serve_is_told_by_a_store_far_away(is_remote: bool, count: int) -> None:  # noqa: FBT001
+    """A store in this process has no others, and is not asked."""
+
+    async def scenario(engine: Engine[Any, Any], _: Caller) -> None:
+        assert engine.serving == count
+
+    assert Engine(WALK, Metrics(), Budget(1), DEFAULT).serving == 1
+    store = MemoryStore(WALK, is_remote=is_remote)
+    store.serving = 3
+    play(scenario, store)
