@@ -208,6 +208,7 @@ class Engine(Generic[S, C]):
         """Let groups leave for the store, as many as it takes at once."""
         queue, in_flight, limits = self._queue, self._in_flight, self._limits
         try:
+            # PERF: `queue.is_waiting`, and names of this call, without asking each time.
             while (queue or queue.readers) and len(in_flight) < store.in_flight_max and not self._is_over:
                 if store.is_shared:  # Values may have become longer since our last group.
                     self._measure(store.read())

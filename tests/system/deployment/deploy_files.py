@@ -7,11 +7,14 @@ import subprocess
 from pathlib import Path
 from typing import Any, Final
 
+import kubernetes_validate
 import yaml
 
 Manifest = dict[str, Any]
 
 CHECKOUT: Final = Path(__file__).parents[3]
+VERSIONS: Final = ["1.29", kubernetes_validate.latest_version().rpartition(".")[0]]
+"""Of Kubernetes: from the first in which ReadWriteOncePod is stable, to the newest there are schemas of."""
 BASE: Final = CHECKOUT / "deploy/kubernetes/base"
 MONITORING: Final = CHECKOUT / "deploy/kubernetes/overlays/monitoring"
 REPLICAS: Final = CHECKOUT / "deploy/kubernetes/overlays/replicas"

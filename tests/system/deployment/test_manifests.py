@@ -21,6 +21,7 @@ from system.deployment.deploy_files import (
     BASE,
     CHECKOUT,
     MONITORING,
+    VERSIONS,
     Manifest,
     claim,
     container,
@@ -33,13 +34,11 @@ from system.deployment.deploy_files import (
     pod,
 )
 
-_VERSIONS: Final = ["1.29", kubernetes_validate.latest_version().rpartition(".")[0]]
-"""From the first in which ReadWriteOncePod is stable, to the newest there are schemas of."""
 _ALL: Final = manifests(BASE) + manifests(MONITORING)
 _OWN: Final = [manifest for manifest in _ALL if manifest["kind"] != "ServiceMonitor"]
 
 
-@pytest.mark.parametrize("version", _VERSIONS)
+@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("manifest", _OWN, ids=name)
 def test_manifests_are_valid(manifest: Manifest, version: str) -> None:
     """No field is unknown, missing, or of the wrong type."""
@@ -52,7 +51,7 @@ def test_a_misspelt_field_is_noticed() -> None:
     probe = manifest["spec"]["template"]["spec"]["containers"][0]["livenessProbe"]
     probe["failureTreshold"] = probe.pop("failureThreshold")
     with pytest.raises(kubernetes_validate.ValidationError, match="failureTreshold"):
-        kubernetes_validate.validate(manifest, _VERSIONS[0], strict=True)
+        kubernetes_validate.validate(manifest, VERSIONS[0], strict=True)
 
 
 def test_the_base_names_this_version() -> None:

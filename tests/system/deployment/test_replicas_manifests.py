@@ -22,6 +22,7 @@ from system.deployment.deploy_files import (
     BASE,
     REPLICAS,
     STORE_INIT,
+    VERSIONS,
     Manifest,
     container,
     image_environment,
@@ -33,7 +34,6 @@ from system.deployment.deploy_files import (
     pod,
 )
 
-_VERSIONS: Final = ["1.29", kubernetes_validate.latest_version().rpartition(".")[0]]
 _PATCH: Final = yaml.safe_load((REPLICAS / "poddisruptionbudget.yaml").read_text())
 _OWN: Final = [*manifests(REPLICAS), *manifests(STORE_INIT), _PATCH]
 _CLUSTER: Final = only("Cluster", REPLICAS)
@@ -44,7 +44,7 @@ _SCHEMA: Final = Draft202012Validator(json.loads(Path(__file__).with_name("clust
 needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 
 
-@pytest.mark.parametrize("version", _VERSIONS)
+@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("manifest", [each for each in _OWN if each["kind"] != "Cluster"], ids=name)
 def test_manifests_are_valid(manifest: Manifest, version: str) -> None:
     """No field is unknown, missing, or of the wrong type."""
