@@ -7,7 +7,7 @@ MUCH ?= short
 
 .PHONY: help run demo docs recording replicas all roll-back uninstall image test coverage test-lowest check test-alerts \
   test-browser test-proxy test-replicas test-systemd test-image test-deps test-systemd-deps test-image-deps bench-deps \
-  torture torture-short bench dist format lock clean
+  torture torture-short bench dist proof format lock clean
 
 # Otherwise make removes the .python of an environment, which it takes for a file that nobody asked for.
 .SECONDARY:
@@ -19,8 +19,8 @@ help: ## list these
 run: $(VENV)/.run ## serve on http://127.0.0.1:8081, with the data in ./data
 	@exec $(BIN)/pexservice serve --data-dir data
 
-demo: $(VENV)/.run ## kill it twenty times under load, and count what it lost; less than a minute
-	@exec $(BIN)/pexservice demo
+demo: $(VENV)/.run ## kill it twenty times under load, and count what it lost; DEMO="--workers 2" too
+	@exec $(BIN)/pexservice demo $(DEMO)
 
 replicas: $(VENV)/.dev ## serve one walk from three replicas on a PostgreSQL server of their own, to look at
 	@exec examples/replicas $(BIN)/pexservice
@@ -94,6 +94,9 @@ bench: $(VENV)/.bench .bench/venv/.run bench-deps ## measure beside peers for ha
 dist: $(VENV)/.dist ## make wheel, sdist and SBOM of the last commit, reproducibly, into dist/
 	PYTHONPATH=tests $(BIN)/python -m release
 
+proof: $(VENV)/.dev ## run what shows each claim of README for some hours, and write docs/proof.md (as root)
+	PYTHONPATH=tests $(BIN)/python -m release.proof $(PROOF)
+
 docs: $(VENV)/.docs ## make a site of the pages, in .site/html; a dead link fails it
 	@$(BIN)/python -m pages.site
 
@@ -117,7 +120,7 @@ lock: $(VENV)/.dev ## compute the lock files anew (needs a package index)
 	$(COMPILE) --constraint $(VENV)/lowest.pins --output-file requirements/lowest.txt requirements/dev.in
 
 clean: ## remove what the above made, but never ./data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage .import_linter_cache .hypothesis .torture .bench .lowest .image .systemd \
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage .import_linter_cache .hypothesis .torture .bench .lowest .image .proof .systemd \
 	  .prometheus .site dist
 
 %/.python:

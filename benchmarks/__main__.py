@@ -45,7 +45,9 @@ def main(*, is_quick: bool, only: tuple[str, ...], out: Path | None, render: Pat
     results = Results.load(render) if render else _measure(console, effort, only)
     is_whole = not is_quick and not only
     page = report.write(results, out or (Path("docs") if is_whole else _WORK))
-    console.print(Markdown(f"{report.headline(results)}\n\n{tables.verdicts(judge(results))}"))
+    verdicts = judge(results)
+    console.print(Markdown(f"{report.headline(results)}\n\n{tables.verdicts(verdicts)}"))
+    console.print(f"{sum(each.word == 'pass' for each in verdicts)} of {len(verdicts)} targets are met.")
     console.print(f"{page} has the rest.")
     sys.exit(bool(results.failures) or any(not each.is_sound for each in results.measurements))
 

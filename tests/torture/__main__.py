@@ -74,6 +74,7 @@ def main(*, word: str, seed: int | None, only: tuple[str, ...], jobs: int, keep:
     table = "\n".join([*_HEAD, *(row.line for row in rows), *([f"\nAttacks skipped: {skipped}."] if skipped else [])])
     command = much.of("make torture-short", "make torture")
     console.print(f"\n{datetime.now(UTC):%Y-%m-%d}, commit {commit}, `{command} SEED={seed}`:\n\n{table}", markup=False)
+    console.print(f"\n{_summary(rows, outcomes)}", markup=False)
     sys.exit(any(row.is_bad or (row.is_skipped and skips_fail()) for row in rows))
 
 
@@ -123,6 +124,14 @@ def _row(attack: Attack, outcomes: list[Outcome], *, much: Much) -> _Row:
     ]
     is_bad = bool(violations or failed or is_lacking) or not (is_caught or control.unsupported)
     return _Row(f"| {' | '.join(cells)} |", is_bad, bool(lacking))
+
+
+def _summary(rows: list[_Row], outcomes: list[Outcome]) -> str:
+    """Return all of it in one line."""
+    rounds = [outcome for outcome in outcomes if not outcome.is_control]
+    cycles, violations = sum(outcome.cycles for outcome in rounds), sum(bool(outcome.violation) for outcome in rounds)
+    good = len(rows) - sum(row.is_bad or row.is_skipped for row in rows)
+    return f"{len(rows)} attacks, {cycles:,} cycles, {violations} violations; {good} attacks as they must be."
 
 
 def _commit() -> str:
