@@ -90,6 +90,7 @@ torture-short: $(VENV)/.dev ## the same in some minutes, as CI does (as root)
 bench: $(VENV)/.bench .bench/venv/.run bench-deps ## measure beside peers for half an hour; BENCH=--quick for two minutes
 	$(BIN)/python -m benchmarks $(BENCH)
 	$(BIN)/python -m benchmarks.workers $(filter --quick,$(BENCH))
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.on_a_server $(filter --quick,$(BENCH))
 
 dist: $(VENV)/.dist ## make wheel, sdist and SBOM of the last commit, reproducibly, into dist/
 	PYTHONPATH=tests $(BIN)/python -m release

@@ -1,18 +1,21 @@
-"""What a step costs with replicas on PostgreSQL: `PYTHONPATH=tests python -m benchmarks.on_a_server`, as root.
+"""`python -m benchmarks.on_a_server`: what a step costs with replicas on PostgreSQL, as the table of docs/replicas.md.
 
 One server without a standby, 1 to 3 replicas, and load by `ab`, all on this machine: so rates say how the parts share
-it, and processor time a step says what each part takes. With `--peer PYTHON`, one that has fastapi, uvicorn and
-asyncpg, also a step by one UPDATE ... RETURNING in a process of FastAPI, on the same server.
+it, and processor time a step says what each part takes. Beside them, on the same server, what one would write instead:
+a step by one UPDATE ... RETURNING in a process of FastAPI.
 """
 
 import argparse
 import os
 import re
 import subprocess
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 from pexservice.walk.machine import WALK
@@ -20,7 +23,8 @@ from support.postgres import Server, server
 from support.process import free_port, serving
 
 _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
-_CONNECTIONS: Final = 64
+_CONNECTIONS: Final = (64, 256)
+_ROUNDS: Final = 3
 _REQUESTS: Final = 30_000
 _PEER: Final = """
 from contextlib import asynccontextmanager
@@ -39,20 +43,46 @@ async def step():
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a load came to."""
+
+    rate: float
+    """Steps a second."""
+    group: float
+    """Steps a group."""
+    service_us: float
+    """Processor time a step, in the processes that serve,"""
+    server_us: float
+    """and in those of PostgreSQL."""
+
+
 def main() -> None:
-    """Measure, and print a line for each."""
+    """Measure, in rounds, and print a table of medians."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--peer", help="an interpreter that has fastapi, uvicorn and asyncpg")
-    peer = arguments.parse_args().peer
+    arguments.add_argument("--quick", action="store_true", help="One round.")
+    rounds = 1 if arguments.parse_args().quick else _ROUNDS
+    costs: dict[tuple[int, str], list[Cost]] = {}
     with server() as database:
-        for replicas in (1, 2, 3, 1):
-            with _replicas(database, replicas) as (ports, pids, name):
-                _measure(f"{replicas} replicas", database, ports, pids, _REQUESTS)
-                groups = int(database.ask("SELECT max(number) FROM pexservice.history", name))
-                print(f"  {replicas * (_REQUESTS // replicas) / groups:.1f} steps a group")  # noqa: T201
-        if peer:
-            with _fastapi(database, peer) as (port, pid):
-                _measure("FastAPI", database, [port], [pid], _REQUESTS // 10)
+        for connections in _CONNECTIONS * rounds:
+            for replicas in (1, 2, 3):
+                what = f"{replicas} replica{'s' if replicas > 1 else ''}"
+                with _replicas(database, replicas) as (ports, pids, name):
+                    cost = _measure(database, ports, pids, connections, _REQUESTS)
+                    groups = int(database.ask("SELECT max(number) FROM pexservice.history", name))
+                costs.setdefault((connections, what), []).append(cost(replicas * (_REQUESTS // replicas) / groups))
+            with _fastapi(database) as (port, pid):
+                cost = _measure(database, [port], [pid], connections, _REQUESTS // 10)
+            costs.setdefault((connections, "FastAPI, one `UPDATE … RETURNING` a step"), []).append(cost(1.0))
+    print("| connections | | steps/s | steps a group | processor time a step, service | server |")  # noqa: T201
+    print("|--:|---|--:|--:|--:|--:|")  # noqa: T201
+    for connections, what in sorted(costs, key=lambda each: each[0]):
+        of = costs[connections, what]
+        rate, group, service_us, server_us = (
+            median(getattr(each, name) for each in of) for name in ("rate", "group", "service_us", "server_us")
+        )
+        row = f"{connections} | {what} | {rate:,.0f} | {group:.0f} | {service_us:.0f} µs | {server_us:.0f} µs"
+        print(f"| {row} |")  # noqa: T201
 
 
 @contextmanager
@@ -64,12 +94,13 @@ def _replicas(database: Server, count: int) -> Iterator[tuple[list[int], list[in
 
 
 @contextmanager
-def _fastapi(database: Server, python: str) -> Iterator[tuple[int, int]]:
-    database.ask("CREATE TABLE walk AS SELECT 0 AS position")
+def _fastapi(database: Server) -> Iterator[tuple[int, int]]:
+    database.ask("CREATE TABLE IF NOT EXISTS walk AS SELECT 0 AS position")
     port, source = free_port(), database.top / "peer.py"
     source.write_text(_PEER.format(url=f"{database.url}/postgres"), "ascii")
     options = ["--port", str(port), "--log-level", "error", "--no-access-log"]
-    process = subprocess.Popen([python, "-m", "uvicorn", "peer:app", *options], cwd=database.top)  # noqa: S603
+    peer = [sys.executable, "-m", "uvicorn", "peer:app", *options]
+    process = subprocess.Popen(peer, cwd=database.top)  # noqa: S603
     try:
         time.sleep(3)
         yield port, process.pid
@@ -78,10 +109,13 @@ def _fastapi(database: Server, python: str) -> Iterator[tuple[int, int]]:
         process.wait()
 
 
-def _measure(what: str, database: Server, ports: Sequence[int], pids: Sequence[int], requests: int) -> None:
+def _measure(
+    database: Server, ports: Sequence[int], pids: Sequence[int], connections: int, requests: int
+) -> Callable[[float], Cost]:
+    """Return what a load cost, once it is said how many steps a group had."""
     each = requests // len(ports)
     before = (sum(map(_cpu_s, pids)), _server_cpu_s(database), time.monotonic())
-    load = ["ab", "-q", "-k", "-l", "-c", str(_CONNECTIONS // len(ports)), "-n", str(each), "-m", "POST"]
+    load = ["ab", "-q", "-k", "-l", "-c", str(connections // len(ports)), "-n", str(each), "-m", "POST"]
     loads = [
         subprocess.Popen(  # noqa: S603
             [*load, f"http://127.0.0.1:{port}/previous"], stdout=subprocess.PIPE, text=True
@@ -94,10 +128,7 @@ def _measure(what: str, database: Server, ports: Sequence[int], pids: Sequence[i
     assert not any("Non-2xx" in report for report in reports), reports
     own, its, took_s = (a - b for a, b in zip(after, before, strict=True))
     steps = each * len(ports)
-    print(  # noqa: T201
-        f"{what:12} {steps / took_s:9,.0f} steps/s   CPU a step: {own / steps * 1e6:6.1f} us in the service,"
-        f" {its / steps * 1e6:6.1f} us in the server"
-    )
+    return lambda group: Cost(steps / took_s, group, own / steps * 1e6, its / steps * 1e6)
 
 
 def _cpu_s(pid: int) -> float:
