@@ -20,6 +20,7 @@ import click
 
 from benchmarks.asking import ask
 from benchmarks.loads.tools import Target, Wrk, timeout_s
+from benchmarks.peers.running import free_port
 from benchmarks.placement import TWO_CORES, placements
 from benchmarks.processes import run, serving
 
@@ -79,12 +80,11 @@ def main(*, count: int, rounds: int, seconds: int) -> None:
     """Print what watchers cost, in requests per second and in processor time for a step."""
     with TemporaryDirectory() as scratch, placements([]) as places:
         place = next((each for each in places if each.name == TWO_CORES), places[0])
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port: int = probe.getsockname()[1]
+        port = free_port()
         target = Target(port, seconds, 0, 0, Path(scratch), Path(scratch))
         program = ["pexservice", "serve", "--port", str(port), "--data-dir", f"{scratch}/data"]
         with serving(place.server(program), Path(scratch) / "log", {}) as process:
-            ask(port, "/current", patience_s=10)
+            ask(port, "/current", patience_s=60)
             clock = (~process.pid << 3) | _CLOCK_OF_PROCESS
 
             def measure(number: int) -> tuple[float, float, float]:
