@@ -6,6 +6,7 @@ ends. So it is a whole journal like any other, and a service starts on it as aft
 what is salvaged without their file, none.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from math import inf
 from typing import Final
@@ -15,6 +16,7 @@ from pexservice.core.known import KnownKeys
 from pexservice.core.machine import C, S
 from pexservice.disk import Disk
 from pexservice.errors import CannotCreate, DamagedData
+from pexservice.limits import DEFAULT
 from pexservice.stores.journal.errors import JournalFailed, JournalFull, failed
 from pexservice.stores.journal.history import History
 from pexservice.stores.journal.history_writer import HistoryWriter, segment_names
@@ -33,8 +35,8 @@ _KEYS_MAX: Final = 1 << 30
 async def backup(source: Disk, target: Disk, codec: Codec[S, C], *, is_salvaging: bool = False) -> Place[S] | None:
     """Write a backup into an empty directory, and return where it ends; None if there is nothing to back up.
 
-    With `is_salvaging`, of a journal that is damaged, as far as `History.look` finds something whole.
-    Proves every row on the way. Raises DamagedData, JournalFailed, NotPermitted, CannotCreate.
+    With `is_salvaging`, of a journal that is damaged, as far as `History.look` finds something whole. Proves every row
+    on the way. Raises DamagedData, JournalFailed, NotPermitted, CannotCreate: then the directory is as it was.
     """
     try:
         found = target.names()
@@ -46,9 +48,19 @@ async def backup(source: Disk, target: Disk, codec: Codec[S, C], *, is_salvaging
     keys = _read_keys(source, codec, is_salvaging=is_salvaging)  # First, so all later ones are in what is read next.
     try:
         return await _copy(History.look(source, codec, is_salvaging=is_salvaging), target, codec, keys)
-    except JournalFull as error:
-        message = f"the backup is not whole: {error}"
-        raise JournalFailed(message) from error
+    except BaseException as error:
+        _clear(target, found)
+        if isinstance(error, JournalFull):
+            message = f"the backup is not whole, and was removed: {error}"
+            raise JournalFailed(message) from error
+        raise
+
+
+def _clear(target: Disk, found: Sequence[str]) -> None:
+    """Take a backup away that is not whole, as far as that can be done: it could be taken for one that is."""
+    with suppress(OSError):
+        for name in set(target.names()) - set(found):
+            target.remove(name)
 
 
 def _read_keys(source: Disk, codec: Codec[S, C], *, is_salvaging: bool) -> LiveKeys | None:
@@ -72,7 +84,8 @@ async def _copy(history: History[S, C], target: Disk, codec: Codec[S, C], found:
             for _ in piece.rows:
                 pass
             newest = piece.segment
-            writer = HistoryWriter(target, codec, is_interval=newest.opening.is_interval, segment_bytes_max=1)
+            is_interval, size_bytes = newest.opening.is_interval, DEFAULT.segment_bytes_max
+            writer = HistoryWriter(target, codec, is_interval=is_interval, segment_bytes_max=size_bytes)
             writer.resume(newest, is_on_disk=False)
             await writer.write()
         else:

@@ -126,7 +126,7 @@ class History(Generic[S, C]):
         except DamagedData:
             if self._is_as_it_was(newest) and not self._is_salvaging:
                 raise
-            return recover_copy(self._codec, ring, newest)
+            return recover_copy(self._codec, ring, newest, is_salvaging=self._is_salvaging)
 
     def _is_as_it_was(self, newest: Segment[S]) -> bool:
         names = [file.name for file in self.files if file.name != RING_NAME]

@@ -38,7 +38,8 @@ _FIELD: Final = r"[\x20\x21\x23-\x2b\x2d-\x7e]+"
 """Printable, and nothing that CSV would put in quotes."""
 _SEQUENCE: Final = r"0|[1-9][0-9]{0,19}"
 _KEY = re.compile(rf"(?:([1-9][0-9]{{0,5}}):)?([A-Za-z0-9_-]{{{DIGEST_CHARACTERS}}})")
-_KEYS: Final = r"[\x20-:A-Za-z_]*"
+_KEYS: Final = r"[ 0-9:A-Za-z_-]*"
+"""No comma: else a machine's fields could run over into it."""
 _TIME: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 _OPENING = re.compile(rf"v{FORMAT_VERSION} ([A-Za-z0-9-]+)(?: ({_INTERVAL}))?")
 _VERSION = re.compile(r"v([1-9][0-9]{0,8})(?:[ -].*)?")

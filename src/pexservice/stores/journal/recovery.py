@@ -37,6 +37,7 @@ from typing import Final, Generic
 
 from pexservice.core.judging import Place
 from pexservice.core.machine import C, S
+from pexservice.errors import DamagedData
 from pexservice.stores.journal.errors import damage, mismatch
 from pexservice.stores.journal.record import Codec, InvalidRowError
 from pexservice.stores.journal.ring import RING_NAME, Line, Ring, RingRow, Shape, linked, state_checksum
@@ -123,11 +124,11 @@ def recover(codec: Codec[S, C], ring: Ring[S], history: Segment[S]) -> Plan[S]:
     return Plan(place, ring.header.life + 1, settle, missing, dropped, end)
 
 
-def recover_copy(codec: Codec[S, C], ring: Ring[S], history: Segment[S]) -> Plan[S]:
+def recover_copy(codec: Codec[S, C], ring: Ring[S], history: Segment[S], *, is_salvaging: bool = False) -> Plan[S]:
     """Return the plan for files that were copied at different moments: the history, and the lines that go on from it.
 
     What it finds is always a beginning of what was answered; if the ring was copied first, it holds all that was
-    answered before. Raises DamagedData.
+    answered before. Raises DamagedData at a row that does not follow; what `is_salvaging` finds ends before it.
     """
     rows = {row.sequence: row for row in ring.rows()}
     found = rows.get(history.place.sequence)
@@ -140,7 +141,15 @@ def recover_copy(codec: Codec[S, C], ring: Ring[S], history: Segment[S]) -> Plan
         while end + 1 in ring.lines and linked(ring.lines, [end + 1]) is None:
             end += 1
         missing = [row for row in rows.values() if start < row.last <= end]
-    place = _follow(codec, tuple(missing), history.place, ring.header.shape)
+    place = history.place
+    for index, row in enumerate(missing):
+        try:
+            place = _follow(codec, (row,), place, ring.header.shape)
+        except DamagedData:
+            if not is_salvaging:
+                raise
+            del missing[index:]
+            break
     return Plan(place, ring.header.life + 1, (), tuple(missing), 0)
 
 

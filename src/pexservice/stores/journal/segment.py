@@ -58,14 +58,16 @@ def read(codec: Codec[S, C], name: str, data: bytes) -> Segment[S]:
         raise _damage_of(name, lines, number, "it has no newline, and segments are written whole")
     bodies = [body_of(line) for line in lines[2:-1]]
     before = opening.place
+    number -= min(2, len(bodies))
     try:
         for body in bodies[-2:]:
             row = codec.decode_body(body)
             if body is bodies[-1]:
                 codec.follow(row, before)
             before = row.place
+            number += 1
     except InvalidRowError as error:
-        raise _damage_of(name, lines, number - 1, str(error)) from error
+        raise _damage_of(name, lines, number, str(error)) from error
     return Segment(name, data, opening, bodies, before, checksum)
 
 

@@ -13,6 +13,7 @@ from pexservice.stores.journal.errors import JournalFailed
 from pexservice.stores.journal.journal import Journal
 from pexservice.stores.journal.live_keys import KEYS_NAME
 from pexservice.stores.journal.opening import look
+from pexservice.stores.journal.ring import RING_NAME
 from pexservice.walk.steps import NEXT
 from support.journals import broken, play
 from support.running_journal import CODEC, OPTIONS, Service, sequences
@@ -51,8 +52,8 @@ def test_nothing_gives_no_backup() -> None:
     assert target.names() == []
 
 
-def test_a_backup_that_is_not_whole_is_no_journal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without room it ends with an error; what is there is refused by a start."""
+def test_a_backup_that_is_not_whole_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without room it ends with an error, and with room the same directory will do."""
 
     async def scenario() -> None:
         service = await Service.start(SimulatedDisk(Random(1)))
@@ -60,13 +61,28 @@ def test_a_backup_that_is_not_whole_is_no_journal(monkeypatch: pytest.MonkeyPatc
         service.running.cancel()
         target = SimulatedDisk(Random(2))
         target.faults.free_bytes = 3000
-        with pytest.raises(JournalFailed, match="the backup is not whole"):
+        with pytest.raises(JournalFailed, match="the backup is not whole, and was removed"):
             await backup(service.disk, target, CODEC)
-        with pytest.raises(DamagedData, match="missing"):
-            look(target, CODEC)
+        assert target.names() == []
+        target.faults.free_bytes = None
+        assert await backup(service.disk, target, CODEC) == Place(30, 30)
         monkeypatch.setattr(target, "names", broken)
         with pytest.raises(JournalFailed):
             await backup(service.disk, target, CODEC)
+
+    play(scenario)
+
+
+def test_what_the_ring_holds_becomes_no_more_segments_than_it_takes() -> None:
+    """A group each would be a thousand files."""
+
+    async def scenario() -> None:
+        service = await Service.start(SimulatedDisk(Random(1)))
+        await service.step(15)
+        service.running.cancel()
+        target = SimulatedDisk(Random(2))
+        await backup(service.disk, target, CODEC)
+        assert len(target.names()) == len({RING_NAME, KEYS_NAME, "a segment"})
 
     play(scenario)
 

@@ -9,7 +9,7 @@ from pexservice.errors import DamagedData
 from pexservice.stores.journal.record import Codec, InvalidRowError, seal
 from pexservice.stores.journal.segment import read, segment_name
 from pexservice.walk.machine import WALK
-from support.machines import COUNTER
+from support.machines import COUNTER, Counter
 
 NAME = segment_name(7)
 KEY = b"0123456789-_abcdefghij"
@@ -37,6 +37,31 @@ def test_a_row_that_the_machine_would_not_have_written_is_damage(what: bytes, re
     row = b"%b,%08x\n" % (what, crc32(what + b"\n", checksum))
     with pytest.raises(DamagedData, match=rf"line 3, byte offset {len(opening)}: {reason}"):
         read(codec, NAME, opening + row)
+
+
+def test_the_row_that_is_damaged_is_named() -> None:
+    """A start decodes the last two rows, and says which of them it cannot read."""
+    codec = Codec(COUNTER)
+    opening, checksum = codec.encode_opening(Place(7, (3, 2)), is_interval=False, time_s=1.5)
+    bad, checksum = seal(b"8,4,01,1,,2026-01-01T00:00:00.000000Z", checksum)
+    good, _ = seal(b"9,5,2,1,,2026-01-01T00:00:00.000000Z", checksum)
+    with pytest.raises(DamagedData, match=rf"line 3, byte offset {len(opening)}: not a state of this machine"):
+        read(codec, NAME, opening + bad + good)
+
+
+@pytest.mark.parametrize("text", ["4,3,5", "4", '4,"3"', "4,", "4,3\n"])
+def test_a_machine_that_writes_what_is_no_field_is_stopped(text: str) -> None:
+    """Before anything is written that would be read as something else, or not at all."""
+
+    class Careless(Counter):
+        def encode_state(self, state: tuple[int, int]) -> str:
+            return text
+
+    for machine, commands in ((Careless(), "1"), (COUNTER, text)):
+        if machine is COUNTER and text == "4":
+            continue  # A good command.
+        with pytest.raises(AssertionError, match="a machine writes fields of CSV"):
+            Codec(machine).encode_body(Place(8, (4, 3)), commands, 1.5)
 
 
 def test_numbers_that_no_machine_comes_to_are_damage() -> None:

@@ -17,7 +17,7 @@ from pexservice.stores.journal.journal import Journal
 from pexservice.stores.journal.opening import look
 from pexservice.stores.journal.options import Options
 from pexservice.stores.journal.record import Codec, seal
-from pexservice.stores.journal.recovery import TABLE, Holds, Means, classify, due, recover
+from pexservice.stores.journal.recovery import TABLE, Holds, Means, classify, due, recover, recover_copy
 from pexservice.stores.journal.ring import RING_NAME, Header, Line, Ring, Shape
 from pexservice.stores.journal.segment import Segment, segment_name
 from pexservice.walk.machine import WALK
@@ -199,6 +199,10 @@ def test_rows_must_lead_where_they_say() -> None:
     line = Line(1, 0, 1, run.checksum, 1, 1, body, 1)
     with pytest.raises(DamagedData, match=r"ring.csv is damaged at line 2, byte offset 512: its steps do not lead"):
         recover(CODEC, Ring(run.header, run.checksum, {1: line}, {}), run.histories[0])
+    ring: Ring[int] = Ring(run.header, run.checksum, {1: line}, {})
+    with pytest.raises(DamagedData, match="its steps do not lead"):
+        recover_copy(CODEC, ring, run.histories[0])
+    assert recover_copy(CODEC, ring, run.histories[0], is_salvaging=True).missing == ()
 
 
 OPTIONS = Options(Limits(heal_period_s=10.0), shape=Shape(8, 512, 4))
