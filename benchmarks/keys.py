@@ -41,7 +41,8 @@ def table() -> str:
     before_bytes = tracemalloc.get_traced_memory()[0]
     known = KnownKeys(_KEYS, DEFAULT.idempotency_ttl_s)
     for number in range(2 * _KEYS):
-        known.keep(digest(b"%d" % number, b"any"), Seen(known.now_s(), 10**7 + number, "1n", str(10**6 + number)))
+        seen = Seen(known.now_s(), 10**7 + number, "1n", str(10**6 + number))
+        known.settle({digest(b"%d" % number, b"any"): seen.packed()})
     held_bytes = tracemalloc.get_traced_memory()[0] - before_bytes
     tracemalloc.stop()
     began_s = time.process_time()

@@ -114,7 +114,7 @@ def _keys(count: int, place: Place[int]) -> bytes:
     known = KnownKeys(max(count, 1), DEFAULT.idempotency_ttl_s)
     command, state = WALK.encode([NEXT]), WALK.encode_state(place.state)
     for number in range(count):
-        known.keep(digest(b"%d" % number, b"any"), Seen(known.now_s(), place.sequence, command, state))
+        known.settle({digest(b"%d" % number, b"any"): Seen(known.now_s(), place.sequence, command, state).packed()})
     return known.write()
 
 

@@ -20,7 +20,7 @@ from typing import Any, Generic, Self
 from pexservice.core.budget import Budget
 from pexservice.core.caller import Asked, Caller, Reader, abort, deliver, resume, turn_away
 from pexservice.core.judging import Judgement
-from pexservice.core.keys import NO_TERMS, AllTerms
+from pexservice.core.keys import NO_TERMS, AllTerms, digested
 from pexservice.core.machine import C, S
 from pexservice.core.store import Commit, Store
 from pexservice.errors import AnswersUnsent, NotApplied
@@ -164,12 +164,8 @@ class Group(Generic[S, C]):
 
     def _terms(self, store: Store[S, C]) -> AllTerms:
         """Return the terms of the commands, as the store takes them."""
-        secret, found = store.key_secret, {}
-        for index, (asked, _) in enumerate(self.elements):
-            terms = asked.terms
-            if terms is not None:
-                found[index] = terms.digested(secret)
-        return found
+        elements = enumerate(self.elements)
+        return digested({index: asked.terms for index, (asked, _) in elements if asked.terms}, store.key_secret)
 
     def _render(self, judgement: Judgement[S, C]) -> None:
         self.judgement = judgement

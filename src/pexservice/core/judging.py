@@ -89,7 +89,7 @@ def judge(  # noqa: PLR0913 - all that the outcome depends on.
     if not terms:
         return _plain(machine, start, commands)
     course = _Course(machine, start, commands)
-    keys: dict[bytes, Seen] = {}
+    keys: dict[bytes, bytes] = {}
     # PERF: of a key the common case, that it is new and has no conditions, 0.5 us less for each.
     asked = {own.key: index for index, own in terms.items() if own.key and own.match is None and not own.none_match}
     if len(asked) == len(terms) and not known.has_any(asked.keys()):
@@ -150,13 +150,13 @@ class _Course(Generic[S, C]):
         self._replays: dict[int, Place[S]] = {}
         self._taken: list[C] = []
 
-    def come_to(self, index: int, own: Terms, known: Known, time_s: int, keys: dict[bytes, Seen]) -> None:
+    def come_to(self, index: int, own: Terms, known: Known, time_s: int, keys: dict[bytes, bytes]) -> None:
         """Judge a command with terms, or leave it to the next run if the machine alone has a say."""
         key = own.key
         if key is not None:
             if key in self.asked:  # By a command before it in this group, which may yet be refused.
                 self.run(index, time_s, keys)
-            seen = keys.get(key) or known.get(key)
+            seen = Seen.of(keys[key]) if key in keys else known.get(key)
             if seen is not None:
                 self.run(index, time_s, keys)
                 if seen.command == self._machine.encode([self._commands[index]]):
@@ -172,7 +172,7 @@ class _Course(Generic[S, C]):
         if key is not None:
             self.asked[key] = index
 
-    def run(self, end: int, time_s: int, keys: dict[bytes, Seen]) -> None:
+    def run(self, end: int, time_s: int, keys: dict[bytes, bytes]) -> None:
         """Let the machine have all commands up to `end`, and make the keys known of those that it takes."""
         begin, self._done = self._done, end
         if begin == end:
@@ -189,10 +189,10 @@ class _Course(Generic[S, C]):
         self.sequence += len(commands) - len(refusals)
         self.state = states[-1]
 
-    def _know(self, begin: int, states: Sequence[S], refused: list[int], time_s: int, keys: dict[bytes, Seen]) -> None:
+    def _know(self, begin: int, states: Sequence[S], refused: list[int], time_s: int, keys: dict[bytes, bytes]) -> None:
         """Make the keys known of what the machine has taken of a run."""
         commands, encode, encode_state = self._commands, self._machine.encode, self._machine.encode_state
-        first, last, command, new = self.sequence + 1, None, "", tuple.__new__  # PERF: 0.13 us less than by fields.
+        first, last, command = self.sequence + 1, None, ""
         for key, index in self.asked.items():
             nth = index - begin
             before = bisect_left(refused, nth) if refused else 0
@@ -201,7 +201,8 @@ class _Course(Generic[S, C]):
             if commands[index] is not last:  # PERF: most are alike.
                 last = commands[index]
                 command = encode([last])
-            keys[key] = new(Seen, (time_s, first + nth - before, command, encode_state(states[nth])))
+            # PERF: as `Seen.packed`, without making one: 0.6 us less.
+            keys[key] = f",{time_s},{first + nth - before},{command},{encode_state(states[nth])}\n".encode("ascii")
         self.asked.clear()
 
     def replay(self, place: Place[S]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic
 
-from pexservice.core.keys import Terms
+from pexservice.core.keys import Terms, keyed
 from pexservice.core.machine import C, Refusal, S
 from pexservice.http.answer import Answer, Head, problem, refused
 from pexservice.http.clock import Clock
@@ -41,7 +41,7 @@ class CommandAction(Generic[S, C]):
 
     def with_key(self, key: bytes) -> "CommandAction[S, C]":
         """Return the same with a key."""
-        terms = Terms(key) if self.terms is None else self.terms._replace(key=key)
+        terms = keyed(key) if self.terms is None else self.terms._replace(key=key)
         return CommandAction(
             self.request, self.command, self.head, self.fields, self.body, self.closes, self.carries_value, terms
         )

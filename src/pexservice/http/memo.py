@@ -10,6 +10,7 @@ PERF: a look-up costs 0.1 us; parsing, routing and negotiating cost 15 us.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from pexservice.http import idempotency
 from pexservice.http.action import Action, CommandAction
@@ -25,6 +26,8 @@ class Memo:
         self._route = route
         self._limits = limits
         self._actions: dict[bytes, Action] = {}
+        self._commands: dict[bytes, CommandAction[Any, Any]] = {}
+        """Those of them that have a command, and room for one more header field."""
         self.get = self._actions.get
         """Return the action that bytes amount to, or None if they were not seen before."""
 
@@ -51,11 +54,8 @@ class Memo:
         cut = idempotency.cut(head)
         if cut is None:
             return None
-        rest, key = cut
-        action = self.get(rest)
-        if not isinstance(action, CommandAction) or rest.count(b"\r\n") > self._limits.header_fields_max:
-            return None  # One is at the end of the request line, and one ends the head: this is room for one field.
-        return action.with_key(key)
+        action = self._commands.get(cut[0])
+        return None if action is None else action.with_key(cut[1])
 
     def _remember_without_key(self, head: bytes) -> None:
         """Remember what a valid request with a key would amount to without it."""
@@ -67,4 +67,8 @@ class Memo:
     def _remember(self, head: bytes, action: Action) -> None:
         if len(self._actions) >= self._limits.memo_requests_max:
             self._actions.clear()  # The requests that matter are back at once.
+            self._commands.clear()
         self._actions[head] = action
+        # One line's end is that of the request line, and one ends the head.
+        if isinstance(action, CommandAction) and head.count(b"\r\n") <= self._limits.header_fields_max:
+            self._commands[head] = action

@@ -68,7 +68,7 @@ def one_by_one(
             if own.key is not None:
                 keys[own.key] = Seen(9, place.sequence, str(command), COUNTER.encode_state(outcome))
         states.append(place.state)
-    return Judgement(start, place, states, refusals, taken, replays, keys)
+    return Judgement(start, place, states, refusals, taken, replays, {key: each.packed() for key, each in keys.items()})
 
 
 _TAGS = st.frozensets(
@@ -98,16 +98,17 @@ def test_a_key_in_a_group_twice_is_taken_once() -> None:
     assert (judged.end, judged.replays) == (Place(1, (4, 1)), {1: Place(1, (4, 1))})
     judged = judge(COUNTER, Place(0, (9, 0)), [4, 1], twice)
     assert (judged.refusals, judged.replays, list(judged.taken)) == ({0: FULL}, {}, [1])
-    assert judged.keys == {b"k": Seen(0, 1, "1", "10,1")}
+    assert judged.keys == {b"k": Seen(0, 1, "1", "10,1").packed()}
 
 
 def test_a_key_goes_before_a_condition() -> None:
     """Who asks again asks in the state that was left behind: what was taken is told, not refused."""
     terms = Terms(b"k", frozenset({Tag(0, "0.0")}))
     first = judge(COUNTER, Place(0, (0, 0)), [4], {0: terms})
-    again = judge(COUNTER, first.end, [4], {0: terms}, Looked(first.keys))
+    known = Looked({key: Seen.of(packed) for key, packed in first.keys.items()})
+    again = judge(COUNTER, first.end, [4], {0: terms}, known)
     assert (again.replays, again.end) == ({0: first.end}, first.end)
-    other = judge(COUNTER, first.end, [5], {0: terms}, Looked(first.keys))
+    other = judge(COUNTER, first.end, [5], {0: terms}, known)
     assert other.refusals == {0: KEY_REUSED}
 
 

@@ -3,7 +3,7 @@
 from base64 import urlsafe_b64encode
 from hashlib import blake2b
 
-from pexservice.core.keys import Tag, Terms, digest
+from pexservice.core.keys import Seen, Tag, Terms, digest, digested, keyed, sequence_of
 
 SECRET = b"s" * 32
 
@@ -13,15 +13,25 @@ def _written(raw: bytes) -> bytes:
 
 
 def test_a_key_is_digested_with_the_secret() -> None:
-    """Another secret makes another digest of it, and conditions stay as they are."""
+    """All of a group at once. Another secret makes another digest of it, and conditions stay as they are."""
     terms = Terms(b"k", frozenset({Tag(1, "1")}), frozenset({Tag(2, "2")}))
-    digested = terms.digested(SECRET)
-    assert digested == Terms(
-        _written(blake2b(b"k", digest_size=16, key=SECRET).digest()), terms.match, terms.none_match
-    )
-    assert digest(b"k", b"t" * 32) != digested.key
-    plain = Terms(match=terms.match)
-    assert plain.digested(SECRET) is plain
+    group = {0: Terms(match=terms.match), 2: terms, 5: keyed(b"l" * 255)}
+    raw = {key: blake2b(key, digest_size=16, key=SECRET).digest() for key in (b"k", b"l" * 255)}
+    assert digested(group, SECRET) == {
+        0: group[0],
+        2: Terms(_written(raw[b"k"]), terms.match, terms.none_match),
+        5: Terms(_written(raw[b"l" * 255])),
+    }
+    assert digest(b"k", SECRET) == _written(raw[b"k"])
+    assert digest(b"k", b"t" * 32) != digest(b"k", SECRET)
+
+
+def test_what_a_key_was_used_for_is_a_line_of_text() -> None:
+    """Which tells it again."""
+    seen = Seen(1, 2**64, "1n", "4,of two,fields")
+    assert seen.packed() == b",1,18446744073709551616,1n,4,of two,fields\n"
+    assert Seen.of(seen.packed()) == seen
+    assert sequence_of(seen.packed()) == seen.sequence
 
 
 def test_conditions_hold_as_http_wants_it() -> None:

@@ -9,7 +9,7 @@ one that was in flight at a crash a beginning may be left, which nobody was told
 from dataclasses import replace
 
 from pexservice.core.judging import Judgement, judge
-from pexservice.core.keys import Keys
+from pexservice.core.keys import Keys, sequence_of
 from pexservice.core.machine import C, S
 from pexservice.stores.journal.errors import RowTooLong
 from pexservice.stores.journal.flight import Flight
@@ -46,4 +46,4 @@ def flights(codec: Codec[S, C], judgement: Judgement[S, C], lines_max: int, time
 def _with_keys(half: Judgement[S, C], keys: Keys) -> Judgement[S, C]:
     """Return the half of a group with those of the keys that are its own."""
     begin, end = half.start.sequence, half.end.sequence
-    return half._replace(keys={key: seen for key, seen in keys.items() if begin < seen.sequence <= end})
+    return half._replace(keys={key: packed for key, packed in keys.items() if begin < sequence_of(packed) <= end})

@@ -183,11 +183,12 @@ class PostgresStore(Generic[S, C]):
 
     def _written(self, judgement: Judgement[S, C], time_s: int) -> tuple[Any, ...]:
         """Return what `append` wants to know of a group."""
-        machine, start, end, keys = self._machine, judgement.start, judgement.end, judgement.keys
+        machine, start, end = self._machine, judgement.start, judgement.end
+        keys = {digest.decode("ascii"): Seen.of(packed) for digest, packed in judgement.keys.items()}
         return (
             *(start.sequence, machine.encode_state(start.state), end.sequence, machine.encode_state(end.state)),
             *(machine.encode(judgement.taken) if judgement.taken else "", self._encoded(judgement)),
-            *(self._writer, self._group + 1, time_s, [each.decode("ascii") for each in keys]),
+            *(self._writer, self._group + 1, time_s, [*keys]),
             [seen.sequence for seen in keys.values()],
             [seen.command for seen in keys.values()],
             [seen.state for seen in keys.values()],
