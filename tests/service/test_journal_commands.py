@@ -190,8 +190,8 @@ def _goes_once_listed(data: Path, history: Path, monkeypatch: pytest.MonkeyPatch
         (data / file.name).write_bytes(file.read_bytes())
     look = History.look
 
-    def listed(disk: Disk, codec: Codec[Any, Any]) -> History[Any, Any]:
-        found = look(disk, codec)
+    def listed(disk: Disk, codec: Codec[Any, Any], **how: bool) -> History[Any, Any]:
+        found = look(disk, codec, **how)
         (data / found.files[0].name).unlink()
         return found
 
@@ -260,6 +260,21 @@ def test_a_backup_of_a_running_service_is_a_journal(busy: Path, tmp_path: Path) 
     before = {file: file.read_bytes() for file in (tmp_path / "copy").glob("*.csv")}
     assert journal("backup", str(tmp_path / "copy"), data=busy).returncode == 73
     assert before == {file: file.read_bytes() for file in (tmp_path / "copy").glob("*.csv")}
+
+
+def test_a_backup_goes_to_an_empty_directory(busy: Path, tmp_path: Path) -> None:
+    """Nothing is put among what is there, nor into the journal; and DIR is what is to be named anew."""
+    (tmp_path / "file").touch()
+    wrong = {
+        str(tmp_path): "is not empty: it has file. Choose another directory as DIR.",
+        str(busy / "within"): "is in the data directory. Choose another directory as DIR.",
+        str(tmp_path / "file"): "is no directory. Choose another as DIR.",
+    }
+    for target, told in wrong.items():
+        ended = journal("backup", target, data=busy)
+        assert ended.returncode == 73
+        assert told in ended.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_backup_of_nothing_creates_nothing(tmp_path: Path) -> None:

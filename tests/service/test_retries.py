@@ -214,8 +214,13 @@ def test_a_journal_without_its_keys_does_not_start(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as service:
         assert service.stop() == 65
         assert "keys.csv is missing" in service.log
+    for command in (["verify"], ["backup", str(tmp_path / "copy")]):
+        refused = run("journal", *command, "--data-dir", str(tmp_path / "data"))
+        assert (refused.returncode, "keys.csv is missing" in refused.stderr) == (65, True)
+    assert not (tmp_path / "copy").exists()
     copied = run("journal", "backup", "--salvage", str(tmp_path / "copy"), "--data-dir", str(tmp_path / "data"))
     assert copied.returncode == 0, copied.stderr
+    assert "keys are lost" in copied.stderr
     with serving(tmp_path / "copy") as service, service.connect() as client:
         assert client.ask("POST", "/next", key("a")).sequence == 2
 

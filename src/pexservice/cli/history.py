@@ -18,6 +18,7 @@ from pexservice.core.machine import Machine, S
 from pexservice.disk.linux import LinuxDisk
 from pexservice.errors import CannotCreate, NoJournal
 from pexservice.stores.journal.history import History, Piece
+from pexservice.stores.journal.keys_writer import check_span
 from pexservice.stores.journal.record import Codec, Row
 from pexservice.stores.journal.ring import RING_NAME
 from pexservice.stores.journal.segment import sequence_of
@@ -65,6 +66,10 @@ class Reading(Generic[S]):
         if not found:
             raise NoJournal(f"there is no journal in {self._path}: no segment is whole yet. Try again.")
 
+    def check_keys(self, begin: Place[S], end: Place[S]) -> None:
+        """Prove the keys that were written down, as a start would. Raises DamagedData."""
+        check_span(self._history.keys(), begin.sequence, end.sequence)
+
     def index(self, piece: Piece[S]) -> int:
         """Return the index of the file of a piece."""
         return list(self._sizes).index(piece.name)
@@ -85,7 +90,9 @@ class Reading(Generic[S]):
 
 
 @contextmanager
-def read_history(machine: Machine[S, Any], data_dir: Path, *, is_hidden: bool = False) -> Iterator[Reading[S]]:
+def read_history(
+    machine: Machine[S, Any], data_dir: Path, *, is_hidden: bool = False, reads_keys: bool = False
+) -> Iterator[Reading[S]]:
     """Give the history of a directory; reading it shows progress on a terminal. Raises NoJournal if there is none."""
     codec = Codec(machine)
     try:
@@ -95,7 +102,7 @@ def read_history(machine: Machine[S, Any], data_dir: Path, *, is_hidden: bool = 
             f"there is no journal in {data_dir}: {_why(error)}. Name its directory with --data-dir."
         ) from error
     try:
-        history = History.look(disk, codec)
+        history = History.look(disk, codec, reads_keys=reads_keys)
         if not history.files:
             raise NoJournal(
                 f"there is no journal in {data_dir}: it has no file {RING_NAME} and none journal-*.csv. "

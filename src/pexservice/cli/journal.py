@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,12 +17,17 @@ from pexservice.cli.server_history import read_server
 from pexservice.config import StoreUrl
 from pexservice.core.judging import Place
 from pexservice.core.machine import Machine
-from pexservice.errors import NoJournal
+from pexservice.disk import LOCK_NAME
+from pexservice.errors import CannotCreate, NoJournal
 from pexservice.stores.journal.record import decode_keys
 from pexservice.stores.journal.ring import RING_NAME
 
+if TYPE_CHECKING:
+    from pexservice.stores.journal.backup import Backup
+
 _COUNT_MAX: Final = 2**63
 _SHOWN_ROWS: Final = 10
+_BACKUP: Final = "the directory of the backup"
 
 last = click.option("--last", metavar="N", callback=options.read(options.whole(0, _COUNT_MAX)), help="Only the last N.")
 begin = click.option(
@@ -50,8 +56,8 @@ def journal_commands(more: Mapping[str, click.Command]) -> Group:
 def verify(load: Load, /, data_dir: Path, store: StoreUrl | None) -> None:
     """Prove every row.
 
-    That is its checksum and its arithmetic, and that each file goes on from where the one before it ended; at a server,
-    that each row goes on from the one before it.
+    That is its checksum and its arithmetic, that each file goes on from where the one before it ended, and that the
+    keys are there; at a server, that each row goes on from the one before it.
     """
     options.check_store(click.get_current_context(), store)
     if store is not None:
@@ -59,14 +65,18 @@ def verify(load: Load, /, data_dir: Path, store: StoreUrl | None) -> None:
         return
     rows = 0
     names: list[str] = []
-    with read_history(load().machine, data_dir) as history:
+    begin: Place[Any] | None = None
+    with read_history(load().machine, data_dir, reads_keys=True) as history:
         for piece in history.pieces():
             names.append(piece.name)
             for _ in history.rows(piece):
                 rows += 1
+            begin = begin or piece.start
             if piece.dropped:
                 click.echo(f"{piece.name}: {_plural(piece.dropped, 'line')} in flight, never answered", err=True)
             end = piece.end
+        assert begin is not None, "a history has a beginning"
+        history.check_keys(begin, end)
     count = _plural(sum(name != RING_NAME for name in names), "segment")
     state = history.codec.machine.describe(end.state)
     click.echo(f"{count}, {_plural(rows, 'group')}: whole. Sequence {end.sequence}, {state}.")
@@ -140,7 +150,7 @@ def _show_server(machine: Machine[Any, Any], store: StoreUrl, last: int | None, 
 @click.option(
     "--salvage",
     is_flag=True,
-    help="Of a damaged journal, write what still goes together; steps that were answered may be lost.",
+    help="Of a damaged journal, write what still goes together; answered steps, or all keys, may be lost.",
 )
 @click.pass_obj
 def backup(load: Load, /, data_dir: Path, target: Path, *, salvage: bool) -> None:
@@ -150,28 +160,54 @@ def backup(load: Load, /, data_dir: Path, target: Path, *, salvage: bool) -> Non
     answered before the command began.
     """
     machine = load().machine
-    end = asyncio.run(_back_up(machine, data_dir, target, is_salvaging=salvage))
-    click.echo(f"Sequence {end.sequence}, {machine.describe(end.state)}, now in {target}.")
+    with read_history(machine, data_dir, is_hidden=True):
+        pass  # There is one; and nothing was created.
+    was_there = _check_empty(target, data_dir)
+    made = None
+    try:
+        made = asyncio.run(_back_up(machine, data_dir, target, is_salvaging=salvage))
+    finally:
+        if made is None and not was_there:
+            with suppress(OSError):  # It is told already why there is no backup.
+                (target / LOCK_NAME).unlink()
+                target.rmdir()
+    if made is None:
+        raise NoJournal(f"there is no journal in {data_dir}: no segment is whole yet. Try again.")
+    click.echo(f"Sequence {made.end.sequence}, {machine.describe(made.end.state)}, now in {target}.")
+    if not made.has_keys:
+        click.echo("The keys are lost: a step that is asked for again with its key is taken again.", err=True)
 
 
-async def _back_up(machine: Machine[Any, Any], data_dir: Path, target: Path, *, is_salvaging: bool) -> Place[Any]:
+async def _back_up(
+    machine: Machine[Any, Any], data_dir: Path, target: Path, *, is_salvaging: bool
+) -> "Backup[Any] | None":
     # Imports are start-up time.
-    from pexservice.disk.linux import LinuxDisk  # noqa: PLC0415
+    from pexservice.disk.linux import LinuxDisk, Role  # noqa: PLC0415
     from pexservice.disk.syncer import Syncer  # noqa: PLC0415
     from pexservice.stores.journal import backup as backups  # noqa: PLC0415
     from pexservice.stores.journal.record import Codec  # noqa: PLC0415
 
-    with read_history(machine, data_dir, is_hidden=True):
-        pass  # There is one; and nothing was created.
-    source, copy = LinuxDisk.inspect(data_dir), LinuxDisk.own(target, Syncer())
+    source, copy = LinuxDisk.inspect(data_dir), LinuxDisk.own(target, Syncer(), Role(_BACKUP, "as DIR"))
     try:
-        end = await backups.backup(source, copy, Codec(machine), is_salvaging=is_salvaging)
+        return await backups.backup(source, copy, Codec(machine), is_salvaging=is_salvaging)
     finally:
         source.close()
         copy.close()
-    if end is None:
-        raise NoJournal(f"there is no journal in {data_dir}: no segment is whole yet. Try again.")
-    return end
+
+
+def _check_empty(target: Path, data_dir: Path) -> bool:
+    """Return whether there is a directory for the backup. Raises CannotCreate if it is not for a backup to use."""
+    if target.resolve().is_relative_to(data_dir.resolve()):
+        raise CannotCreate(f"{_BACKUP} {target} is in the data directory. Choose another directory as DIR.")
+    try:
+        found = {each.name for each in target.iterdir()} - {LOCK_NAME}
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # Whoever takes possession of it says what is wrong with it.
+    if found:
+        raise CannotCreate(f"{_BACKUP} {target} is not empty: it has {min(found)}. Choose another directory as DIR.")
+    return True
 
 
 def _first(counts: dict[int, int], last: int | None) -> int:

@@ -6,8 +6,10 @@ None of them gives meaning to the bytes.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Final, Protocol
 
+LOCK_NAME: Final = "lock"
+"""The file by which a process owns a directory."""
 Done = Callable[[OSError | None], None]
 """Told once of the outcome of a write: None if it is on stable storage."""
 

@@ -12,11 +12,11 @@ import sys
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
-from pexservice.disk import FixedFile
+from pexservice.disk import LOCK_NAME, FixedFile
 from pexservice.disk import lock as locking
 from pexservice.disk.fixed import NOT_DIRECT, CachedFile, DirectFile
 from pexservice.disk.syncer import Syncer
@@ -27,7 +27,6 @@ log = structlog.get_logger()
 _FILE_MODE = 0o640
 _PRIVATE_MODE: Final = 0o600
 _DIRECTORY_MODE = 0o750
-_LOCK_NAME = "lock"
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
 """What a file system says that has no sync of directories: fsync(2)."""
 _DIRECT_FILE_SYSTEMS = {"ext4", "xfs"}
@@ -41,13 +40,13 @@ _NOT_OURS_TO_SYNC = {errno.EACCES, errno.EPERM, errno.EROFS} | _NO_DIRECTORY_SYN
 _NOT_REGULAR = errno.EBADFD
 """For a lock that is a pipe or a device; no system call says so."""
 _HINTS: Final[dict[int | None, str]] = {
-    errno.EROFS: "Let its file system be writable, or choose another directory with --data-dir.",
-    errno.ENOSPC: "Free some space, or choose another directory with --data-dir.",
-    errno.EDQUOT: "Free some space, or choose another directory with --data-dir.",
+    errno.EROFS: "Let its file system be writable, or choose another directory {choice}.",
+    errno.ENOSPC: "Free some space, or choose another directory {choice}.",
+    errno.EDQUOT: "Free some space, or choose another directory {choice}.",
     errno.EISDIR: "Remove it, and a file is made.",
     _NOT_REGULAR: "Remove it, and a file is made.",
-    errno.ENOLCK: "Its file system has no locks: choose another directory with --data-dir.",
-    errno.EOPNOTSUPP: "Its file system has no locks: choose another directory with --data-dir.",
+    errno.ENOLCK: "Its file system has no locks: choose another directory {choice}.",
+    errno.EOPNOTSUPP: "Its file system has no locks: choose another directory {choice}.",
 }
 
 
@@ -73,6 +72,17 @@ class LinuxFile:
         os.close(self._fd)
 
 
+class Role(NamedTuple):
+    """What a directory is to who named it, for messages."""
+
+    name: str = "the data directory"
+    choice: str = "with --data-dir"
+    """How another one is named."""
+
+
+_DATA: Final = Role()
+
+
 class LinuxDisk:
     """A directory on this machine. See `disk.Disk`. Its `path` is for messages."""
 
@@ -83,35 +93,36 @@ class LinuxDisk:
         self._lock: int | None = None
 
     @classmethod
-    def own(cls, path: Path, syncer: Syncer) -> "LinuxDisk":
+    def own(cls, path: Path, syncer: Syncer, role: Role = _DATA) -> "LinuxDisk":
         """Create the directory if there is none, open it, and lock it for this process until it ends.
 
-        Raises CannotCreate, NotPermitted, DirectoryOwned, StorageFailed, Scarce.
+        `role` is what it is called, if not the data directory. Raises CannotCreate, NotPermitted, DirectoryOwned,
+        StorageFailed, Scarce.
         """
-        what = f"the data directory {path}"
+        what = f"{role.name} {path}"
         try:
             path.mkdir(_DIRECTORY_MODE, parents=True, exist_ok=True)
             _sync_ancestors(path.resolve())
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            raise _cannot("use", what, error) from error
+            raise _cannot("use", what, error, role) from error
         disk = cls(path, fd, syncer)
         try:
             disk._take_lock()
         except OSError as error:
-            if not os.access(_LOCK_NAME, os.F_OK, dir_fd=fd, follow_symlinks=False):
-                raise _cannot("write in", what, error) from error
-            raise _cannot("use", f"the lock file {path / _LOCK_NAME}", error) from error
+            if not os.access(LOCK_NAME, os.F_OK, dir_fd=fd, follow_symlinks=False):
+                raise _cannot("write in", what, error, role) from error
+            raise _cannot("use", f"the lock file {path / LOCK_NAME}", error, role) from error
         try:
             os.fsync(fd)
         except OSError as error:
             if error.errno in _NO_DIRECTORY_SYNC:
                 message = (
                     f"the file system of {what} cannot sync a directory ({reason(error)}), so a file could vanish in a "
-                    "power cut. Choose a directory on another with --data-dir."
+                    f"power cut. Choose a directory on another {role.choice}."
                 )
                 raise CannotCreate(message) from error
-            raise _cannot("sync", what, error) from error
+            raise _cannot("sync", what, error, role) from error
         return disk
 
     @classmethod
@@ -215,7 +226,7 @@ class LinuxDisk:
 
     def _take_lock(self) -> None:
         # Without O_NONBLOCK some devices would wait to be opened.
-        lock = os.open(_LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, _FILE_MODE, dir_fd=self._fd)
+        lock = os.open(LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, _FILE_MODE, dir_fd=self._fd)
         if not stat.S_ISREG(os.fstat(lock).st_mode):
             os.close(lock)
             raise OSError(_NOT_REGULAR, "it is not a regular file")
@@ -261,19 +272,19 @@ def _sync_ancestors(path: Path) -> None:
                 raise
 
 
-def _cannot(verb: str, what: str, error: OSError) -> Fatal:
+def _cannot(verb: str, what: str, error: OSError, role: Role = _DATA) -> Fatal:
     """Return the error for a part of the directory that cannot be had."""
     if isinstance(error, PermissionError):
         return NotPermitted(
             f"may not {verb} {what}: {reason(error)}. Give user id {os.geteuid()} the right to, or choose another "
-            "directory with --data-dir."
+            f"directory {role.choice}."
         )
     if isinstance(error, FileNotFoundError) and verb == "read":
         return CannotCreate(f"there is no {what.removeprefix('the ')}. Name it with --data-dir.")
     if isinstance(error, FileExistsError):
-        return CannotCreate(f"cannot {verb} {what}: it is no directory. Choose another with --data-dir.")
+        return CannotCreate(f"cannot {verb} {what}: it is no directory. Choose another {role.choice}.")
     message = f"cannot {verb} {what}: {reason(error)}."
     if error.errno == errno.EIO:
         return StorageFailed(f"{message} Check the disk and the kernel's log.")
-    hint = _HINTS.get(error.errno, "Choose another directory with --data-dir.")
+    hint = _HINTS.get(error.errno, "Choose another directory {choice}.").format(choice=role.choice)
     return scarcity(error) or CannotCreate(f"{message} {hint}")

@@ -8,21 +8,22 @@ what is salvaged without their file, none.
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from math import inf
-from typing import Final
+from typing import Final, Generic
 
 from pexservice.core.judging import Place
 from pexservice.core.known import KnownKeys
 from pexservice.core.machine import C, S
 from pexservice.disk import Disk
-from pexservice.errors import CannotCreate, DamagedData
+from pexservice.errors import CannotCreate, DamagedData, reason
 from pexservice.limits import DEFAULT
 from pexservice.stores.journal.errors import JournalFailed, JournalFull, failed
 from pexservice.stores.journal.history import History
 from pexservice.stores.journal.history_writer import HistoryWriter, segment_names
-from pexservice.stores.journal.keys_writer import KeysWriter
+from pexservice.stores.journal.keys_writer import KeysWriter, check_span
 from pexservice.stores.journal.live_keys import LiveKeys
-from pexservice.stores.journal.opening import read_keys, shape_for
+from pexservice.stores.journal.opening import shape_for
 from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.ring import RING_NAME, Header, state_checksum
 from pexservice.stores.journal.ring_writer import create
@@ -32,8 +33,18 @@ _KEYS_MAX: Final = 1 << 30
 """A backup forgets no key: how many are known, and for how long, is for the start on it to say."""
 
 
-async def backup(source: Disk, target: Disk, codec: Codec[S, C], *, is_salvaging: bool = False) -> Place[S] | None:
-    """Write a backup into an empty directory, and return where it ends; None if there is nothing to back up.
+@dataclass(frozen=True, slots=True)
+class Backup(Generic[S]):
+    """What became of a backup."""
+
+    end: Place[S]
+    """Where it ends."""
+    has_keys: bool
+    """Whether the keys are in it. Without them, who asks again for a command with its key has it taken again."""
+
+
+async def backup(source: Disk, target: Disk, codec: Codec[S, C], *, is_salvaging: bool = False) -> Backup[S] | None:
+    """Write a backup into an empty directory, and return what became of it; None if there is nothing to back up.
 
     With `is_salvaging`, of a journal that is damaged, as far as `History.look` finds something whole. Proves every row
     on the way. Raises DamagedData, JournalFailed, NotPermitted, CannotCreate: then the directory is as it was.
@@ -45,14 +56,15 @@ async def backup(source: Disk, target: Disk, codec: Codec[S, C], *, is_salvaging
     if RING_NAME in found or segment_names(target):
         message = "there is a journal in the directory of the backup. Name an empty one."
         raise CannotCreate(message)
-    keys = _read_keys(source, codec, is_salvaging=is_salvaging)  # First, so all later ones are in what is read next.
     try:
-        return await _copy(History.look(source, codec, is_salvaging=is_salvaging), target, codec, keys)
+        history = History.look(source, codec, is_salvaging=is_salvaging, reads_keys=True)
+        return await _copy(history, target, codec, is_salvaging=is_salvaging)
     except BaseException as error:
         _clear(target, found)
         if isinstance(error, JournalFull):
-            message = f"the backup is not whole, and was removed: {error}"
-            raise JournalFailed(message) from error
+            why = reason(error.__cause__) if isinstance(error.__cause__, OSError) else str(error)
+            message = f"there is no room for the backup, and what was written of it was removed: {why}. Make room, and "
+            raise JournalFailed(f"{message}run it again.") from error
         raise
 
 
@@ -63,20 +75,22 @@ def _clear(target: Disk, found: Sequence[str]) -> None:
             target.remove(name)
 
 
-def _read_keys(source: Disk, codec: Codec[S, C], *, is_salvaging: bool) -> LiveKeys | None:
+def _keys_of(history: History[S, C], *, is_salvaging: bool) -> LiveKeys | None:
     try:
-        return read_keys(source, codec)
+        return history.keys()
     except DamagedData:
         if is_salvaging:
             return None
         raise
 
 
-async def _copy(history: History[S, C], target: Disk, codec: Codec[S, C], found: LiveKeys | None) -> Place[S] | None:
-    end: Place[S] | None = None
+async def _copy(history: History[S, C], target: Disk, codec: Codec[S, C], *, is_salvaging: bool) -> Backup[S] | None:
+    begin: Place[S] | None = None
     newest: Segment[S] | None = None
-    keys = KeysWriter(target, codec, KnownKeys(_KEYS_MAX, inf), found)
     for piece in history.pieces():
+        if begin is None:
+            begin, found = piece.start, _keys_of(history, is_salvaging=is_salvaging)
+            keys = KeysWriter(target, codec, KnownKeys(_KEYS_MAX, inf), found)
         end = piece.end
         if found is not None:  # Else the digests were made with a secret that is lost.
             keys.read(piece.bodies, piece.start)
@@ -92,8 +106,10 @@ async def _copy(history: History[S, C], target: Disk, codec: Codec[S, C], found:
             for body in piece.bodies:
                 writer.add(body, codec.decode_body(body).place, 0)
             await writer.write()
-    if end is None:
+    if begin is None:
         return None
+    if not is_salvaging:
+        check_span(found, begin.sequence, end.sequence)
     keys.known.forget_after(end.sequence)
     await keys.write(end.sequence)
     shape = shape_for(target)
@@ -101,4 +117,4 @@ async def _copy(history: History[S, C], target: Disk, codec: Codec[S, C], found:
     file = await create(target, Header(codec.machine.name, 1, shape, end.sequence, checksum), is_cached=True)
     with suppress(OSError):
         file.close()
-    return end
+    return Backup(end, found is not None)

@@ -1,9 +1,10 @@
 """Reading all of it: the segments, oldest first, and the lines of the ring behind them, as one sequence of rows.
 
-Without a lock, so also beside a running service, and of a copy. The ring is read before the segments are listed: a line
-that was written over by then is in a segment that is there by then. If ring and newest segment are the same afterwards,
-what was read belongs together and is judged as a start would; else somebody writes, and the ring counts as far as its
-lines go on from the history (`recovery.recover_copy`).
+Without a lock, so also beside a running service, and of a copy. Keys, if they are wanted, are read first, so all later
+ones are in rows that are read after them. The ring is read before the segments are listed: a line that was written over
+by then is in a segment that is there by then. If ring and newest segment are the same afterwards, what was read belongs
+together and is judged as a start would; else somebody writes, and the ring counts as far as its lines go on from the
+history (`recovery.recover_copy`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,10 +15,12 @@ from pexservice.core.judging import Place
 from pexservice.core.machine import C, S
 from pexservice.disk import Disk
 from pexservice.errors import DamagedData
+from pexservice.stores.journal import live_keys
 from pexservice.stores.journal import segment as segments
 from pexservice.stores.journal.errors import failed, mismatch
 from pexservice.stores.journal.history_writer import segment_names
-from pexservice.stores.journal.opening import check_pair, read_ring
+from pexservice.stores.journal.live_keys import LiveKeys
+from pexservice.stores.journal.opening import check_pair, read_keys_file, read_ring
 from pexservice.stores.journal.record import Codec, Row
 from pexservice.stores.journal.recovery import Plan, recover, recover_copy
 from pexservice.stores.journal.ring import RING_NAME, Ring
@@ -52,10 +55,11 @@ class Piece(Generic[S]):
 class History(Generic[S, C]):
     """The history of one directory, as it was when it was looked at."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is in a directory.
         self,
         disk: Disk,
         codec: Codec[S, C],
+        keys: bytes | None,
         ring: bytes | None,
         files: list[HistoryFile],
         *,
@@ -67,15 +71,17 @@ class History(Generic[S, C]):
         """The segments, oldest first, then the ring."""
         self._disk = disk
         self._codec = codec
+        self._keys = keys
         self._ring = ring
 
     @classmethod
-    def look(cls, disk: Disk, codec: Codec[S, C], *, is_salvaging: bool = False) -> Self:
-        """Read the ring and list the segments.
+    def look(cls, disk: Disk, codec: Codec[S, C], *, is_salvaging: bool = False, reads_keys: bool = False) -> Self:
+        """Read the ring and list the segments. Without `reads_keys` there are no `keys`, which few users may read.
 
         What `is_salvaging` finds ends where the segments do, or the lines of the ring that go on from them, whatever
         else the ring holds. Raises JournalFailed, NotPermitted.
         """
+        keys = read_keys_file(disk) if reads_keys else None
         ring = read_ring(disk)
         try:
             files = [HistoryFile(name, disk.size(name)) for name in segment_names(disk)]
@@ -83,7 +89,7 @@ class History(Generic[S, C]):
             raise failed("read", "the data directory", error) from error
         if ring is not None:
             files.append(HistoryFile(RING_NAME, len(ring)))
-        return cls(disk, codec, ring, files, is_salvaging=is_salvaging)
+        return cls(disk, codec, keys, ring, files, is_salvaging=is_salvaging)
 
     def pieces(self, first: int = 0) -> Iterator[Piece[S]]:
         """Yield what each file from that one on adds, in order, proving that each goes on from the one before.
@@ -111,6 +117,11 @@ class History(Generic[S, C]):
             bodies = [row.body for row in plan.missing]
             rows = map(self._codec.decode_body, bodies)  # The plan proved that they follow.
             yield Piece(RING_NAME, newest.place, plan.place, bodies, rows, plan.dropped)
+
+    def keys(self) -> LiveKeys | None:
+        """Return the keys that were written down, if there are any. Raises DamagedData, JournalFailed, NotPermitted."""
+        data = self._keys if self._keys is not None else read_keys_file(self._disk)  # This may be its first start.
+        return None if data is None else live_keys.read(self._codec, data)
 
     def _check_pair(self, newest: Segment[S] | None) -> Ring[S] | None:
         try:

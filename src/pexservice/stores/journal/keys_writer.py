@@ -80,10 +80,12 @@ class KeysWriter:
         self._unwritten -= unwritten
 
 
-def check_end(found: LiveKeys | None, end: int) -> LiveKeys:
-    """Return what the file of a journal that ends there says. Raises DamagedData."""
+def check_span(found: LiveKeys | None, begin: int, end: int) -> LiveKeys:
+    """Return what the file of keys says, of a history from one sequence to another. Raises DamagedData."""
     if found is None:
         raise mismatch(f"{KEYS_NAME} is missing, and without it no command that was taken with a key can be told")
     if found.sequence > end:
         raise mismatch(f"{KEYS_NAME} has keys up to sequence {found.sequence}, and the history ends at {end}")
+    if found.sequence < begin:
+        raise mismatch(f"{KEYS_NAME} ends at sequence {found.sequence}, from where the history does not go on")
     return found

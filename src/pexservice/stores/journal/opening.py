@@ -35,7 +35,7 @@ from pexservice.stores.journal import ring as rings
 from pexservice.stores.journal import segment as segments
 from pexservice.stores.journal.errors import JournalFull, failed, mismatch
 from pexservice.stores.journal.history_writer import HistoryWriter, segment_names
-from pexservice.stores.journal.keys_writer import KeysWriter, check_end
+from pexservice.stores.journal.keys_writer import KeysWriter, check_span
 from pexservice.stores.journal.live_keys import KEYS_NAME, LiveKeys
 from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.recovery import Plan, recover
@@ -81,18 +81,23 @@ def look(disk: Disk, codec: Codec[S, C], *, begin: Callable[[], Place[S] | None]
     plan = recover(codec, ring, newest)
     if plan.dropped:
         log.info("lines in flight at the end, never answered, dropped", lines=plan.dropped)
-    keys = check_end(read_keys(disk, codec), plan.place.sequence)
+    keys = check_span(read_keys(disk, codec), 0, plan.place.sequence)
     older = _read_older(disk, codec, newest, keys.sequence)
     return Found(plan, data, ring.header.shape, newest, keys, older)
 
 
 def read_keys(disk: Disk, codec: Codec[S, C]) -> LiveKeys | None:
     """Return what the file of keys holds, if there is one. Raises DamagedData, JournalFailed, NotPermitted."""
+    data = read_keys_file(disk)
+    return None if data is None else live_keys.read(codec, data)
+
+
+def read_keys_file(disk: Disk) -> bytes | None:
+    """Return the bytes of the file of keys, if there is one. Raises JournalFailed, NotPermitted."""
     try:
-        data = disk.read(KEYS_NAME) if KEYS_NAME in disk.names() else None
+        return disk.read(KEYS_NAME) if KEYS_NAME in disk.names() else None
     except OSError as error:
         raise failed("read", KEYS_NAME, error) from error
-    return None if data is None else live_keys.read(codec, data)
 
 
 def _read_older(disk: Disk, codec: Codec[S, C], newest: Segment[S], sequence: int) -> tuple[Segment[S], ...]:

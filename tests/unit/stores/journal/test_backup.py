@@ -8,10 +8,11 @@ import pytest
 from pexservice.core.judging import Place
 from pexservice.core.keys import Terms
 from pexservice.errors import CannotCreate, DamagedData
-from pexservice.stores.journal.backup import backup
+from pexservice.stores.journal.backup import Backup, backup
 from pexservice.stores.journal.errors import JournalFailed
 from pexservice.stores.journal.journal import Journal
-from pexservice.stores.journal.live_keys import KEYS_NAME
+from pexservice.stores.journal.keys_writer import check_span
+from pexservice.stores.journal.live_keys import KEYS_NAME, LiveKeys
 from pexservice.stores.journal.opening import look
 from pexservice.stores.journal.ring import RING_NAME
 from pexservice.walk.steps import NEXT
@@ -29,8 +30,10 @@ def test_a_backup_of_a_running_service_is_a_journal_that_holds_all_that_was_answ
         await service.step(steps)
         stepping = asyncio.create_task(service.step(100))
         target = SimulatedDisk(Random(2))
-        end = await backup(service.disk, target, CODEC)
-        assert end is not None
+        made = await backup(service.disk, target, CODEC)
+        assert made is not None
+        assert made.has_keys
+        end = made.end
         assert end.sequence >= steps
         stepping.cancel()
         service.running.cancel()
@@ -61,11 +64,14 @@ def test_a_backup_that_is_not_whole_is_removed(monkeypatch: pytest.MonkeyPatch) 
         service.running.cancel()
         target = SimulatedDisk(Random(2))
         target.faults.free_bytes = 3000
-        with pytest.raises(JournalFailed, match="the backup is not whole, and was removed"):
+        with pytest.raises(
+            JournalFailed,
+            match=r"no room for the backup, .* was removed: No space left on device\. Make room, and run it again",
+        ):
             await backup(service.disk, target, CODEC)
         assert target.names() == []
         target.faults.free_bytes = None
-        assert await backup(service.disk, target, CODEC) == Place(30, 30)
+        assert await backup(service.disk, target, CODEC) == Backup(Place(30, 30), has_keys=True)
         monkeypatch.setattr(target, "names", broken)
         with pytest.raises(JournalFailed):
             await backup(service.disk, target, CODEC)
@@ -96,7 +102,7 @@ def test_a_backup_knows_the_keys_that_were_known() -> None:
         for each in terms:
             await service.journal.commit([NEXT], {0: each})
         target = SimulatedDisk(Random(2))
-        assert await backup(service.disk, target, CODEC) == Place(60, 60)
+        assert await backup(service.disk, target, CODEC) == Backup(Place(60, 60), has_keys=True)
         service.running.cancel()
         journal = await Journal.open(target, CODEC, look(target, CODEC), OPTIONS)
         assert journal.key_secret == service.journal.key_secret
@@ -106,20 +112,50 @@ def test_a_backup_knows_the_keys_that_were_known() -> None:
     play(scenario)
 
 
-def test_what_is_salvaged_without_its_keys_knows_none() -> None:
-    """With a damaged file of keys there is a backup only if it is asked for in spite of that."""
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_is_salvaged_without_its_keys_knows_none(*, is_there: bool) -> None:
+    """With a damaged file of keys, or none, there is a backup only if it is asked for in spite of that."""
 
     async def scenario() -> None:
         service = await Service.start(SimulatedDisk(Random(1)))
         await service.journal.commit([NEXT], {0: Terms(b"%022d" % 1)})
         await service.journal.close()
         disk = service.disk
-        disk.inodes[KEYS_NAME].written[5] ^= 1
+        if is_there:
+            disk.inodes[KEYS_NAME].written[5] ^= 1
+        else:
+            disk.remove(KEYS_NAME)
         target = SimulatedDisk(Random(2))
-        with pytest.raises(DamagedData, match=r"keys\.csv is damaged"):
+        with pytest.raises(DamagedData, match=r"keys\.csv is (damaged|missing)"):
             await backup(disk, target, CODEC)
-        assert await backup(disk, target, CODEC, is_salvaging=True) == Place(1, 1)
+        assert target.names() == []
+        salvaged = await backup(disk, target, CODEC, is_salvaging=True)
+        assert salvaged == Backup(Place(1, 1), has_keys=False)
         journal = await Journal.open(target, CODEC, look(target, CODEC), OPTIONS)
         assert (await journal.commit([NEXT], {0: Terms(b"%022d" % 1)})).replays == {}
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("sequence", "told"), [(40, "has keys up to sequence 40"), (3, "does not go on")])
+def test_keys_of_another_moment_are_damage(sequence: int, told: str) -> None:
+    """Those of a later one, and those of one before the history begins: a start refuses both."""
+    end, begin = 30, 10
+    with pytest.raises(DamagedData, match=told):
+        check_span(LiveKeys(b"", sequence, b""), begin, end)
+    assert check_span(LiveKeys(b"", end, b""), begin, end).sequence == end
+
+
+def test_keys_that_are_written_down_meanwhile_are_found() -> None:
+    """A backup may begin before the very first start has got so far."""
+
+    async def scenario() -> None:
+        service = await Service.start(SimulatedDisk(Random(1)))
+        await service.step(3)
+        disk, names = service.disk, service.disk.names
+        left = iter([[name for name in names() if name != KEYS_NAME]])
+        disk.names = lambda: next(left, None) or names()  # type: ignore[method-assign]
+        made = await backup(disk, SimulatedDisk(Random(2)), CODEC)
+        assert made == Backup(Place(3, 3), has_keys=True)
 
     play(scenario)
