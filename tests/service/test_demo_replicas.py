@@ -105,7 +105,9 @@ def test_a_directory_that_the_server_may_not_enter_is_one_sentence(tmp: Path) ->
     tmp.chmod(0o700)
     ended = run("demo", "--replicas", "2", TMPDIR=str(tmp))
     assert (ended.returncode, ended.stdout) == (73, "")
-    assert re.fullmatch(r"pexservice: the PostgreSQL server cannot be made: .*: Permission denied\.\n", ended.stderr), ended.stderr
+    assert re.fullmatch(r"pexservice: the PostgreSQL server cannot be made: .*: Permission denied\.\n", ended.stderr), (
+        ended.stderr
+    )
     assert not list(tmp.iterdir())
 
 
