@@ -19,7 +19,7 @@ help: ## list these
 run: $(VENV)/.run ## serve on http://127.0.0.1:8081, with the data in ./data
 	@exec $(BIN)/pexservice serve --data-dir data
 
-demo: $(VENV)/.run ## kill it twenty times under load, and count what it lost; DEMO="--workers 2" too
+demo: $(VENV)/$(if $(findstring replicas,$(DEMO)),.dev,.run) ## kill it twenty times under load, count what it lost; DEMO="--workers 2", "--replicas 3" too
 	@exec $(BIN)/pexservice demo $(DEMO)
 
 replicas: $(VENV)/.dev ## serve one walk from three replicas on a PostgreSQL server of their own, to look at

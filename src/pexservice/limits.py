@@ -30,6 +30,8 @@ BENCH_CONNECTIONS_MAX: Final = 500
 """Connections of one load: half of the descriptors that a process has by default."""
 DEMO_KILLS_MAX: Final = 100
 """Kills of one demonstration: more leave its load no time between them."""
+DEMO_REPLICAS_MAX: Final = 8
+"""Replicas of one demonstration: some memory each, and some connections of the 100 that its server has."""
 SYNC_INTERVAL_S_MIN: Final = 0.001
 """More often would be to sync all the time, and --durability fsync does that better."""
 

@@ -14,8 +14,9 @@ _ELSEWHERE: Final = {
     "cli/demo.py": "service/test_demo.py",
     "trial/bench.py": "service/test_bench.py",
     "trial/child.py": "service/test_demo.py",
-    "trial/clients.py": "service/test_bench.py",
     "trial/demo.py": "service/test_demo.py",
+    "trial/replicas.py": "service/test_demo_replicas.py",
+    "trial/server.py": "service/test_demo_replicas.py",
     # What was asked, and by what it is judged.
     "trial/operation.py": "unit/trial/test_linearizability.py",
     "cli/asking.py": "service/test_status.py",

@@ -120,7 +120,7 @@ def _own(target: Target, watch: Watch, requests: int, connections: int) -> Outco
             latest = max(latest, operation.place.sequence)
 
     with Clients(
-        (target.host, target.port),
+        [(target.host, target.port)],
         clients=connections,
         choose=lambda: NEXT,
         note=note,

@@ -22,7 +22,7 @@ SERVE: Final = (sys.executable, "-P", "-m", "pexservice")
 _STOPPING: Final = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2)."""
-_OURS: Final = ("PEXSERVICE_", "LISTEN_", "NOTIFY_", "WATCHDOG_")
+_OURS: Final = ("PEXSERVICE_", "LISTEN_", "NOTIFY_", "WATCHDOG_", "PG")
 """Variables that would tell the child what is meant for somebody else."""
 _PATIENCE_S: Final = 10.0
 """For a killed process to be gone: no longer than a disk makes it wait."""
@@ -49,11 +49,13 @@ def hear_signals() -> None:
 class Child:
     """One service at a time, at one address. Use as a context manager: at its end nothing runs."""
 
-    def __init__(self, data_dir: Path, program: Sequence[str] = SERVE, *, workers: int = 1) -> None:
-        self.port = _free_port()
-        options = ["--host", HOST, "--port", str(self.port), "--data-dir", str(data_dir), "--workers", str(workers)]
-        self._command = [*program, "serve", *options, "--log-format", "json", "--log-level", "error"]
-        self._environment = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
+    def __init__(self, options: Sequence[str], program: Sequence[str] = SERVE, **variables: str) -> None:
+        """Take the options that say what it serves, and variables for what an option may not show."""
+        self.port = free_port()
+        where = ["--host", HOST, "--port", str(self.port), "--log-format", "json", "--log-level", "error"]
+        self._command = [*program, "serve", *options, *where]
+        inherited = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
+        self._environment = inherited | variables
         self._prctl = ctypes.CDLL(None, use_errno=True).prctl
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -64,9 +66,9 @@ class Child:
         self.kill()
 
     @property
-    def url(self) -> str:
+    def addresses(self) -> list[tuple[str, int]]:
         """Where it listens, whenever it does."""
-        return f"http://{HOST}:{self.port}"
+        return [(HOST, self.port)]
 
     def start(self) -> None:
         """Start it; whether it came up is told by its answers, or by `check`. Raises AddressUnavailable."""
@@ -133,7 +135,7 @@ def _below(pid: int) -> list[int]:
         return []
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port on which nothing listens: it has to be the same after each kill. Raises AddressUnavailable."""
     try:
         with socket.create_server((HOST, 0)) as server:

@@ -10,7 +10,7 @@ import secrets
 import selectors
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Self
@@ -25,6 +25,8 @@ _AGAIN_S: Final = 0.01
 _TURNED_AWAY_S: Final = 0.1
 _RECEIVED_BYTES: Final = 65_536
 _TAKEN: Final = (200, 204)
+_STAY: Final = 100
+"""Answers after which a client goes on to the next address, if there are several: some half a second's."""
 
 
 @dataclass(slots=True)
@@ -33,6 +35,10 @@ class _Client:
 
     due_s: float
     """When it may ask, or connect, again."""
+    at: int
+    """Which address it is to connect to, counted round and round."""
+    stay: int = _STAY
+    """After how many answers it goes on to the next."""
     wire: socket.socket | None = None
     is_connected: bool = False
     operation: Operation | None = None
@@ -41,11 +47,15 @@ class _Client:
     """The same, as bytes."""
     asked_s: float | None = None
     """When it was sent on this connection, if it was."""
+    may_be_taken: bool = False
+    """Whether it was sent on a connection that was lost, so that nobody is told by a refusal that it was not taken."""
     received: bytearray = field(default_factory=bytearray)
 
 
 class Clients:
-    """So many clients of one address. Use as a context manager: its end closes the connections.
+    """So many clients of a service, at one address or at those of its replicas, to which they go in turn.
+
+    Use as a context manager: its end closes the connections.
 
     `choose` is asked for each step (None is a read), `note` is told of each answer. `rate_max` bounds the requests a
     second, `requests_max` all of them. With `is_retrying` steps have keys, and are asked for again.
@@ -53,7 +63,7 @@ class Clients:
 
     def __init__(  # noqa: PLR0913 - each by its name.
         self,
-        where: tuple[str, int],
+        where: Sequence[tuple[str, int]],
         *,
         clients: int,
         choose: Callable[[], Step | None],
@@ -74,10 +84,10 @@ class Clients:
         self._left = requests_max
         self._pace_s = 1 / rate_max
         self._next_s = time.monotonic()
-        self._messages = {step: request(step, host_field(*where), prefix) for step in PATHS}
+        self._messages = {step: request(step, host_field(*where[0]), prefix) for step in PATHS}
         self._keys = secrets.token_hex(8) if is_retrying else ""
         """What the keys of all its steps begin with, so that no other run has the same."""
-        self._clients = [_Client(0.0) for _ in range(clients)]
+        self._clients = [_Client(0.0, number) for number in range(clients)]
         self._selector = selectors.DefaultSelector()
 
     def __enter__(self) -> Self:
@@ -131,12 +141,14 @@ class Clients:
         return wake_s
 
     def _connect(self, client: _Client) -> None:
-        family = socket.AF_INET6 if ":" in self._where[0] else socket.AF_INET
+        where = self._where[client.at % len(self._where)]
+        client.stay = _STAY
+        family = socket.AF_INET6 if ":" in where[0] else socket.AF_INET
         client.wire = socket.socket(family, socket.SOCK_STREAM)
         client.wire.setblocking(False)
         with suppress(OSError):  # It shows below.
             client.wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        code = client.wire.connect_ex(self._where)
+        code = client.wire.connect_ex(where)
         self._selector.register(client.wire, selectors.EVENT_WRITE, client)
         if code not in {0, errno.EINPROGRESS}:
             self._lose(client)
@@ -192,6 +204,12 @@ class Clients:
             self._take(client, client.operation, answer)
 
     def _take(self, client: _Client, operation: Operation, answer: Answer) -> None:
+        if answer.status == NOT_APPLIED and client.may_be_taken:
+            client.asked_s = None
+            client.due_s = time.monotonic() + _TURNED_AWAY_S
+            if answer.closes:
+                self._lose(client)
+            return
         operation.answered_s = time.monotonic()
         operation.status = answer.status
         if answer.status in _TAKEN:
@@ -202,8 +220,10 @@ class Clients:
         elif answer.status == NOT_APPLIED:
             client.due_s = operation.answered_s + _TURNED_AWAY_S
         client.operation = client.asked_s = None
+        client.may_be_taken = False
+        client.stay -= 1
         self._note(operation)
-        if answer.closes:
+        if answer.closes or (client.stay <= 0 and len(self._where) > 1):
             self._lose(client)
 
     def _lose(self, client: _Client) -> None:
@@ -212,9 +232,12 @@ class Clients:
             with suppress(KeyError):
                 self._selector.unregister(client.wire)
             client.wire.close()
+            client.at += 1
+        client.may_be_taken |= client.asked_s is not None
         client.wire = client.asked_s = None
         if not self._keys or (client.operation is not None and client.operation.step is None):
             client.operation = None
+            client.may_be_taken = False
         client.is_connected = False
         client.received.clear()
         client.due_s = max(client.due_s, time.monotonic() + _AGAIN_S)

@@ -2,7 +2,7 @@
 
 Clients give each step a key, and ask for what a kill cut off again, until they know.
 
-Of a service with workers, every other kill is of one of them alone: the others go on, and it is replaced.
+Of workers, or of replicas, every other kill is of one of them alone: the others go on, and it is replaced.
 
 A temporary directory, a child, some clients, and a bound on everything: how long it takes, how many requests a second
 it sends, how long it waits for a start.
@@ -12,18 +12,20 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Final, Literal
 
 from pexservice.core.judging import Place
 from pexservice.errors import AddressUnavailable, CannotCreate, reason
-from pexservice.trial.child import HOST, SERVE, Child
+from pexservice.trial.child import SERVE, Child
 from pexservice.trial.clients import Clients
 from pexservice.trial.columns import columns, room, under
 from pexservice.trial.exchange import NotAnAnswer, read_place
 from pexservice.trial.operation import Operation
+from pexservice.trial.replicas import Replicas
 from pexservice.trial.screen import Paper, Screen
 from pexservice.trial.verdict import Verdict, judge
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET, Step
@@ -53,6 +55,9 @@ _MIX: Final[tuple[Step | None, ...]] = (*[NEXT] * 32, *[PREVIOUS] * 4, *[None] *
 _RESETS: Final = 0.002
 """One request of 500: the walk comes as far as numbers of some hundred digits."""
 
+Part = Literal["worker", "replica"]
+"""What there may be several of, of which one is killed alone."""
+
 
 @dataclass(slots=True)
 class _Seen:
@@ -60,10 +65,11 @@ class _Seen:
 
     url: str
     kills: int
+    part: Part
     began_s: float
     killed: int = 0
-    killed_workers: int = 0
-    """How many of these were of a worker."""
+    killed_parts: int = 0
+    """How many of these were of one part."""
     answered: int = 0
     sequences: set[int] = field(default_factory=set)
     """Those of answered steps; what is answered twice of them was lost in between."""
@@ -102,7 +108,7 @@ class _Seen:
         marks = "".join(self.marks[:-1][-room(paper) :])
         values = [count / _BUCKET_S for count in self.rates[:-1]]  # The last is not over.
         rows = [
-            ("killed -9", f"{self.killed} of {self.kills}{_of_workers(self.killed_workers)}"),
+            ("killed -9", f"{self.killed} of {self.kills}{_of_parts(self.killed_parts, self.part)}"),
             ("answered", f"{self.answered:,} steps"),
             ("lost so far", f"{lost:,}"),
             ("longest pause", f"{self.pause_s_max:.2f} s until an answer" if self.killed else ""),
@@ -120,32 +126,46 @@ class _Seen:
         ]
 
 
-def run(screen: Screen, kills: int, workers: int = 1, program: Sequence[str] = SERVE) -> Verdict:
-    """Run it, and return what the judge found. Raises what a start raises, AddressUnavailable, CannotCreate."""
+def run(
+    screen: Screen, kills: int, count: int = 1, *, part: Part = "worker", program: Sequence[str] = SERVE
+) -> Verdict:
+    """Run it with so many workers or replicas, and return what the judge found.
+
+    Raises what a start raises, AddressUnavailable, CannotCreate; and MissingExtra, NotPermitted for replicas.
+    """
     try:
         directory = Path(tempfile.mkdtemp(prefix="pexservice-demo-"))
     except OSError as error:
         message = f"cannot create a directory for the demo: {reason(error)}. Set TMPDIR to a directory with room."
         raise CannotCreate(message) from error
     try:
-        with Child(directory / "data", program, workers=workers) as child:
-            return _run(screen, kills, workers, child)
+        with _served(directory, count, part, program) as service:
+            return _run(screen, kills, count, part, service)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _run(screen: Screen, kills: int, workers: int, child: Child) -> Verdict:
+def _served(directory: Path, count: int, part: Part, program: Sequence[str]) -> Child | Replicas:
+    if part == "replica":
+        directory.chmod(0o711)  # The server, another user's if we are root, has a directory of its own in it.
+        return Replicas(directory / "server", count, program)
+    return Child(["--data-dir", str(directory / "data"), "--workers", str(count)], program)
+
+
+def _run(screen: Screen, kills: int, count: int, part: Part, service: Child | Replicas) -> Verdict:
     rng = Random()  # noqa: S311 - it chooses what is shown.
-    seen = _Seen(child.url, kills, time.monotonic())
-    who = "it" if workers == 1 else f"it, or one of the {workers} workers that serve,"
-    screen.tell(f"Watch it at {child.url}/ while {who} is killed {_times(kills)} under load.")
+    urls = [f"http://{host}:{port}" for host, port in service.addresses]
+    seen = _Seen(urls[0], kills, part, time.monotonic())
+    one_of = f"one of the {count} {part}s that serve"
+    who = "it" if count == 1 else f"it, or {one_of}," if part == "worker" else f"all, or {one_of} it,"
+    screen.tell(f"Watch it at {', '.join(f'{url}/' for url in urls)} while {who} is killed {_times(kills)} under load.")
 
     def choose() -> Step | None:
         return RESET if rng.random() < _RESETS else rng.choice(_MIX)
 
     deadline_s = time.monotonic() + min(_LIFE_S * (kills + 1), _SECONDS_MAX)
     with Clients(
-        (HOST, child.port),
+        service.addresses,
         clients=_CLIENTS,
         choose=choose,
         note=seen.note,
@@ -153,76 +173,85 @@ def _run(screen: Screen, kills: int, workers: int, child: Child) -> Verdict:
         requests_max=_REQUESTS_MAX,
         is_retrying=True,
     ) as clients:
-        _start(screen, clients, child, seen)
+        _start(screen, clients, service, seen)
         begin = Place(0, 0)
         for left in range(kills, -1, -1):
             seen.now = "under load"
             life_s = max((deadline_s - time.monotonic()) / (left + 1) * rng.uniform(0.5, 1.5), _LIFE_S_MIN)
-            _load(screen, clients, child, seen, life_s)
+            _load(screen, clients, service, seen, life_s)
             if left:
                 time.sleep(rng.uniform(0, _AIM_S))
-                is_of_worker = workers > 1 and seen.killed % 2 == 1
-                pause_s = _kill(screen, clients, child, seen, rng if is_of_worker else None)
+                is_of_part = count > 1 and seen.killed % 2 == 1
+                pause_s = _kill(screen, clients, service, seen, rng if is_of_part else None)
                 seen.pause_s_max = max(seen.pause_s_max, pause_s)
-                whom = ", a worker" if is_of_worker else ""
+                whom = f", a {part}" if is_of_part else ""
                 screen.tell(
                     f"kill {seen.killed} of {kills}{whom}: {seen.answered:,} steps answered, back after {pause_s:.2f} s"
                 )
         clients.stop()
         while clients.under_way:
             _turn(clients)
-        end = read_place(HOST, child.port)
-        child.kill()
+        end = _end(service)
+        service.kill()
         seen.now = f"judging {len(clients.history):,} requests"
         screen.draw(seen.picture, now=True)
         verdict = judge(clients.history, begin, end)
     seen.now = "done"
     screen.draw(seen.picture, now=True)
     for line in summary(
-        verdict, seen.killed, seen.pause_s_max, clients.retried, screen.paper, workers=seen.killed_workers
+        verdict, seen.killed, seen.pause_s_max, clients.retried, screen.paper, parts=seen.killed_parts, part=part
     ):
         screen.say(line)
     return verdict
 
 
-def _kill(screen: Screen, clients: Clients, child: Child, seen: _Seen, worker: Random | None) -> float:
-    """Kill the service, or one of its workers, which `worker` chooses; return how long no answer came, in seconds."""
-    if worker is None:
-        child.kill()
+def _end(service: Child | Replicas) -> Place[int]:
+    """Return where the walk stands, as whoever is there tells: a replica may be on its way."""
+    *others, last = service.addresses
+    for where in others:
+        with suppress(AddressUnavailable):
+            return read_place(*where)
+    return read_place(*last)
+
+
+def _kill(screen: Screen, clients: Clients, service: Child | Replicas, seen: _Seen, of_one: Random | None) -> float:
+    """Kill the service, or one part, which `of_one` chooses; return how long no answer came, in seconds."""
+    if of_one is None:
+        service.kill()
         seen.mark()
         seen.now = "killed; starting it again"
-        return _start(screen, clients, child, seen)
+        return _start(screen, clients, service, seen)
     began_s = time.monotonic()
-    child.kill_one_of(worker.choice)
+    service.kill_one_of(of_one.choice)
     seen.mark()
-    seen.killed_workers += 1
-    seen.now = "a worker was killed"
-    return _await_answer(screen, clients, child, seen, began_s)
+    seen.killed_parts += 1
+    seen.now = f"a {seen.part} was killed"
+    return _await_answer(screen, clients, service, seen, began_s)
 
 
-def _start(screen: Screen, clients: Clients, child: Child, seen: _Seen) -> float:
+def _start(screen: Screen, clients: Clients, service: Child | Replicas, seen: _Seen) -> float:
     """Start the service and return how long it took to the first answer, in seconds."""
     began_s = time.monotonic()
-    child.start()
-    return _await_answer(screen, clients, child, seen, began_s)
+    service.start()
+    return _await_answer(screen, clients, service, seen, began_s)
 
 
-def _await_answer(screen: Screen, clients: Clients, child: Child, seen: _Seen, began_s: float) -> float:
+def _await_answer(screen: Screen, clients: Clients, service: Child | Replicas, seen: _Seen, began_s: float) -> float:
     """Return how long it took to the first answer to who asked since, in seconds."""
     while seen.latest is None or seen.latest.invoked_s < began_s:
         _turn(clients)
-        child.check()
+        service.check()
         screen.draw(seen.picture)
         if time.monotonic() > began_s + _START_S_MAX:
             raise AddressUnavailable(f"the service did not answer within {_START_S_MAX:.0f} s of its start.")
     return seen.latest.answered_s - began_s
 
 
-def _load(screen: Screen, clients: Clients, child: Child, seen: _Seen, seconds: float) -> None:
+def _load(screen: Screen, clients: Clients, service: Child | Replicas, seen: _Seen, seconds: float) -> None:
     until_s = time.monotonic() + seconds
     while (left_s := until_s - time.monotonic()) > 0:
         _turn(clients, min(left_s, _TURN_S))
-        child.check()
+        service.check()
         screen.draw(seen.picture)
 
 
@@ -235,13 +264,13 @@ def _turn(clients: Clients, patience_s: float = _TURN_S) -> None:
 
 
 def summary(  # noqa: PLR0913 - what happened, and where it is told.
-    verdict: Verdict, killed: int, pause_s: float, retried: int, paper: Paper, *, workers: int = 0
+    verdict: Verdict, killed: int, pause_s: float, retried: int, paper: Paper, *, parts: int = 0, part: Part = "worker"
 ) -> list[str]:
     """Return the end of the demonstration, in words."""
     outcome = f"{verdict.answered:,} answered, {verdict.lost:,} lost, {verdict.twice:,} twice."
     lines = ["", paper.paint(outcome, "1;32" if verdict.is_kept else "1;31")]
     if killed:
-        lines.append(f"Killed {_times(killed)}{_of_workers(workers)}; longest pause {pause_s:.2f} s.")
+        lines.append(f"Killed {_times(killed)}{_of_parts(parts, part)}; longest pause {pause_s:.2f} s.")
     lines.append(f"Cut off, and sent again with the same key: {retried:,} requests, each step taken once.")
     if verdict.unknown:
         lines.append(f"Never answered: {verdict.unknown:,} steps; {verdict.unknown_taken:,} of them taken.")
@@ -254,8 +283,8 @@ def summary(  # noqa: PLR0913 - what happened, and where it is told.
     return lines
 
 
-def _of_workers(count: int) -> str:
-    return f", {count} of these a worker alone" if count else ""
+def _of_parts(count: int, part: Part) -> str:
+    return f", {count} of these a {part} alone" if count else ""
 
 
 def _times(count: int) -> str:

@@ -88,6 +88,13 @@ def test_every_metric_that_matters_is_on_the_dashboard() -> None:
     assert explained - shown == {"pex_recovery_seconds"}
 
 
+def test_every_metric_of_replicas_is_on_the_dashboard() -> None:
+    """All that docs/replicas.md explains: each tells of a server that fails, or of what it has to do."""
+    explained = set(re.findall(r"^\| `(pex_store_\w+)` \|", _STORE_DOCS.read_text("utf-8"), re.MULTILINE))
+    shown = {name for each in _expressions() for name in _METRIC.findall(each) if name.startswith("pex_store_")}
+    assert shown == explained
+
+
 def test_the_dashboard_asks_the_data_source_that_is_chosen() -> None:
     """Panels have titles, units and places of their own, and all ask the source that the variable names."""
     dashboard = _dashboard()
