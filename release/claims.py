@@ -28,6 +28,7 @@ class Command:
 COMMANDS: Final = {
     "make demo": Command(r"^[\d,]+ answered, .*|^Killed .*|^Cut off, .*", "1 minute"),
     "make demo DEMO='--workers 2'": Command(r"^[\d,]+ answered, .*|^Killed .*|^Cut off, .*", "1 minute"),
+    "make demo DEMO='--replicas 3'": Command(r"^[\d,]+ answered, .*|^Killed .*|^Cut off, .*", "1 minute"),
     "make check": Command(r"^\d+ files already formatted|^All checks passed|^Success: .*|^Contracts: .*", "1 minute"),
     "make test": Command(r"\b\d+ (?:passed|failed|skipped).*(?= in )", "2 minutes"),
     "make coverage": Command(r"^TOTAL .*", "1 minute"),
@@ -59,6 +60,11 @@ CLAIMS: Final = (
         "make demo",
     ),
     Claim("The same with several processes, any of which is killed.", "workers.md", "make demo DEMO='--workers 2'"),
+    Claim(
+        "The same with replicas on PostgreSQL, any of which, or all, are killed.",
+        "replicas.md",
+        "make demo DEMO='--replicas 3'",
+    ),
     Claim(
         "Each step is exact, however large; HTTP/1.1 is strict; bad input, bad files and failing system calls end in "
         "a sentence and an exit status, not in a traceback.",

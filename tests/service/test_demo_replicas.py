@@ -21,13 +21,12 @@ pytestmark = pytest.mark.skipif(not postgres.is_there(), reason="needs PostgreSQ
 
 _STALE: Final = """
 from pexservice.stores.postgres.store import PostgresStore
-async def _look(self, session):
-    pass
-PostgresStore._look = _look
+read, first = PostgresStore.read, {}
+PostgresStore.read = lambda self: first.setdefault(self, read(self))
 from pexservice.cli import main
 main()
 """
-"""A service whose reads tell what it was last told, and ask nobody."""
+"""A service whose reads tell what it saw first."""
 _OF_STALE: Final = f"""
 import sys
 from pexservice.trial import child
