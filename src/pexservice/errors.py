@@ -45,6 +45,15 @@ class MissingExtra(Fatal):
     exit_status = 2
 
 
+class WrongMachine(Fatal):
+    """Raised when a machine is not written as it must be: for its author, who is told before anything is written."""
+
+    exit_status = 2
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the machine cannot be served: {why} docs/build-your-own.md has the rules.")
+
+
 class WrongSockets(Fatal):
     """Raised when the service manager passed sockets that cannot be served: its units are not set up right."""
 
