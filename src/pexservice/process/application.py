@@ -1,6 +1,6 @@
 """What makes a service of a machine: name and version, machine, endpoints, and store.
 
-`app.py` puts the walk together; whoever builds a service of their own writes a module like it.
+`app.py` puts one together; whoever builds a service of their own writes a module like it.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
