@@ -203,10 +203,10 @@ class Machine(ABC, Generic[S, C]):
         fields = _try("encode_state", self.encode_state, self.initial).split(",")
         if len(fields) != len(self.columns):
             raise WrongMachine(f"encode_state writes {len(fields)} fields of the initial state, for {self.columns}.")
-        wrong = next((index for index, field in enumerate(fields) if not _FIELD.fullmatch(field)), None)
+        wrong = next((index for index, field in enumerate(fields) if not is_field(field)), None)
         if wrong is not None:
             column = self.columns[wrong]
-            raise WrongMachine(f"encode_state writes the field {column} as {fields[wrong]!r:.80}. {_FIELDS_ARE}")
+            raise WrongMachine(f"encode_state writes the field {column} as {fields[wrong]!r:.80}. {FIELDS_ARE}")
         if _try("decode_state", self.decode_state, ",".join(fields)) != self.initial:
             raise WrongMachine("decode_state reads another state than the initial one that encode_state wrote.")
         names = tuple(measure.name for measure in _try("measures", self.measures, self.initial))
@@ -215,7 +215,12 @@ class Machine(ABC, Generic[S, C]):
 
 
 _IN_EVERY_ROW: Final = f"every row also has {', '.join(_COLUMNS_OF_EVERY_ROW)}"
-_FIELDS_ARE: Final = "A field is printable ASCII without comma or quotation mark, and not empty: write '-' for nothing."
+FIELDS_ARE: Final = "A field is printable ASCII without comma or quotation mark, and not empty: write '-' for nothing."
+
+
+def is_field(text: str) -> bool:
+    """Tell whether a text can be a field of a row."""
+    return _FIELD.fullmatch(text) is not None
 
 
 def _check_names(what: str, names: object, pattern: re.Pattern[str], demand: str) -> None:
