@@ -24,7 +24,7 @@ _PROBLEMS: Final = {400: "The holder or the seats are missing or wrong", 409: "R
 
 
 def _document(sequence: int, hall: Hall) -> str:
-    return json.dumps({"sequence": sequence, "left": left(hall), "held": dict(hall)})
+    return json.dumps({"sequence": sequence, "left": left(hall), "held": dict(hall)}) + "\n"
 
 
 _FORMS: Final = Forms[Hall](

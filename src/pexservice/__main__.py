@@ -20,7 +20,7 @@ def main(run: Callable[[], None] = _walk) -> None:
     signals.end_at_once()  # Before any other import: those take time, in which a signal would not be heard.
     gc.disable()  # PERF: 6 ms of a start's 110; what imports make stays. It is enabled once they are done.
 
-    from pexservice.errors import scarcity  # noqa: PLC0415
+    from pexservice.errors import Fatal, scarcity  # noqa: PLC0415
     from pexservice.process.beginning import begin  # noqa: PLC0415
 
     begin()
@@ -29,11 +29,11 @@ def main(run: Callable[[], None] = _walk) -> None:
     except KeyboardInterrupt:
         signals.end_by(signal.SIGINT)
     except Exception as error:
-        scarce = scarcity(error)
-        if scarce is None:
+        fatal = error if isinstance(error, Fatal) else scarcity(error)
+        if fatal is None:
             raise
-        sys.stderr.write(f"pexservice: {scarce}\n")
-        os._exit(scarce.exit_status)  # To end in order would take more of it.
+        sys.stderr.write(f"pexservice: {fatal}\n")
+        os._exit(fatal.exit_status)  # To end in order would take more of it.
 
 
 if __name__ == "__main__":

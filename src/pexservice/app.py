@@ -1,6 +1,6 @@
-"""The walk as a service: its machine, its endpoints, and what keeps it. Copy this file to build your own.
+"""The walk as a service: its machine, its endpoints, and what keeps it.
 
-docs/build-your-own.md does so, and explains what each part is for.
+To build your own, copy examples/tickets: docs/build-your-own.md explains what each part is for.
 """
 
 from functools import partial

@@ -62,7 +62,7 @@ class Settings:
     """Host and port of the listener for probes and metrics, if they have one of their own."""
     data_dir: Path = Path("data")
     store: StoreUrl | None = None
-    """The server that keeps the walk, instead of a data directory."""
+    """The server that keeps the state, instead of a data directory."""
     durability: Durability = "fsync"
     sync_interval_s: float = 1.0
     workers: int = 1

@@ -14,6 +14,7 @@ Every message says what happened, to what, and what to do about it.
 import errno
 import os
 from pathlib import Path
+from types import CodeType
 from typing import ClassVar, Final
 
 
@@ -43,6 +44,15 @@ class MissingExtra(Fatal):
     """Raised when what was asked for needs packages that are not installed: wrong usage, until they are."""
 
     exit_status = 2
+
+
+class WrongMachine(Fatal):
+    """Raised when a machine is not written as it must be: for its author, who is told before anything is written."""
+
+    exit_status = 2
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the machine cannot be served: {why} docs/build-your-own.md has the rules.")
 
 
 class WrongSockets(Fatal):
@@ -211,9 +221,29 @@ def reason(error: OSError) -> str:
 
 
 def defect(error: BaseException) -> str:
-    """Tell of an error that nobody foresaw: its kind and where it was raised, and nothing that a client sent."""
+    """Tell of an error that nobody foresaw: its kind and where it was raised, and nothing that a client sent.
+
+    Where it was raised by a machine, a form or a library, it is told who called that, too.
+    """
+    frames: list[tuple[CodeType, str, int]] = []
     where = error.__traceback__
-    while where is not None and where.tb_next is not None:
+    while where is not None:
+        frames.append((where.tb_frame.f_code, where.tb_frame.f_globals.get("__name__", ""), where.tb_lineno))
         where = where.tb_next
-    at = f" at {Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where is not None else ""
-    return f"{type(error).__name__}{at}"
+    if not frames:
+        return type(error).__name__
+    package = _package(frames[-1][1])
+    callers = [place for place in frames if _package(place[1]) != package]
+    by = f", called at {_place(*callers[-1])}" if callers and package != _package(__name__) else ""
+    return f"{type(error).__name__} at {_place(*frames[-1])}{by}"
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _place(code: CodeType, module: str, line: int) -> str:
+    """Return file, line and function: the file from its package on, since many packages have a machine.py."""
+    path = Path(code.co_filename)
+    parts = module.count(".") + 1 + (path.stem == "__init__")
+    return f"{'/'.join(path.parts[-parts:])}:{line} in {code.co_qualname}"

@@ -69,7 +69,7 @@ class Limits:
     heal_period_s: float = 1.0
     """How often a full disk is tried again."""
 
-    # A server that keeps the walk for all replicas.
+    # A server that keeps the state for all replicas.
     store_connect_s: float = 1.0
     """For a connection to one of its hosts, checks included; then the next is tried."""
     store_call_s: float = 2.0

@@ -107,6 +107,11 @@ def test_import_begins_a_walk_once(tmp_path: Path) -> None:
         (["journal", "verify", "--data-dir", "/nonexistent"], 66, "there is no journal in /nonexistent"),
         (["status", "--url", "http://127.0.0.1:1"], 69, "nothing answers"),
         (["status", "--url", "ftp://x"], 2, "not an http URL"),
+        (["status", "http://127.0.0.1:1"], 69, "nothing answers at http://127.0.0.1:1"),
+        (["status", "ftp://x"], 2, "not an http URL"),
+        (["status", "http://127.0.0.1:1", "--url", "http://[::1]:1"], 2, "URL and --url contradict each other"),
+        (["status", "http://127.0.0.1:1", "--uds", "/x"], 2, "URL and --uds contradict each other"),
+        (["status", "http://127.0.0.1:1", "x"], 2, "extra argument (x). See 'pexservice status --help'."),
     ],
 )
 def test_errors_have_a_status_and_say_what_to_do(

@@ -89,7 +89,7 @@ def test_a_defect_ends_with_70_and_no_traceback(tmp_path: Path) -> None:
         client.send(NEXT)
         assert client.is_ended()
         assert service.wait() == 70
-        assert "ZeroDivisionError at <string>:4" in service.log
+        assert "ZeroDivisionError at <string>:4 in <lambda>, called at pexservice/core/engine.py:" in service.log
         assert "Traceback" not in service.log
 
 

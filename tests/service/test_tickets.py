@@ -154,6 +154,15 @@ def test_the_frame_is_the_walk_s(tmp_path: Path) -> None:
         assert b"position" not in metrics
 
 
+def test_no_link_buys_a_seat(tmp_path: Path) -> None:
+    """A command is taken by POST alone, and an answer ends its line."""
+    with box_office(tmp_path) as service, service.connect() as client:
+        refused = client.ask("GET", "/buy?holder=ann&seats=1")
+        assert (refused.status, refused["allow"]) == (405, "POST, OPTIONS")
+        assert hall(service)["sequence"] == 0
+        assert client.ask("GET", "/hall").body.endswith(b"}\n")
+
+
 def test_the_help_is_its_own() -> None:
     """A list of exit statuses, one a line; the walk's file is spoken of by the walk alone; completion by its name."""
     _, shown = ticket_command("--help")

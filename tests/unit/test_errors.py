@@ -1,12 +1,16 @@
 """The catalogue of errors: what each tells, and what is made of one that nobody foresaw."""
 
 import errno
+import json
 import os
+import re
+from typing import Any, cast
 
 import pytest
 
 from pexservice import errors
 from pexservice.errors import Fatal, NotApplied, PexError, Scarce, defect, reason, scarcity
+from pexservice.stores.journal.record import Codec
 
 
 def _all(kind: type[PexError]) -> list[type[PexError]]:
@@ -66,8 +70,27 @@ def test_a_defect_is_told_without_what_it_holds() -> None:
     """Its kind and where it was raised: what a client sent may be in the rest."""
     assert defect(KeyError("secret")) == "KeyError"
     told = defect(_raised(KeyError("secret")))
-    assert told.startswith("KeyError at test_errors.py:")
+    assert re.fullmatch(r"KeyError at (\S+/)?test_errors.py:\d+ in _raised", told), told
     assert "secret" not in told
+
+
+def test_a_defect_in_code_of_others_is_told_with_who_called_it() -> None:
+    """A file from its package on, and the function: of a library, and of our code that called it."""
+    try:
+        json.dumps(object())
+    except TypeError as error:
+        told = defect(error)
+    library, called = told.split(", called at ")
+    assert re.fullmatch(r"TypeError at json/encoder.py:\d+ in JSONEncoder.default", library)
+    assert re.fullmatch(r"(\S+/)?test_errors.py:\d+ in test_a_defect_in_code_of_others_\w+", called), called
+
+
+def test_a_defect_of_ours_is_told_by_one_place() -> None:
+    """What was called is what has the defect, and a package is the folder of its first module."""
+    with pytest.raises(AttributeError) as raised:
+        Codec(cast("Any", None))
+    told = defect(raised.value)
+    assert re.fullmatch(r"AttributeError at pexservice/stores/journal/record.py:\d+ in Codec.__init__", told), told
 
 
 def test_the_reason_of_an_error_is_words() -> None:

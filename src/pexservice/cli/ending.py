@@ -32,7 +32,8 @@ def tell_usage(program: str, error: click.ClickException) -> int:
         logs.log.critical("wrong usage", error=message, exit_status=_USAGE)
         logs.finish()
         return _USAGE
-    return tell(f"{message} See '{command} --help'.", _USAGE, command)
+    stop = "" if message.endswith((".", "?", "!")) else "."  # click's own sentences end in one of these, or in none.
+    return tell(f"{message}{stop} See '{command} --help'.", _USAGE, command)
 
 
 def _wants_json(arguments: list[str]) -> bool:

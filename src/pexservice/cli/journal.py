@@ -41,12 +41,13 @@ begin = click.option(
 
 def journal_commands(more: Mapping[str, click.Command]) -> Group:
     """Return the group of commands that read the journal, and `more`."""
-    help_text = """Prove, show or export the history.
+    commands = {"verify": verify, "show": show, "backup": backup, **more}
+    help_text = f"""Read the history: {", ".join(commands)}.
 
     These commands change nothing in it, and may run beside the service. They end with status 66 if there is no journal,
     and with 65 at the first damage, naming file, line and byte offset.
     """
-    return Group("journal", {"verify": verify, "show": show, "backup": backup, **more}, help=help_text)
+    return Group("journal", commands, help=help_text)
 
 
 @click.command(cls=Command)

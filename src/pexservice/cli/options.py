@@ -176,13 +176,13 @@ store = option(
     "--store",
     metavar="URL",
     callback=read(parse_store),
-    help="PostgreSQL server that keeps the walk for all replicas, instead of --data-dir: postgresql://USER@HOST/DATABASE.",
+    help="PostgreSQL server that keeps the state for all replicas, instead of --data-dir: postgresql://USER@HOST/DATABASE.",
 )
 
 
 def check_store(ctx: click.Context, url: StoreUrl | None) -> None:
     """Raise click.UsageError for a store beside a directory, or with a password where everyone may read it."""
-    contradict(ctx, "store", "data_dir", "the walk is in a directory or at a server, not in both.")
+    contradict(ctx, "store", "data_dir", "the state is in a directory or at a server, not in both.")
     check_password(ctx, "store", url)
 
 

@@ -76,6 +76,7 @@ class Status:
 
 
 @click.command(cls=Command)
+@click.argument("at", metavar="[URL]", required=False, callback=read(Address.of_url))
 @click.option(
     "--url",
     default="http://127.0.0.1:8081",
@@ -96,17 +97,22 @@ class Status:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of the screen.")
 @click.option("--watch", is_flag=True, help="Go on, each second, until Ctrl-C.")
 @click.pass_context
-def status(ctx: click.Context, url: Address, uds: Path | None, *, as_json: bool, watch: bool) -> None:
+def status(  # noqa: PLR0913 - the options of a command.
+    ctx: click.Context, at: Address | None, url: Address, uds: Path | None, *, as_json: bool, watch: bool
+) -> None:
     """Show where a running service stands, its rate and its health.
 
-    Ends with status 69 if no pexservice answers there, and 1 if it takes no steps. It is asked directly: no proxy that
-    the environment names is used, and no redirect followed.
+    URL is another way to say --url, as bench has it. Ends with status 69 if no such service answers there, and 1 if it
+    takes no steps. It is asked directly: no proxy that the environment names is used, and no redirect followed.
     """
     url_from, uds_from = given(ctx, "url"), given(ctx, "uds")
     if url_from and uds_from == "--uds":
         message = f"{url_from} and {uds_from} contradict each other: the service is asked at one address."
         raise click.UsageError(message, ctx)
-    address = Address.of_uds(uds) if uds and not url_from else url
+    if at is not None and (url_from == "--url" or uds_from == "--uds"):
+        message = f"URL and {url_from if url_from == '--url' else uds_from} contradict each other: say one of them."
+        raise click.UsageError(message, ctx)
+    address = at or (Address.of_uds(uds) if uds and not url_from else url)
     load: Load = ctx.obj
     machine = load().machine
     names = [measure.name for measure in machine.measures(machine.initial)]

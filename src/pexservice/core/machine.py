@@ -9,6 +9,7 @@ The same commands applied to the same state must give the same outcomes, on any 
 applies them again, and what comes out must be what was answered. So no clock, no random number, no environment.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import ClassVar, Final, Generic, NamedTuple, TypeVar
 from zlib import crc32
 
 from pexservice.core.measures import Measure
+from pexservice.errors import WrongMachine
 
 S = TypeVar("S")
 C = TypeVar("C")
@@ -26,6 +28,13 @@ T = TypeVar("T")
 _STATUSES: Final = frozenset(
     each for each in HTTPStatus if HTTPStatus.BAD_REQUEST <= each < HTTPStatus.INTERNAL_SERVER_ERROR
 )
+
+_NAME: Final = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
+_COLUMN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_KIND: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_MEASURE: Final = re.compile(r"pex_[a-z_]+", re.ASCII)
+_FIELD: Final = re.compile(r"[\x20\x21\x23-\x2b\x2d-\x7e]+", re.ASCII)
+_COLUMNS_OF_EVERY_ROW: Final = ("sequence", "keys", "time", "checksum")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +66,17 @@ class Outcomes(NamedTuple, Generic[S]):
 class Machine(ABC, Generic[S, C]):
     """One kind of state machine. It has no state itself: the state is what it is given and gives back.
 
-    What is written must be printable ASCII without comma or quotation mark, so that a row is plain CSV.
+    What is written must be printable ASCII without comma or quotation mark, and no field of it empty, so that a row is
+    plain CSV.
     """
 
     name: ClassVar[str]
     """Says in every file whose it is: letters, numerals and hyphens. Another meaning of the rows needs another name."""
     columns: ClassVar[tuple[str, ...]]
-    """The names of the fields of a written state."""
+    """The names of the fields of a written state, one or more: letters, numerals and underscores."""
     commands_column: ClassVar[str] = "commands"
     kinds: ClassVar[tuple[str, ...]]
-    """The kinds of commands that there are, for metrics."""
+    """The kinds of commands that there are, for metrics: letters, numerals, hyphens and underscores."""
     initial: S
 
     @abstractmethod
@@ -171,7 +181,66 @@ class Machine(ABC, Generic[S, C]):
 
     @abstractmethod
     def answer_bytes_max(self, state: S) -> int:
-        """Return how large the body of an answer may get while `ROW_COMMANDS_MAX` commands or fewer are taken."""
+        """Return how many bytes the body of an answer may get while a group is taken: `ROW_COMMANDS_MAX` of limits.py.
+
+        Memory for answers is set aside by it, so too small a number breaks the bound; 1024 does for most.
+        """
+
+    def check(self) -> None:
+        """Raise WrongMachine unless its names, and how it writes where it begins, are what rows and metrics need.
+
+        So whoever writes one is told before anything is written, and not by a start that finds its own rows damaged.
+        """
+        _check_names("name", (getattr(self, "name", None),), _NAME, "letters, numerals and hyphens")
+        _check_names("columns", getattr(self, "columns", None), _COLUMN, "letters, numerals and underscores")
+        _check_names("commands_column", (self.commands_column,), _COLUMN, "letters, numerals and underscores")
+        _check_names("kinds", getattr(self, "kinds", None), _KIND, "letters, numerals, hyphens and underscores")
+        columns = Counter((*self.columns, self.commands_column, *_COLUMNS_OF_EVERY_ROW))
+        if columns.total() > len(columns):
+            raise WrongMachine(f"the column {max(columns, key=columns.__getitem__)} is there twice; {_IN_EVERY_ROW}.")
+        if not hasattr(self, "initial"):
+            raise WrongMachine("it has no initial state.")
+        fields = _try("encode_state", self.encode_state, self.initial).split(",")
+        if len(fields) != len(self.columns):
+            raise WrongMachine(f"encode_state writes {len(fields)} fields of the initial state, for {self.columns}.")
+        wrong = next((index for index, field in enumerate(fields) if not is_field(field)), None)
+        if wrong is not None:
+            column = self.columns[wrong]
+            raise WrongMachine(f"encode_state writes the field {column} as {fields[wrong]!r:.80}. {FIELDS_ARE}")
+        if _try("decode_state", self.decode_state, ",".join(fields)) != self.initial:
+            raise WrongMachine("decode_state reads another state than the initial one that encode_state wrote.")
+        names = tuple(measure.name for measure in _try("measures", self.measures, self.initial))
+        if names:
+            _check_names("measures", names, _MEASURE, "pex_, then small letters and underscores")
+
+
+_IN_EVERY_ROW: Final = f"every row also has {', '.join(_COLUMNS_OF_EVERY_ROW)}"
+FIELDS_ARE: Final = "A field is printable ASCII without comma or quotation mark, and not empty: write '-' for nothing."
+
+
+def is_field(text: str) -> bool:
+    """Tell whether a text can be a field of a row."""
+    return _FIELD.fullmatch(text) is not None
+
+
+def _check_names(what: str, names: object, pattern: re.Pattern[str], demand: str) -> None:
+    if not isinstance(names, tuple) or not names:
+        raise WrongMachine(f"its {what} are {names!r:.80}, which is not a tuple of one or more names.")
+    for name in names:
+        if not isinstance(name, str) or not pattern.fullmatch(name):
+            raise WrongMachine(f"its {what} {name!r:.80} must be: {demand}.")
+    if len(set(names)) < len(names):
+        raise WrongMachine(f"its {what} are there twice: {names!r:.200}.")
+
+
+def _try(method: str, call: Callable[[S], T], state: S) -> T:
+    """Call a method with the initial state, or what was written of it."""
+    try:
+        return call(state)
+    except Exception as error:
+        raise WrongMachine(
+            f"its {method} raises {type(error).__name__} of the initial state: {error!s:.200}."
+        ) from error
 
 
 def _attempt(decode: Callable[[str], T], text: str) -> T:

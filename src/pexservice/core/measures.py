@@ -40,7 +40,10 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number that may go up and down, or a histogram, with its name and one sentence."""
+    """A number that may go up and down, or a histogram, with its name and one sentence.
+
+    The name is `pex_`, then small letters and underscores; of a machine's, `status` shows what follows `pex_`.
+    """
 
     name: str
     text: str

@@ -12,7 +12,8 @@ from pexservice.http.action import Action
 from pexservice.http.request import Request
 
 READ: Final = ("GET", "HEAD")
-COMMAND: Final = ("GET", "POST")
+COMMAND: Final = ("POST",)
+COMMAND_BY_GET_TOO: Final = ("GET", "POST")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Endpoint:
     """What OpenAPI calls the operations of a path item, by method in lower case."""
     is_listed: bool = True
     """Whether the home page names it."""
+    is_remembered: bool = True
+    """Whether the same bytes of a request always amount to the same (`memo.py`)."""
 
     @property
     def allow(self) -> str:

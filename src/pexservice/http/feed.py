@@ -11,6 +11,7 @@ the next look is put off until sending is a small share of the time.
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping
 from time import perf_counter, thread_time
 from typing import Any, Final, Generic
@@ -22,6 +23,7 @@ from pexservice.errors import NotApplied, Recovering, WatchersFull
 from pexservice.http.transport import Transport
 from pexservice.limits import Limits
 
+_END_OF_LINE: Final = re.compile("\r\n|\r|\n")
 _COMMENT: Final = b":\n\n"
 _RETRY: Final = b"retry: 1000\n\n"
 """After how many milliseconds a browser that lost the stream asks again."""
@@ -60,7 +62,7 @@ class Feed(Generic[S]):
     def __init__(
         self, engine: Engine[S, Any], limits: Limits, data: Callable[[int, S], str], serving: Callable[[], int]
     ) -> None:
-        """Tell with `data`, which writes an event's, one line of ASCII, from the sequence and the state.
+        """Tell with `data`, which writes an event's from the sequence and the state: any text, as `Body`.
 
         `serving` is as of `Site`.
         """
@@ -188,9 +190,9 @@ class Feed(Generic[S]):
             self._look_in(max(self._limits.watch_period_s, spent_s / self._limits.watch_share_max))
 
     def _event(self, place: Place[S]) -> bytes:
-        data = self._data(place.sequence, place.state)
-        assert "\n" not in data, f"the data of an event is one line: {data!r}"
-        return f"id: {place.sequence}\ndata: {data}\n\n".encode("ascii")
+        data = self._data(place.sequence, place.state).removesuffix("\n")
+        lines = "\ndata: ".join(_END_OF_LINE.split(data))  # The watcher's end puts them together again, by newlines.
+        return f"id: {place.sequence}\ndata: {lines}\n\n".encode()
 
 
 class Pulse:

@@ -21,9 +21,15 @@ from pexservice.limits import DEFAULT, Limits
 class Memo:
     """A bounded map from the bytes of requests to the actions that they amount to."""
 
-    def __init__(self, route: Callable[[Request], Action], limits: Limits = DEFAULT) -> None:
-        """`route` tells what a request amounts to."""
+    def __init__(
+        self,
+        route: Callable[[Request], Action],
+        limits: Limits = DEFAULT,
+        remembers: Callable[[Request], bool] = lambda _: True,
+    ) -> None:
+        """`route` tells what a request amounts to, and `remembers` whether that is so each time."""
         self._route = route
+        self._remembers = remembers
         self._limits = limits
         self._actions: dict[bytes, Action] = {}
         self._commands: dict[bytes, CommandAction[Any, Any]] = {}
@@ -41,7 +47,8 @@ class Memo:
         action = self.get(request.head)
         if action is None:
             action = self._route(request)
-            if request.has_body or len(request.head) > self._limits.memo_request_bytes_max:
+            is_all = not request.has_body and len(request.head) <= self._limits.memo_request_bytes_max
+            if not is_all or not self._remembers(request):
                 return action
             if not idempotency.is_given(request):
                 self._remember(request.head, action)

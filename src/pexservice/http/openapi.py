@@ -66,7 +66,7 @@ def command_operations(
     parameters: Sequence[Any] = (),
     problems: Mapping[int, str] | None = None,
 ) -> dict[str, Any]:
-    """Return the operations of a path that has a command taken.
+    """Return the operations of a path that has a command taken, by POST.
 
     `parameters` are OpenAPI's, in the query; `problems` are other errors that it answers with, by status.
     """
@@ -79,8 +79,14 @@ def command_operations(
     post["parameters"] += parameters
     if needs_token:
         post["security"] = [{"token": []}]
-    get = post | {"operationId": f"{post['operationId']}ByGet", "summary": f"{does}; by POST is better"}
-    return {"post": post, "get": get}
+    return {"post": post}
+
+
+def with_get(operations: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the operations of such a path, where GET has the command taken, too."""
+    post = operations["post"]
+    summary = f"{post['summary']}; by POST is better"
+    return {**operations, "get": post | {"operationId": f"{post['operationId']}ByGet", "summary": summary}}
 
 
 def with_page(operations: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,10 +19,10 @@ from pexservice.http.action import Action, CommandAction, ReplyAction, StreamAct
 from pexservice.http.answer import Answer, Head, problem
 from pexservice.http.clock import Clock
 from pexservice.http.conditions import NO_MATCH, Verdict, judge, tag_of
-from pexservice.http.endpoint import COMMAND, READ, Endpoint
+from pexservice.http.endpoint import COMMAND, COMMAND_BY_GET_TOO, READ, Endpoint
 from pexservice.http.feed import Feed
 from pexservice.http.forms import Body, Forms
-from pexservice.http.openapi import command_operations, event_operations, state_operations, with_page
+from pexservice.http.openapi import command_operations, event_operations, state_operations, with_get, with_page
 from pexservice.http.request import Request
 from pexservice.limits import Limits
 
@@ -71,7 +71,7 @@ class Resource(Generic[S, C]):
         feed = Feed(self.site.engine, self.site.limits, data, self.site.serving)
         return Endpoint(path, READ, does, partial(self._watch, feed), event_operations(path, does))
 
-    def command(
+    def command(  # noqa: PLR0913 - what a row may say, and each by name.
         self,
         path: str,
         does: str,
@@ -79,17 +79,24 @@ class Resource(Generic[S, C]):
         *,
         parameters: Sequence[Mapping[str, Any]] = (),
         problems: Mapping[int, str] | None = None,
+        by_get_too: bool = False,
+        is_remembered: bool = True,
     ) -> Endpoint:
         """Return an endpoint that has a command taken: what a function makes of the request. It may raise BadRequest.
 
         `parameters` and `problems` describe, for OpenAPI, what it reads of the query, and its own errors by status.
+        It is taken by POST, and also by GET, which any link may have sent, if `by_get_too`. For the same bytes of a
+        request the function is asked once; each time, for 15 us more, if not `is_remembered`: if it reads a clock.
         """
         operations = command_operations(
             path, does, needs_token=self.site.access.needs_token, parameters=parameters, problems=problems
         )
+        if by_get_too:
+            operations = with_get(operations)
         if self.page is not None:
             operations = with_page(operations)
-        return Endpoint(path, COMMAND, does, partial(self._take, command), operations)
+        methods = COMMAND_BY_GET_TOO if by_get_too else COMMAND
+        return Endpoint(path, methods, does, partial(self._take, command), operations, is_remembered=is_remembered)
 
     def _take(self, command: Callable[[Request], C], request: Request) -> Action:
         challenge = self.site.access.challenge(request)

@@ -30,6 +30,11 @@ class Router:
         first = [method for method in _FIRST if method in methods]
         self._allow_any = ", ".join(dict.fromkeys([*first, *methods, "OPTIONS"]))
 
+    def remembers(self, request: Request) -> bool:
+        """Tell whether the same bytes always amount to what this request amounts to."""
+        endpoint = self._endpoints.get(request.path)
+        return endpoint is None or endpoint.is_remembered
+
     def action(self, request: Request) -> Action:
         """Return what a request amounts to; a request that is turned away amounts to the answer that says so."""
         if request.path == "*":

@@ -1,6 +1,6 @@
 """What makes a service of a machine: name and version, machine, endpoints, and store.
 
-`app.py` puts the walk together; whoever builds a service of their own writes a module like it.
+`app.py` puts one together; whoever builds a service of their own writes a module like it.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -45,7 +45,7 @@ class HeldStore(Protocol[S, C]):
 
 @dataclass(frozen=True)  # With slots, Application[...](...) raises TypeError in Python 3.11.
 class Application(Generic[S, C]):
-    """A service, before it is started."""
+    """A service, before it is started. Raises WrongMachine if `machine` is not written as it must be."""
 
     name: str
     """Of the command, and of the service in what is said to people."""
@@ -55,3 +55,6 @@ class Application(Generic[S, C]):
     """Makes the table of endpoints; the second argument are the probes, if they share the listener."""
     hold: Callable[[Settings], Awaitable[HeldStore[S, C]]]
     """Gets hold of the store, for this process alone. Raises Fatal."""
+
+    def __post_init__(self) -> None:
+        self.machine.check()

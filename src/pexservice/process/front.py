@@ -66,7 +66,8 @@ class Front(Generic[S, C]):
         limits = self._settings.limits
         clock = Clock(limits)
         engine: Engine[Any, Any] = self._engine
-        return Shared(engine, Memo(Router(clock, table(clock)).action, limits), clock, metrics, limits, budget)
+        router = Router(clock, table(clock))
+        return Shared(engine, Memo(router.action, limits, router.remembers), clock, metrics, limits, budget)
 
     def metrics_text(self) -> str:
         """Return the exposition."""

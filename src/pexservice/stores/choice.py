@@ -22,4 +22,4 @@ async def hold(machine: Machine[S, C], settings: Settings, adopt: Adopt[S] = lam
 def check_extra() -> None:
     """Raise MissingExtra unless what talks to a server is installed."""
     if find_spec("asyncpg") is None:
-        raise MissingExtra("a store on PostgreSQL needs asyncpg. Install it: pip install 'pexservice[postgres]'.")
+        raise MissingExtra("a store on PostgreSQL needs asyncpg. Install it: pip install asyncpg.")

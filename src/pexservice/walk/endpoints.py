@@ -16,11 +16,12 @@ def endpoints(site: Site[int, Step], probes: Sequence[Endpoint]) -> list[Endpoin
     """Follows the steps that are on their way to the disk; a read is about the place before them."""
     steps = Resource(site, forms(ahead), page="./")
     reads = Resource(site, forms(Walker(beside=ahead)))
+    # Steps by GET are for the clients of the original and for ab, and for no other machine.
     table = [
         reads.state("/current", "the value here"),
-        steps.command("/next", "one step up, and the value there", lambda _: NEXT),
-        steps.command("/previous", "one step down, and the value there", lambda _: PREVIOUS),
-        steps.command("/reset", "back to position 0", lambda _: RESET),
+        steps.command("/next", "one step up, and the value there", lambda _: NEXT, by_get_too=True),
+        steps.command("/previous", "one step down, and the value there", lambda _: PREVIOUS, by_get_too=True),
+        steps.command("/reset", "back to position 0", lambda _: RESET, by_get_too=True),
         reads.events("/events", "where the walk stands, whenever that changes", event),
         *probes,
     ]

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from pexservice.core.judging import Place, judge
 from pexservice.core.machine import Machine, Outcomes, Refusal
+from pexservice.core.measures import Measure
+from pexservice.errors import WrongMachine
 from pexservice.limits import ROW_COMMANDS_MAX
 from pexservice.stores.journal.record import Codec
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET
-from support.machines import COUNTER, FULL
+from support.machines import COUNTER, FULL, Counter
 from tickets.machine import TICKETS, Buy, Return
 
 MACHINES: dict[str, tuple[Machine[Any, Any], st.SearchStrategy[Any]]] = {
@@ -120,3 +122,67 @@ def test_the_tag_of_a_state_tells_it_from_others() -> None:
     assert len(tags) == 4
     assert all(re.fullmatch("[0-9a-f]{8}", tag) for tag in tags)
     assert WALK.tag(30) == "30"
+
+
+@every_machine
+def test_every_machine_of_ours_is_written_as_it_must_be(name: str) -> None:
+    """Nothing is wrong with them."""
+    MACHINES[name][0].check()
+
+
+def _raise(_self: object, _given: object) -> Any:
+    raise KeyError("there")
+
+
+@pytest.mark.parametrize(
+    ("attribute", "wrong", "told"),
+    [
+        ("name", "my coupons", "its name 'my coupons' must be: letters, numerals and hyphens"),
+        ("name", "", "its name '' must be"),
+        ("name", None, "its name None must be"),
+        ("columns", ("count", "chan,ges"), "its columns 'chan,ges' must be"),
+        ("columns", "count", "its columns are 'count', which is not a tuple"),
+        ("columns", (), "not a tuple of one or more"),
+        ("columns", ("count", "sequence"), "the column sequence is there twice; every row also has sequence, keys"),
+        ("columns", ("count",), "encode_state writes 2 fields of the initial state, for \\('count',\\)"),
+        ("commands_column", "count", "the column count is there twice"),
+        ("commands_column", "my steps", "its commands_column 'my steps' must be"),
+        ("kinds", ("up", 'do"wn'), "its kinds"),
+        ("kinds", ("up", "up"), "its kinds are there twice"),
+        ("encode_state", lambda _self, _state: "0,", "writes the field changes as ''. A field is printable ASCII"),
+        ("encode_state", lambda _self, _state: "0,\u00e9", "writes the field changes"),
+        ("encode_state", _raise, "its encode_state raises KeyError of the initial state: 'there'"),
+        ("decode_state", lambda _self, _text: (1, 0), "decode_state reads another state than the initial one"),
+        ("decode_state", _raise, "its decode_state raises KeyError"),
+        ("measures", lambda _self, _state: [Measure("Issued so far", "x", 0)], "its measures 'Issued so far' must be"),
+        ("measures", lambda _self, _state: [Measure("count", "x", 0)], "its measures 'count' must be: pex_, then"),
+    ],
+)
+def test_a_machine_that_is_not_written_as_it_must_be_says_so(attribute: str, wrong: object, told: str) -> None:
+    """Its author learns which attribute or method is wrong, and how, before a row is written."""
+    machine = type("Wrong", (Counter,), {attribute: wrong})()
+    with pytest.raises(WrongMachine, match=told):
+        machine.check()
+
+
+def test_a_machine_begins_somewhere() -> None:
+    """Without an initial state it cannot be served."""
+    whole = {name: each for name, each in vars(Counter).items() if name != "initial"}
+    with pytest.raises(WrongMachine, match="it has no initial state"):
+        type("Wrong", (Machine,), whole)().check()
+
+
+def test_the_fields_that_are_checked_are_those_that_rows_have() -> None:
+    """One rule for a field: of the check beforehand, and of the journal."""
+    for code in range(1, 256):
+        text = f"0,{chr(code)}x"
+        machine = type("Wrong", (Counter,), {"encode_state": lambda _, __, text=text: text})()
+        with pytest.raises(WrongMachine) as raised:
+            machine.check()
+        is_refused = "is printable ASCII" in str(raised.value) or chr(code) == ","
+        try:
+            Codec(machine).encode_body(Place(1, (0, 0)), "1", 1.0)
+        except (AssertionError, UnicodeEncodeError):
+            assert is_refused or "encode_state writes 3" in str(raised.value), code
+        else:
+            assert not is_refused, code

@@ -222,3 +222,24 @@ def test_a_watcher_may_be_lost_by_being_told() -> None:
         await until(lambda: feed._next is None)
 
     play(scene)
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("a", b"data: a\n\n"),
+        ("a\n", b"data: a\n\n"),
+        ("a\nb\r\nc\rd", b"data: a\ndata: b\ndata: c\ndata: d\n\n"),
+        ("", b"data: \n\n"),
+        ("Zo\u00eb", b"data: Zo\xc3\xab\n\n"),
+    ],
+)
+def test_an_event_carries_any_text(written: str, told: bytes) -> None:
+    """A line of it is a line of the event (HTML, 9.2.6), and what serves as a body serves as an event."""
+
+    async def scene(_: Standing, feed: Feed[int]) -> None:
+        await asyncio.sleep(0)
+        feed._data = lambda *_: written
+        assert feed.first("")[1].endswith(b"id: 0\n" + told)
+
+    play(scene)

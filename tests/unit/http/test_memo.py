@@ -17,7 +17,7 @@ class Routed:
 
     def __init__(self, limits: Limits = DEFAULT) -> None:
         self.requests: list[bytes] = []
-        self.memo = Memo(self._route, limits)
+        self.memo = Memo(self._route, limits, lambda request: request.path != "/now")
 
     def ask(self, head: bytes) -> Action:
         """Have a request amount to something."""
@@ -46,6 +46,16 @@ def test_a_request_with_a_body_is_routed_each_time() -> None:
     head = message("POST", "/a", "Content-Length: 3")
     assert routed.ask(head) is not routed.ask(head)
     assert routed.memo.get(head) is None
+
+
+def test_what_is_not_remembered_is_routed_each_time() -> None:
+    """With a key or without: what its bytes amount to changes with the time."""
+    routed = Routed()
+    for fields in ((), ("Idempotency-Key: k",)):
+        head = message("POST", "/now", *fields)
+        assert routed.ask(head) is not routed.ask(head)
+        assert routed.memo.get(head) is routed.memo.keyed(head) is None
+    assert len(routed.requests) == 4
 
 
 def test_memory_is_bounded() -> None:

@@ -12,8 +12,10 @@ from pexservice.http.access import Access
 from pexservice.http.action import Action, CommandAction, ReplyAction
 from pexservice.http.clock import Clock
 from pexservice.http.forms import Forms
+from pexservice.http.memo import Memo
 from pexservice.http.request import Request, parse_head
 from pexservice.http.resource import Resource, Site
+from pexservice.http.router import Router
 from pexservice.limits import DEFAULT
 from support.client import message
 from support.machines import COUNTER
@@ -57,7 +59,7 @@ class Counting:
         self.engine = Standing()
         self.clock = Clock()
         site: Site[tuple[int, int], int] = Site(cast("Any", self.engine), Access(()), self.clock, DEFAULT)
-        resource = Resource(site, FORMS, page)
+        self.resource = resource = Resource(site, FORMS, page)
         self.read = resource.state("/count", "the count")
         self.add = resource.command("/add", "adds", amount)
 
@@ -179,3 +181,36 @@ def test_a_request_of_which_no_command_can_be_made_is_wrong() -> None:
     """The function that reads it says so."""
     with pytest.raises(BadRequest, match="Say by how much"):
         Counting().adding(by="to=9")
+
+
+@pytest.mark.parametrize("by_get_too", [False, True])
+def test_a_command_is_by_post_unless_told(by_get_too: bool) -> None:  # noqa: FBT001
+    """Whoever follows a link has nothing taken: `Allow` and OpenAPI say so, too."""
+    counting = Counting()
+    endpoint = counting.resource.command("/add", "adds", amount, by_get_too=by_get_too)
+    methods = ["GET", "POST"] if by_get_too else ["POST"]
+    assert endpoint.allow == ", ".join([*methods, "OPTIONS"])
+    assert {method.upper() for method in endpoint.operations} == set(methods)
+    action = Router(counting.clock, [endpoint]).action(parse_head(message("GET", "/add?by=1")))
+    assert isinstance(action, CommandAction) == by_get_too
+    if isinstance(action, ReplyAction):
+        assert action.reply()[1].startswith(b"HTTP/1.1 405 ")
+
+
+def test_a_command_that_reads_a_clock_is_not_remembered() -> None:
+    """Neither what it amounts to, nor that it was turned away: at another time it is another command."""
+    counting = Counting()
+    times = iter([1, 2, 3])
+
+    def now(_: Request) -> int:
+        time = next(times)
+        if time == 1:
+            raise BadRequest(400, "Too early.")
+        return time
+
+    endpoint = counting.resource.command("/now", "adds the time", now, is_remembered=False)
+    router = Router(counting.clock, [endpoint])
+    memo = Memo(router.action, remembers=router.remembers)
+    actions = [memo.action(memo.parse(message("POST", "/now"))) for _ in range(3)]
+    assert [action.command for action in actions if isinstance(action, CommandAction)] == [2, 3]
+    assert memo.action(memo.parse(message("POST", "/"))) is memo.get(message("POST", "/"))

@@ -54,7 +54,7 @@ class ServerAway(NotApplied):
 
     code = "server-away"
     title = "Server away"
-    detail = "The server that keeps the walk does not answer. Nothing was done; ask again."
+    detail = "The server that keeps the state does not answer. Nothing was done; ask again."
     retry_after_s = 2
 
 

@@ -1,6 +1,6 @@
 -- One walk, ordered by a PostgreSQL server for any number of replicas.
 --
--- The history is the state: a row a group, never updated, so where the walk stands is its newest row. A row that is
+-- The history is the state: a row a group, never updated, so where the machine stands is its newest row. A row that is
 -- updated in place costs more with each writer, and any open snapshot slows it.
 --
 -- A writer is one life of one replica. It sends one group at a time and numbers them from 1; with number 0 it enters.

@@ -1,0 +1,68 @@
+"""The proof that authors of machines call: it passes what is right, and finds what is not."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from pexservice.core.contract import prove
+from pexservice.core.machine import Machine, Outcomes
+from pexservice.errors import WrongMachine
+from pexservice.walk.machine import WALK
+from pexservice.walk.steps import NEXT, PREVIOUS, RESET
+from support.machines import COUNTER, Counter
+from tickets.machine import TICKETS, Buy, Return
+
+COMMANDS = [-7, -1, 0, 1, 20]
+
+
+@pytest.mark.parametrize(
+    ("machine", "commands"),
+    [
+        (WALK, [NEXT, PREVIOUS, RESET]),
+        (COUNTER, COMMANDS),
+        (TICKETS, [Buy("ann", 1), Buy("b" * 20, 20), Return("ann", 1), Return("cid", 3)]),
+    ],
+)
+def test_what_is_right_passes(machine: Machine[Any, Any], commands: Sequence[Any]) -> None:
+    """Ours are."""
+    prove(machine, commands, groups=50)
+
+
+class Unsteady(Counter):
+    """Steps by what is not in its command."""
+
+    calls = 0
+
+    def step(self, state: tuple[int, int], command: int) -> tuple[int, int]:
+        Unsteady.calls += 1
+        return state[0] + command, Unsteady.calls
+
+
+@pytest.mark.parametrize(
+    ("attribute", "wrong", "told"),
+    [
+        ("name", "a b", "its name 'a b' must be"),
+        ("apply", lambda _, state, commands: Outcomes([state] * len(commands), {}), "its apply does not give the same"),
+        ("kind", lambda *_: "sideways", "its kind does not give one of kinds"),
+        ("encode_state", lambda _, state: f"{state[0]},{state[1] or ','}", "fields"),
+        ("encode_state", lambda _, state: f"{state[0]},{state[1] % 3 or 0}", "reads its own state '.*' as .* another"),
+        ("encode", lambda _, commands: ",".join(map(str, commands)), "it writes commands as '.*', where 1 fields are"),
+        ("encode", lambda _, commands: "" * len(commands), "where 1 fields are due. A field is"),
+        ("encode", lambda *_: "x", "it does not read its own commands 'x': ValueError"),
+        ("decode", lambda _, text: [abs(int(each)) for each in text.split(" ")], "reads its own commands"),
+        ("replay", lambda _, state, text: (1, state), "its replay does not give what was taken"),
+        ("unpack", lambda *_: [], "its unpack does not give what pack wrote"),
+        ("tally", lambda *_: {}, "its tally does not give as many"),
+    ],
+)
+def test_what_is_wrong_is_named(attribute: str, wrong: object, told: str) -> None:
+    """By its method, whatever it is."""
+    with pytest.raises(WrongMachine, match=told):
+        prove(type("Wrong", (Counter,), {attribute: wrong})(), COMMANDS)
+
+
+def test_a_step_by_anything_else_is_found() -> None:
+    """A clock, a random number, or a count of its own."""
+    with pytest.raises(WrongMachine, match="its step does not give the same each time"):
+        prove(Unsteady(), COMMANDS)
