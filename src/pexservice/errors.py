@@ -55,6 +55,17 @@ class WrongMachine(Fatal):
         super().__init__(f"the machine cannot be served: {why} docs/build-your-own.md has the rules.")
 
 
+class DefectiveMachine(Fatal):
+    """Raised when a machine writes what could not be read again. Nothing of it was written, and nobody was answered."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the machine {name} wrote what is no field of a row: its encode_state and encode must return printable "
+            "ASCII without commas and quotation marks, and never nothing. Nothing of this group was written. Mend the "
+            "machine, then start again."
+        )
+
+
 class WrongSockets(Fatal):
     """Raised when the service manager passed sockets that cannot be served: its units are not set up right."""
 

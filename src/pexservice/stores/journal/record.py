@@ -21,12 +21,13 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final, Generic
+from typing import Any, Final, Generic
 from zlib import crc32
 
 from pexservice.core.judging import Place
 from pexservice.core.keys import DIGEST_CHARACTERS, Keys, Seen, sequence_of
 from pexservice.core.machine import C, Machine, S
+from pexservice.errors import DefectiveMachine
 
 FORMAT_VERSION: Final = 2
 """Version 1 named no machine. It was never released, so nothing reads it."""
@@ -92,12 +93,13 @@ class Codec(Generic[S, C]):
     def encode_body(self, place: Place[S], commands: str, time_s: float, keys: str = "") -> bytes:
         """Return the body of the row of a group that led to `place`.
 
-        `time_s` is Unix time; `keys` are as `encode_keys` writes them.
+        `time_s` is Unix time; `keys` are as `encode_keys` writes them. Raises DefectiveMachine.
         """
         second, microsecond = divmod(int(time_s * 1_000_000), 1_000_000)
         state = self.machine.encode_state(place.state)
         text = f"{place.sequence},{state},{commands},{keys},{_date(second)}.{microsecond:06}Z"
-        assert self._body.fullmatch(text), f"a machine writes fields of CSV: {text!r:.200}"
+        if self._body.fullmatch(text) is None:
+            raise DefectiveMachine(self.machine.name)
         return text.encode("ascii")
 
     def decode_opening(self, line: bytes) -> Opening[S]:
@@ -120,10 +122,9 @@ class Codec(Generic[S, C]):
         try:
             count, state = self.machine.replay(before.state, row.commands)
         except ValueError as error:
-            raise InvalidRowError(str(error)) from error
+            raise _not_of(self.machine, str(error)) from error
         if row.place != Place(before.sequence + count, state):
-            message = f"its {self.machine.commands_column} do not lead there from {before}"
-            raise InvalidRowError(message)
+            raise _not_of(self.machine, f"its {self.machine.commands_column} do not lead there from {before}")
         if row.keys and decode_keys(row.keys)[-1][0] > count:
             message = "it has keys of more commands than it has"
             raise InvalidRowError(message)
@@ -172,7 +173,12 @@ class Codec(Generic[S, C]):
         try:
             return Place(int(sequence), self.machine.read_state(state))
         except ValueError as error:
-            raise InvalidRowError(str(error)) from error
+            raise _not_of(self.machine, str(error)) from error
+
+
+def _not_of(machine: Machine[Any, Any], why: str) -> InvalidRowError:
+    """Return the error for a row that is as it was written, and not what this machine would have written."""
+    return InvalidRowError(f"{why} (its checksum is right: was {machine.name} another program then?)")
 
 
 def encode_keys(start: int, keys: Keys) -> str:

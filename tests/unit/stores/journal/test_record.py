@@ -5,7 +5,7 @@ from zlib import crc32
 import pytest
 
 from pexservice.core.judging import Place
-from pexservice.errors import DamagedData
+from pexservice.errors import DamagedData, DefectiveMachine
 from pexservice.stores.journal.record import Codec, InvalidRowError, seal
 from pexservice.stores.journal.segment import read, segment_name
 from pexservice.walk.machine import WALK
@@ -60,7 +60,7 @@ def test_a_machine_that_writes_what_is_no_field_is_stopped(text: str) -> None:
     for machine, commands in ((Careless(), "1"), (COUNTER, text)):
         if machine is COUNTER and text == "4":
             continue  # A good command.
-        with pytest.raises(AssertionError, match="a machine writes fields of CSV"):
+        with pytest.raises(DefectiveMachine, match="the machine counter wrote what is no field of a row"):
             Codec(machine).encode_body(Place(8, (4, 3)), commands, 1.5)
 
 
