@@ -52,6 +52,7 @@ class LostGroups(StorageFailed):
 class ServerAway(NotApplied):
     """Raised while no server answers that may be written to."""
 
+    is_lasting = True
     code = "server-away"
     title = "Server away"
     detail = "The server that keeps the walk does not answer. Nothing was done; ask again."
