@@ -34,7 +34,7 @@ def _setting(name: str) -> str:
 
 
 def _told(pattern: str) -> tuple[str, ...]:
-    """Return what the page says in the place of each group of a pattern, in which any space may be the end of a line."""
+    """Return what the page says in place of each group of a pattern. A space there may be the end of a line."""
     found = re.search(pattern.replace(" ", r"\s+"), page("systemd.md"))
     assert found is not None, pattern
     return found.groups()
