@@ -30,7 +30,8 @@ def test_the_unit_is_confined() -> None:
 
 def _setting(name: str) -> str:
     """Return what the unit sets, as systemd reads it: the last such line."""
-    return re.findall(rf"^{name}=(.*)$", _UNIT.read_text("utf-8"), re.MULTILINE)[-1]
+    found: list[str] = re.findall(rf"^{name}=(.*)$", _UNIT.read_text("utf-8"), re.MULTILINE)
+    return found[-1]
 
 
 def _told(pattern: str) -> tuple[str, ...]:
