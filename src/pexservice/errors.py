@@ -130,6 +130,8 @@ class NotApplied(PexError):
     `code` names the reason in answers and metrics, `retry_after_s` is what the client is told to wait.
     """
 
+    is_lasting: ClassVar[bool] = False
+    """Whether it is said to all for a while, so that the service is not ready, and not to one request at a time."""
     code: ClassVar[str] = "not-applied"
     title: ClassVar[str] = "Not applied"
     detail: ClassVar[str] = "The request was turned away before it took a step."
@@ -166,6 +168,7 @@ class WatchersFull(NotApplied):
 class Recovering(NotApplied):
     """Raised while the service reads its journal after a start."""
 
+    is_lasting = True
     code = "recovering"
     title = "Recovering"
     detail = "The service is reading its journal. Nothing was done; ask again."
@@ -174,6 +177,7 @@ class Recovering(NotApplied):
 class Draining(NotApplied):
     """Raised by `/readyz` while the service stops: it answers what it accepted and takes no new connections."""
 
+    is_lasting = True
     code = "draining"
     title = "Draining"
     detail = "The service is stopping. Ask again: whatever takes its place will answer."

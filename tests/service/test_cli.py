@@ -78,6 +78,17 @@ def test_import_begins_a_walk_once(tmp_path: Path) -> None:
         assert (answer.status, answer.sequence, answer.position, answer.body) == (200, 58, 11, b"89\n")
 
 
+def test_an_import_without_room_says_so_once(tmp_path: Path) -> None:
+    """Nothing else will try it again, so that is to be done; no log of a service is printed."""
+    (tmp_path / "fibo.csv").write_text("58,11,55,89,144\n")
+    ended = run("import", str(tmp_path / "fibo.csv"), "--data-dir", str(tmp_path), wrapper=["prlimit", "--fsize=8192"])
+    assert (ended.returncode, ended.stdout) == (73, "")
+    assert ended.stderr.endswith(
+        "no room for a journal: File too large. Nothing was imported. Make room, and import it again.\n"
+    )
+    assert run("import", str(tmp_path / "fibo.csv"), "--data-dir", str(tmp_path)).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
@@ -172,7 +183,7 @@ _TOLD_INSTEAD = """
 import gc, os
 from pexservice.__main__ import main
 from pexservice.{module} import {name}
-def tell(*_):
+def tell(*_, **__):
     print(gc.isenabled(), gc.get_freeze_count() > 0, flush=True)
     os._exit(0)
 {name}.{function} = tell

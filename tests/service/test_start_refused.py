@@ -182,7 +182,25 @@ def test_a_file_system_that_is_read_only(tmp_path: Path) -> None:
         pytest.skip("this machine does not let us mount a tmpfs")
     for data in (tmp_path, tmp_path / "data"):
         said = refused(data, status=73, wrapper=unshared)
-        assert "Read-only file system. Let its file system be writable" in said
+        assert "Read-only file system. Let its file system be writable, or choose another" in said
+        assert said.endswith("with --data-dir.")
+
+
+@needs_root
+def test_a_walk_on_a_file_system_that_became_read_only(tmp_path: Path) -> None:
+    """Nobody is led to begin another walk elsewhere; writable again, it goes on."""
+    data = tmp_path / "data"
+    for sequence in (1, 2):
+        with serving(data) as service, service.connect() as client:
+            assert client.ask("POST", "/next").sequence == sequence
+        mount = f'mount --bind {data} {data} && mount -o remount,ro,bind {data} && exec "$@"'
+        unshared = ("unshare", "--mount", "bash", "-c", mount, "bash")
+        if subprocess.run([*unshared, "true"], capture_output=True, check=False).returncode:
+            pytest.skip("this machine does not let us mount")
+        with serving(data, wrapper=unshared) as service:
+            assert service.wait() == 73, service.log
+            said = service.logged("cannot go on")["error"]
+        assert "Let its file system be writable, or choose another directory with --data-dir, and move there" in said
 
 
 @pytest.mark.skipif(which("strace") is None, reason="strace is not installed")

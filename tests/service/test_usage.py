@@ -32,6 +32,24 @@ def test_wrong_usage_is_one_sentence(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["store", "init", "foo"], "URL"),
+        (["store", "check", "foo"], "URL"),
+        (["import", ""], "FILE"),
+        (["journal", "backup", ""], "DIR"),
+        (["bench", "foo"], "URL"),
+    ],
+)
+def test_a_wrong_argument_is_called_as_in_the_help(arguments: list[str], name: str) -> None:
+    """Not by what the program calls it within."""
+    ended = run(*arguments)
+    assert ended.returncode == 2
+    assert f"pexservice {' '.join(arguments[:-1])}: {name}: " in ended.stderr, ended.stderr
+    assert name in run(*arguments[:-1], "--help").stdout.splitlines()[0]
+
+
+@pytest.mark.parametrize(
     ("arguments", "variables"),
     [
         (["serve", "--log-format", "json", "--port", "x"], {}),

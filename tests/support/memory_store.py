@@ -15,6 +15,7 @@ from pexservice.errors import NotApplied
 class Full(NotApplied):
     """Raised by this store when it is told to."""
 
+    is_lasting = True
     code = "full"
 
 

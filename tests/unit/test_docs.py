@@ -9,7 +9,9 @@ from zlib import crc32
 
 import pytest
 
+from pexservice.cli import frame
 from pexservice.core.group import Life
+from pexservice.errors import Fatal
 from pexservice.stores.journal.record import check
 
 CHECKOUT: Final = Path(__file__).parents[2]
@@ -92,6 +94,22 @@ def test_shown_rows_are_rows(page: Path) -> None:
             checksum = crc32(f"{shown[1]}\n".encode())
         elif shown is not None:
             checksum = check(shown[1].encode(), checksum)
+
+
+def _statuses(family: type[Fatal]) -> set[int]:
+    return {family.exit_status}.union(*map(_statuses, family.__subclasses__()))
+
+
+def test_every_exit_status_is_explained() -> None:
+    """The help, and the tables for who runs the service, have each status that the catalogue of errors has."""
+    ending = _statuses(Fatal)
+    assert ending >= {2, 65, 70, 77}
+    told = {int(each) for each in re.findall(r"^ +(\d+)  ", frame._EXIT_STATUSES, re.MULTILINE)}
+    assert told == ending | {0, 1}
+    for page, elsewhere in (("operations.md", set()), ("kubernetes.md", {66})):  # A schema is none of a volume.
+        text = (CHECKOUT / "docs" / page).read_text("utf-8").partition("| exit status |")[2].partition("\n\n")[0]
+        rows = {int(each) for row in re.findall(r"^\| ([\d, ]+) \|", text, re.MULTILINE) for each in row.split(",")}
+        assert rows >= ending - elsewhere, page
 
 
 def test_the_first_change_can_be_made() -> None:

@@ -38,7 +38,7 @@ Exit statuses:
   69  the address is in use or not available; no server or service answers
   70  a defect of this program
   71  too few file descriptors, threads, processes or memory
-  73  the data directory cannot be created
+  73  the data directory, or a file, cannot be created, written or read
   74  input/output error: the journal, the store, or standard output
   75  another process owns the data directory
   77  not permitted

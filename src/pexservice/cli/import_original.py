@@ -1,13 +1,15 @@
 """`pexservice import`."""
 
 import asyncio
+import logging
 from pathlib import Path
 
 import click
+import structlog
 
 from pexservice.cli import environment, options
 from pexservice.core.judging import Place
-from pexservice.errors import CannotCreate
+from pexservice.errors import CannotCreate, reason
 from pexservice.limits import DEFAULT
 from pexservice.stores.journal.record import Codec
 from pexservice.walk.machine import WALK
@@ -36,6 +38,8 @@ async def _begin(data_dir: Path, place: Place[int]) -> None:
     from pexservice.stores.journal.opening import look  # noqa: PLC0415
     from pexservice.stores.journal.options import Options  # noqa: PLC0415
 
+    # What a service would log, a command says as an error.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     codec = Codec(WALK)
     disk = LinuxDisk.own(data_dir, Syncer())
     found = look(disk, codec, begin=lambda: place)
@@ -48,6 +52,8 @@ async def _begin(data_dir: Path, place: Place[int]) -> None:
         raise CannotCreate(message)
     journal = await Journal.open(disk, codec, found, Options(DEFAULT))
     if journal.unready is not None:
-        message = f"{data_dir} has no room for a journal: {journal.unready}. Nothing was imported."
+        cause = journal.unready.__cause__
+        why = reason(cause) if isinstance(cause, OSError) else "its file system is full"
+        message = f"{data_dir} has no room for a journal: {why}. Nothing was imported. Make room, and import it again."
         raise CannotCreate(message)
     await journal.close()

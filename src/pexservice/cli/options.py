@@ -93,10 +93,10 @@ def option(flag: str, **attributes: Any) -> Callable[[_Declared], _Declared]:
 
 
 def source(ctx: click.Context, param: click.Parameter) -> str:
-    """Return what the user has to change: the option, or the variable that it was read from."""
+    """Return what the user has to change: the option, the argument, or the variable that it was read from."""
     if param.name and ctx.get_parameter_source(param.name) is ParameterSource.ENVIRONMENT:
         return str(param.envvar)
-    return param.opts[0]
+    return param.human_readable_name if isinstance(param, click.Argument) else param.opts[0]
 
 
 def given(ctx: click.Context, name: str) -> str | None:

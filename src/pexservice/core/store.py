@@ -53,7 +53,7 @@ class Store(Protocol[S, C]):
 
     @property
     def unready_reasons(self) -> tuple[type[NotApplied], ...]:
-        """Every reason that `unready` may have, for metrics."""
+        """Every reason for which commands may be turned away, for metrics: also by `commit` alone."""
         ...
 
     @property

@@ -79,6 +79,14 @@ class Role(NamedTuple):
     choice: str = "with --data-dir"
     """How another one is named."""
 
+    def choice_beside(self, path: Path) -> str:
+        """Return `choice`; for a data directory with files, with what to do so that another does not begin anew."""
+        try:
+            is_used = bool(set(os.listdir(path)) - {LOCK_NAME})
+        except OSError as error:
+            is_used = isinstance(error, PermissionError)
+        return f"{self.choice}, and move there what is in this one" if is_used and self == _DATA else self.choice
+
 
 _DATA: Final = Role()
 
@@ -105,24 +113,25 @@ class LinuxDisk:
             _sync_ancestors(path.resolve())
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            raise _cannot("use", what, error, role) from error
+            raise _cannot("use", what, error, role.choice_beside(path)) from error
         disk = cls(path, fd, syncer)
         try:
             disk._take_lock()
         except OSError as error:
             if not os.access(LOCK_NAME, os.F_OK, dir_fd=fd, follow_symlinks=False):
-                raise _cannot("write in", what, error, role) from error
-            raise _cannot("use", f"the lock file {path / LOCK_NAME}", error, role) from error
+                raise _cannot("write in", what, error, role.choice_beside(path)) from error
+            lock_file = f"the lock file {path / LOCK_NAME}"
+            raise _cannot("use", lock_file, error, role.choice_beside(path)) from error
         try:
             os.fsync(fd)
         except OSError as error:
             if error.errno in _NO_DIRECTORY_SYNC:
                 message = (
                     f"the file system of {what} cannot sync a directory ({reason(error)}), so a file could vanish in a "
-                    f"power cut. Choose a directory on another {role.choice}."
+                    f"power cut. Choose a directory on another {role.choice_beside(path)}."
                 )
                 raise CannotCreate(message) from error
-            raise _cannot("sync", what, error, role) from error
+            raise _cannot("sync", what, error, role.choice_beside(path)) from error
         return disk
 
     @classmethod
@@ -272,19 +281,19 @@ def _sync_ancestors(path: Path) -> None:
                 raise
 
 
-def _cannot(verb: str, what: str, error: OSError, role: Role = _DATA) -> Fatal:
+def _cannot(verb: str, what: str, error: OSError, choice: str = _DATA.choice) -> Fatal:
     """Return the error for a part of the directory that cannot be had."""
     if isinstance(error, PermissionError):
         return NotPermitted(
             f"may not {verb} {what}: {reason(error)}. Give user id {os.geteuid()} the right to, or choose another "
-            f"directory {role.choice}."
+            f"directory {choice}."
         )
     if isinstance(error, FileNotFoundError) and verb == "read":
         return CannotCreate(f"there is no {what.removeprefix('the ')}. Name it with --data-dir.")
     if isinstance(error, FileExistsError):
-        return CannotCreate(f"cannot {verb} {what}: it is no directory. Choose another {role.choice}.")
+        return CannotCreate(f"cannot {verb} {what}: it is no directory. Choose another {choice}.")
     message = f"cannot {verb} {what}: {reason(error)}."
     if error.errno == errno.EIO:
         return StorageFailed(f"{message} Check the disk and the kernel's log.")
-    hint = _HINTS.get(error.errno, "Choose another directory {choice}.").format(choice=role.choice)
+    hint = _HINTS.get(error.errno, "Choose another directory {choice}.").format(choice=choice)
     return scarcity(error) or CannotCreate(f"{message} {hint}")

@@ -75,6 +75,7 @@ class Front(Generic[S, C]):
             # PERF: 40 ms, which must not delay the first answer: a thread has it imported in the meantime.
             from pexservice.process.exposition import Exposition  # noqa: PLC0415
 
-            unready: list[type[NotApplied]] = [Recovering, *self._reasons, Draining]
+            reasons: list[type[NotApplied]] = [Recovering, *self._reasons, Draining]
+            unready = [each for each in reasons if each.is_lasting]
             self._exposition = Exposition(self._application.version, self._look, unready)
         return self._exposition.text()

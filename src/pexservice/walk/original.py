@@ -21,28 +21,31 @@ log = structlog.get_logger()
 FILE_NAME: Final = "fibo.csv"
 _FIELDS = re.compile(r"\s{0,16}([0-9]{1,20}),([0-9]{1,20}),([0-9]{1,20}),([0-9]{1,20}),([0-9]{1,20})\s{0,16}", re.ASCII)
 _FILE_BYTES_MAX: Final = 4096
+_NAME_ANOTHER: Final = "Name the data file of the original, fibo.csv."
 _WRAP: Final = 1 << 64
 _COUNT_MAX: Final = 1 << 63
 """Half of what the journal can hold, so that no number of steps leads beyond that."""
 
 
-def parse(text: str, name: str) -> Place[int]:
+def parse(text: str, name: str, remedy: str = _NAME_ANOTHER) -> Place[int]:
     """Return the place that a file of the original stands for.
 
     Its hits are the sequence. After a reset the original wrote position 1 with value 0; that is position 0.
-    Raises DamagedData, naming the file `name`, unless the current value is F(position) mod 2^64.
+    Raises DamagedData, naming the file `name`, unless the current value is F(position) mod 2^64. `remedy` is what the
+    operator can do about another file.
     """
     matched = _FIELDS.fullmatch(text)
-    if matched is None:
+    if matched is None:  # Whatever file was named may hold a secret, so nothing of it is shown.
         message = (
-            f"{name} is not a file of the original service: it must be one line hits,position,previous,current,next "
-            f"of whole numbers, but begins {text[:80]!r}. Nothing was imported."
+            f"{name} is not a file of the original service: that is one line hits,position,previous,current,next of "
+            f"whole numbers, and this is {'something else' if text.strip() else 'empty'}. Nothing was imported. "
+            f"{remedy}"
         )
         raise DamagedData(message)
     hits, position, _, current, _ = map(int, matched.groups())
     if max(hits, position) > _COUNT_MAX:
         message = f"{name} says {hits} hits at position {position}, but no walk comes so far. Nothing was imported."
-        raise DamagedData(message)
+        raise DamagedData(f"{message} {remedy}")
     if (position, current) == (1, 0):
         position = 0
     expected = fibonacci_modulo(position, _WRAP)
@@ -55,17 +58,20 @@ def parse(text: str, name: str) -> Place[int]:
     return Place(hits, position)
 
 
-def read(path: Path) -> Place[int]:
-    """Read a file of the original. Raises DamagedData, NotPermitted, CannotCreate if there is none."""
+def read(path: Path, remedy: str = _NAME_ANOTHER) -> Place[int]:
+    """Read a file of the original. Raises DamagedData, NotPermitted, CannotCreate if there is none.
+
+    `remedy` as in `parse`.
+    """
     try:
         data = read_regular(path, bytes_max=_FILE_BYTES_MAX + 1)
     except PermissionError as error:
         message = f"may not read {path}: {error.strerror}. Give this user the right to."
         raise NotPermitted(message) from error
     except OSError as error:
-        message = f"cannot read {path}: {error.strerror}."
+        message = f"cannot read {path}: {error.strerror}. Nothing was imported. {remedy}"
         raise CannotCreate(message) from error
-    return parse(data.decode("ascii", "backslashreplace"), str(path))
+    return parse(data.decode("ascii", "backslashreplace"), str(path), remedy)
 
 
 def adopt(data_dir: Path) -> Place[int] | None:
@@ -73,6 +79,6 @@ def adopt(data_dir: Path) -> Place[int] | None:
     path = data_dir / FILE_NAME
     if not os.path.lexists(path):  # A link that leads nowhere is no sign that there was no walk: `read` says why.
         return None
-    place = read(path)
+    place = read(path, "Move it away to begin at 0, or put the right one in its place.")
     log.info("taking over the walk of the original", file=str(path))
     return place

@@ -66,6 +66,33 @@ def test_limits_are_what_the_service_is_made_for() -> None:
     assert parse_size_bytes(claim()["spec"]["resources"]["requests"]["storage"] + "B") >= 2 * DEFAULT.history_bytes_max
 
 
+def test_the_page_tells_what_the_manifests_say() -> None:
+    """The numbers in the table of docs/kubernetes.md, and those in the command of docs/container.md."""
+    told = page("kubernetes.md")
+
+    def number(pattern: str) -> str:
+        found = re.search(pattern, told)
+        assert found is not None, pattern
+        return found[1]
+
+    for kind in ("startup", "liveness"):
+        probe = container()[f"{kind}Probe"]
+        longest_s = probe["periodSeconds"] * probe["failureThreshold"]
+        assert int(number(rf"{kind} probe `/livez`, (\d+) min")) * 60 == longest_s
+    assert int(number(r"grace period (\d+) s")) == pod()["spec"]["terminationGracePeriodSeconds"]
+    limits = container()["resources"]["limits"]
+    assert parse_size_bytes(number(r"\| (\d+ MiB), \d+ CPU")) == parse_size_bytes(limits["memory"] + "B")
+    assert number(r"MiB, (\d+) CPU") == limits["cpu"]
+    storage = claim()["spec"]["resources"]["requests"]["storage"] + "B"
+    assert parse_size_bytes(number(r"volume claim, \w+, (\d+ GiB)")) == parse_size_bytes(storage)
+    assert f"port {container()['ports'][1]['containerPort']}" in told
+    assert f"group {pod()['spec']['securityContext']['fsGroup']}" in told
+    told = page("container.md")
+    assert number(r"--memory (\S+)") == number(r"--memory-swap (\S+)") == compose()["mem_limit"]
+    assert int(number(r"--cpus (\S+)")) == compose()["cpus"]
+    assert int(number(r"--stop-timeout (\d+)")) == parse_duration_s(compose()["stop_grace_period"])
+
+
 def test_the_volume_is_mounted_where_the_data_is() -> None:
     """The image, the pod and compose mean the same directory."""
     data_dir = image_environment()["PEXSERVICE_DATA_DIR"]

@@ -81,6 +81,48 @@ def test_every_metric_that_is_used_exists(tmp_path: Path) -> None:
     assert set(_METRIC.findall(used)) <= exposed | {"process_open_fds"}  # Linux 6.2 and later tell it.
 
 
+def _explained_reasons(metric: str) -> set[str]:
+    """Return the reasons that the page's row of a metric names."""
+    found = re.search(rf"^\| `{metric}` \|.*", _DOCS.read_text("utf-8"), re.MULTILINE)
+    assert found is not None
+    return set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`", found[0])) - {"reason"}
+
+
+def _reasons_in_rule(alert: str, metric: str) -> set[str]:
+    """Return the reasons by which the rule of an alert picks a metric."""
+    rule = RULES.read_text("utf-8").partition(f"alert: {alert}\n")[2].partition("- alert:")[0]
+    return {each for found in re.findall(rf'{metric}{{reason[!=]~?"([^"]+)"', rule) for each in found.split("|")}
+
+
+def _reasons_in_section(alert: str) -> set[str]:
+    """Return the reasons that the page tells apart in the section of an alert."""
+    section = _DOCS.read_text("utf-8").partition(f"\n### {alert}\n")[2].partition("\n###")[0]
+    return set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`:", section))
+
+
+def test_every_reason_is_explained_and_told_of(tmp_path: Path) -> None:
+    """What a service counts and shows by reason is on the page, and each reason in the rule of an alert, but one."""
+    with serving(tmp_path / "data") as service, service.connect() as client:
+        assert client.ask("GET", "/livez").status == 200
+        text = client.ask("GET", "/metrics").body.decode("ascii")
+    refused, unready = (
+        set(re.findall(rf'^{metric}{{reason="(.+)"}}', text, re.MULTILINE))
+        for metric in ("pex_refused_total", "pex_unready")
+    )
+    replica = {"server-away"}
+    assert refused | replica == _explained_reasons("pex_refused_total")
+    assert unready | replica == _explained_reasons("pex_unready")
+    told = _reasons_in_rule("PexRefusing", "pex_refused_total")
+    assert told == _reasons_in_section("PexRefusing")
+    told |= _reasons_in_rule("PexJournalFull", "pex_refused_total")
+    assert refused - told == {"recovering"}, "of each start some; one that lasts is told of by PexNotReady"
+    others = _reasons_in_rule("PexNotReady", "pex_unready")
+    assert unready - others == _reasons_in_section("PexNotReady")
+    for alert in ("PexJournalFull", "PexServerAway"):
+        others -= _reasons_in_rule(alert, "pex_unready")
+    assert others == set(), "left to alerts of their own"
+
+
 def test_every_metric_that_matters_is_on_the_dashboard() -> None:
     """Of what docs/watching.md explains, the dashboard leaves out only what says little."""
     explained = set(re.findall(r"^\| `((?:pex|process)_\w+)`", _DOCS.read_text("utf-8"), re.MULTILINE))

@@ -44,13 +44,22 @@ def test_a_consistent_file_gives_its_place(text: str, place: Place[int]) -> None
 )
 def test_anything_else_is_refused(text: str) -> None:
     """A file that is not one, or contradicts itself, is refused with a message that names it."""
-    with pytest.raises(DamagedData, match=r"fibo\.csv .* Nothing was imported"):
+    with pytest.raises(DamagedData, match=r"fibo\.csv .* Nothing was imported\. [A-Z].*\.$"):
         parse(text, "fibo.csv")
+
+
+def test_nothing_of_another_file_is_shown() -> None:
+    """Whoever names a wrong file may have named one with a secret; that it is empty is told."""
+    with pytest.raises(DamagedData) as raised:
+        parse("root:secret:1", "shadow")
+    assert "secret" not in str(raised.value)
+    with pytest.raises(DamagedData, match="this is empty"):
+        parse("\n", "fibo.csv")
 
 
 def test_a_file_must_be_there_and_short(tmp_path: Path) -> None:
     """A missing file cannot be read, and a long one is not of the original."""
-    with pytest.raises(CannotCreate, match="cannot read"):
+    with pytest.raises(CannotCreate, match=r"cannot read .*No such file or directory\. .*Name the data file"):
         read(tmp_path / "fibo.csv")
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(CannotCreate, match="not a regular file"):
@@ -64,5 +73,9 @@ def test_a_link_that_leads_nowhere_begins_no_new_walk(tmp_path: Path) -> None:
     """Only a directory without the name is one without a walk; whatever else it may be is read, or told."""
     assert adopt(tmp_path) is None
     (tmp_path / "fibo.csv").symlink_to(tmp_path / "gone")
-    with pytest.raises(CannotCreate, match="cannot read"):
+    with pytest.raises(CannotCreate, match=r"cannot read .*Move it away to begin at 0"):
+        adopt(tmp_path)
+    (tmp_path / "fibo.csv").unlink()
+    (tmp_path / "fibo.csv").touch()
+    with pytest.raises(DamagedData, match=r"this is empty.*Move it away to begin at 0"):
         adopt(tmp_path)

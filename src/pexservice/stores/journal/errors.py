@@ -20,6 +20,7 @@ class JournalFailed(StorageFailed):
 class JournalFull(NotApplied):
     """Raised when the ring is full and there is no space, or no descriptor, for the history that would empty it."""
 
+    is_lasting: ClassVar[bool] = True
     code: ClassVar[str] = "journal-full"
     title: ClassVar[str] = "No room for the journal"
     detail: ClassVar[str] = (

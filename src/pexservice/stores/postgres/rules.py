@@ -5,6 +5,8 @@ before anything is written; and what a server answers is believed only where it 
 wait for synchronous replication" is a warning beside a success, and the group is on one machine only.
 """
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -52,6 +54,7 @@ class LostGroups(StorageFailed):
 class ServerAway(NotApplied):
     """Raised while no server answers that may be written to."""
 
+    is_lasting = True
     code = "server-away"
     title = "Server away"
     detail = "The server that keeps the state does not answer. Nothing was done; ask again."
@@ -134,6 +137,9 @@ _NOT_PERMITTED: Final = {"28000", "28P01", "42501"}
 _NO_DATABASE: Final = "3D000"
 _CONNECTION: Final = "08"
 """The class of errors that no server sent."""
+_CALL_FAILED: Final = re.compile(r"\[Errno ([0-9]+)\] Connect call failed \([^)]*\)")
+_NUMBER: Final = re.compile(r"\[Errno -?[0-9]+\] ")
+_SEVERAL: Final = "Multiple exceptions: "
 
 
 def lost(sqlstate: str | None, message: str) -> LostGroups | None:
@@ -170,7 +176,14 @@ def explain(error: BaseException, where: str) -> Fatal:
         return NotPermitted(f"the password for {where} was not taken: {words}. Make it 0600.")
     if state is not None and not state.startswith(_CONNECTION):
         return ServerUnavailable(f"the server at {where} takes no groups: {words}. Mend that, or name another server.")
-    if isinstance(error, TimeoutError):
-        words = "it did not answer in time"
-    hint = "Start it, or name another with --store."
-    return ServerUnavailable(f"no server at {where}: {words or type(error).__name__}. {hint}")
+    words = "it did not answer in time" if isinstance(error, TimeoutError) else _plain(words)
+    return ServerUnavailable(f"no server at {where}: {words or type(error).__name__}. Start it, or name another.")
+
+
+def _plain(words: str) -> str:
+    """Return what asyncio says of one address, or of several, without numbers and repetitions."""
+    words = _CALL_FAILED.sub(lambda found: os.strerror(int(found[1])), words)
+    words = _NUMBER.sub("", words)
+    if not words.startswith(_SEVERAL):
+        return words
+    return ", ".join(dict.fromkeys(words.removeprefix(_SEVERAL).split(", ")))

@@ -1,5 +1,7 @@
 """What a replica refuses, and how it reads errors."""
 
+import errno
+import socket
 from dataclasses import replace
 
 import pytest
@@ -129,6 +131,24 @@ def test_errors_that_come_again_are_told_from_errors_that_pass(state: str) -> No
         (Failed("08003", "connection was closed"), ServerUnavailable, "no server at db:5432: connection was closed."),
         (TimeoutError(), ServerUnavailable, "no server at db:5432: it did not answer in time."),
         (ConnectionRefusedError("refused"), ServerUnavailable, "no server at db:5432: refused. Start it"),
+        (
+            ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 1)"),
+            ServerUnavailable,
+            "no server at db:5432: Connection refused. Start it, or name another.",
+        ),
+        (
+            OSError(
+                "Multiple exceptions: [Errno 111] Connect call failed ('::1', 1, 0, 0), "
+                "[Errno 111] Connect call failed ('127.0.0.1', 1)"
+            ),
+            ServerUnavailable,
+            "no server at db:5432: Connection refused. Start it, or name another.",
+        ),
+        (
+            socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+            ServerUnavailable,
+            "no server at db:5432: Name or service not known. Start it, or name another.",
+        ),
         (OSError(), ServerUnavailable, "no server at db:5432: OSError."),
         (UserWarning("password file has group access"), NotPermitted, "password file has group access. Make it 0600."),
     ],
