@@ -113,15 +113,18 @@ def test_a_journal_without_steps_is_one(tmp_path: Path) -> None:
 )
 def test_a_part_is_exported(history: Path, arguments: list[str], first: int, last: int) -> None:
     """The last steps, or those from one on, whichever segments they are in."""
-    rows = journal("export", *arguments, data=history).stdout.splitlines()[1:]
-    assert rows == [f"{number},next,{number}" for number in range(first, last + 1)]
+    ended = journal("export", *arguments, data=history)
+    rows = [f"{number},next,{number}" for number in range(first, last + 1)]
+    assert (ended.stdout.splitlines()[1:], ended.stderr) == (rows, "")
 
 
 @pytest.mark.parametrize("arguments", [["--last", "0"], ["--from", "16"], ["--from", "999999999999"]])
 def test_a_part_of_nothing_is_a_header(history: Path, arguments: list[str]) -> None:
-    """Who asks for what comes after the last step has everything there is."""
+    """Who asks for what comes after the last step has everything there is, and is told where that ends."""
+    said = f"There is no step {arguments[1]}: the last one is 15.\n" if arguments[0] == "--from" else ""
     ended = journal("export", *arguments, data=history)
-    assert (ended.returncode, ended.stdout) == (0, "sequence,step,position\n")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "sequence,step,position\n", said)
+    assert journal("show", *arguments, data=history).stderr == said
 
 
 def test_a_part_is_exported_though_an_older_segment_is_damaged(tmp_path: Path, history: Path) -> None:

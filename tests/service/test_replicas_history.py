@@ -66,6 +66,9 @@ def test_the_last_groups_are_shown(url: str) -> None:
     lines = run("journal", "show", "--from", "7", "--store", url).stdout.splitlines()
     assert [line.split("  ", 1)[1] for line in lines] == ["sequence 7  position 2  1n"]
     assert run("journal", "show", "--last", "0", "--store", url).stdout == ""
+    for command in ("show", "export"):
+        beyond = run("journal", command, "--from", "8", "--store", url)
+        assert (beyond.returncode, beyond.stderr) == (0, "There is no step 8: the last one is 7.\n")
 
 
 def test_the_history_is_exported_as_that_of_a_directory(url: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pexservice.cli import options
-from pexservice.cli.history import read_history
+from pexservice.cli.history import read_history, tell_beyond
 from pexservice.cli.journal import begin, last
 from pexservice.cli.options import Command
 from pexservice.cli.server_history import read_server
@@ -47,6 +47,7 @@ def export(  # noqa: PLR0913 - the options that there are, each by name.
     else:
         row = partial(_row, walker) if values else _plain_row
         header = "sequence,step,position" + (",value" if values else "") + "\n"
+    asked = begin
     if store is not None:
         with read_server(WALK, store) as at_server:
             if last is not None:
@@ -54,6 +55,7 @@ def export(  # noqa: PLR0913 - the options that there are, each by name.
             sys.stdout.write(header)
             for each in at_server.groups(begin):
                 _write(row, each.start, each.commands, begin or 0)
+            tell_beyond(asked, at_server.end)
         return
     with read_history(WALK, data_dir, is_hidden=sys.stdout.isatty()) as history:
         if last is not None:
@@ -66,6 +68,7 @@ def export(  # noqa: PLR0913 - the options that there are, each by name.
                 if group.place.sequence >= (begin or 0):
                     _write(row, before, group.commands, begin or 0)
                 before = group.place
+        tell_beyond(asked, history.end)
 
 
 def _write(row: Callable[[int, int, int], str], start: Place[int], commands: str, begin: int) -> None:

@@ -119,6 +119,12 @@ def read_history(
         disk.close()
 
 
+def tell_beyond(begin: int | None, end: Callable[[], Place[Any]]) -> None:
+    """Say on standard error where a history ends, if it does before the step from which on it was asked for."""
+    if begin is not None and begin > (sequence := end().sequence):
+        click.echo(f"There is no step {begin}: the last one is {sequence}.", err=True)
+
+
 def _why(error: CannotCreate) -> str:
     cause = error.__cause__
     return cause.strerror if isinstance(cause, OSError) and cause.strerror else "it cannot be read"

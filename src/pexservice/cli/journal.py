@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pexservice.cli import options
-from pexservice.cli.history import read_history
+from pexservice.cli.history import read_history, tell_beyond
 from pexservice.cli.loading import Load
 from pexservice.cli.options import Command, Group
 from pexservice.cli.server_history import read_server
@@ -133,6 +133,7 @@ def show(load: Load, /, data_dir: Path, store: StoreUrl | None, last: int | None
                 place = row.place
                 keys = f"  {_plural(len(decode_keys(row.keys)), 'key')}" if row.keys else ""
                 click.echo(f"{row.time}  sequence {place.sequence}  {describe(place.state)}  {row.commands:.60}{keys}")
+        tell_beyond(begin, history.end)
 
 
 def _show_server(machine: Machine[Any, Any], store: StoreUrl, last: int | None, begin: int | None) -> None:
@@ -143,6 +144,7 @@ def _show_server(machine: Machine[Any, Any], store: StoreUrl, last: int | None, 
             commands = f"  {group.commands:.60}" if group.commands else ""
             place = f"sequence {group.end.sequence}  {machine.describe(group.end.state)}"
             click.echo(f"{group.time}  {place}{commands}")
+        tell_beyond(begin, history.end)
 
 
 @click.command(cls=Command)
