@@ -31,7 +31,7 @@ from pexservice.stores.journal.errors import JournalFull, RowTooLong
 from pexservice.stores.journal.flight import Flight, Places
 from pexservice.stores.journal.history_writer import HistoryWriter
 from pexservice.stores.journal.keys_writer import KeysWriter
-from pexservice.stores.journal.opening import Found, Opener, shape_for
+from pexservice.stores.journal.opening import Found, Opener
 from pexservice.stores.journal.options import IN_FLIGHT_MAX, ROWS_IN_FLIGHT_MAX, Options
 from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.ring_writer import RingWriter
@@ -224,8 +224,7 @@ class Journal(Generic[S, C]):
         log.info("there is room again: commands are taken")
 
     async def _renew(self) -> None:
-        shape = self._options.shape or shape_for(self._disk)
-        file, header = await self._opener.renew(shape, is_cached=self._options.is_interval)
+        file, header = await self._opener.renew(self._options.shape, is_cached=self._options.is_interval)
         self._ring = RingWriter(file, header, self._on_durable)
         self.in_flight_max = min(IN_FLIGHT_MAX, file.in_flight_max)
         await self._history.forget(self._options.history_bytes_max)

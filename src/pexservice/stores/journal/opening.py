@@ -189,8 +189,12 @@ class Opener(Generic[S, C]):
             await settle(self._disk, found.ring, found.shape, found.plan.settle)
             self._found = replace(found, ring=b"")  # Some MiB, and not looked at again.
 
-    async def renew(self, shape: Shape, *, is_cached: bool) -> tuple[FixedFile, Header]:
-        """Do steps 2 and 3; at the first start of all 3 and 2. Raises JournalFull: then try again later; and Fatal."""
+    async def renew(self, wanted: Shape | None, *, is_cached: bool) -> tuple[FixedFile, Header]:
+        """Do steps 2 and 3; at the first start of all 3 and 2. Raises JournalFull: then try again later; and Fatal.
+
+        The ring gets the shape that is wanted, if one is, else the one that suits the disk.
+        """
+        shape = wanted or shape_for(self._disk)
         is_first = self._found.newest is None
         if is_first:
             await self._keys.write(self._found.plan.place.sequence)
@@ -199,6 +203,8 @@ class Opener(Generic[S, C]):
             self._history.renumber()
         header = self._header(shape)
         file = await create(self._disk, header, is_cached=is_cached)
+        if wanted is None and shape.lines < _LINES:
+            log.warning("free space, or the file size limit, allows a smaller ring", wanted=_LINES, allowed=shape.lines)
         if is_first:
             try:
                 await self._history.write()

@@ -1,5 +1,6 @@
 """What a start makes of a directory that is not as a stop leaves it."""
 
+import asyncio
 import errno
 from dataclasses import replace
 from random import Random
@@ -7,6 +8,7 @@ from typing import Any, NoReturn
 from zlib import crc32
 
 import pytest
+from structlog.testing import capture_logs
 
 from pexservice.core.judging import Place
 from pexservice.errors import DamagedData
@@ -32,6 +34,21 @@ def test_a_ring_is_small_on_a_small_disk(free_bytes: int, lines: int) -> None:
     on = disk()
     on.faults.free_bytes = free_bytes
     assert shape_for(on) == Shape(lines, 512, lines // 2)
+
+
+@pytest.mark.parametrize(("free_bytes", "allowed"), [(1 << 30, []), (1 << 20, [511])])
+def test_a_smaller_ring_is_told_of(free_bytes: int, allowed: list[int]) -> None:
+    """Fewer groups can wait for room there than the pages promise, whoever made the room small."""
+
+    async def scenario() -> None:
+        on = disk()
+        on.faults.free_bytes = free_bytes
+        with capture_logs() as logs:
+            await (await opened(on, replace(OPTIONS, shape=None))).close()
+        told = [each["allowed"] for each in logs if "allows a smaller ring" in each["event"]]
+        assert told == allowed
+
+    asyncio.run(scenario())
 
 
 def test_a_file_system_that_tells_nothing_ends_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
