@@ -76,6 +76,14 @@ def parse_store(text: str) -> StoreUrl:
     if matched is None:  # What it says may be a password, so it is not shown.
         message = "it is not the URL of a PostgreSQL server; write postgresql://USER@HOST:PORT/DATABASE"
         raise ValueError(message)
+    authority, _, rest = text.strip().partition("://")[2].partition("/")
+    user, at, _ = authority.partition("@")
+    if "@" in rest or authority.count("@") > 1 or (at and "?" in user):
+        message = (
+            "a name or a password in the URL has a sign that must be written in percent: @ as %40, / as %2F, ? as %3F, "
+            ": as %3A, # as %23"
+        )
+        raise ValueError(message)
     return StoreUrl(text.strip())
 
 

@@ -20,8 +20,9 @@ PENDING_LIMIT: Final = 10_000_000
 """The most commands that an operator may let wait: some GiB of memory."""
 CONNECTIONS_LIMIT: Final = 1_000_000
 """The most connections that an operator may ask for: about as many descriptors as a process may have (fs.nr_open)."""
-IDEMPOTENCY_KEYS_LIMIT: Final = 1 << 22
-"""The most keys that an operator may have known: a GiB of memory, and a start of seconds."""
+IDEMPOTENCY_KEYS_LIMIT: Final = 1 << 18
+"""The most keys that an operator may have known: 64 MiB of memory, and a tenth of a second to write them all down, in
+which nobody is answered."""
 IDEMPOTENCY_TTL_S_MIN: Final = 1.0
 """Times of rows count in seconds."""
 BENCH_REQUESTS_MAX: Final = 200_000
@@ -32,6 +33,8 @@ DEMO_KILLS_MAX: Final = 100
 """Kills of one demonstration: more leave its load no time between them."""
 DEMO_REPLICAS_MAX: Final = 8
 """Replicas of one demonstration: some memory each, and some connections of the 100 that its server has."""
+DRAIN_TIMEOUT_S_MIN: Final = 0.1
+"""A stop writes and syncs the history, which takes a disk some time."""
 SYNC_INTERVAL_S_MIN: Final = 0.001
 """More often would be to sync all the time, and --durability fsync does that better."""
 

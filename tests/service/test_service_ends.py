@@ -7,6 +7,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from pexservice.limits import DEFAULT
 from support.messages import NEXT
 from support.process import HANG_S, command, run, serving, slow_to_recover
@@ -105,3 +107,13 @@ def test_a_stop_closes_first_what_has_been_idle_for_long(tmp_path: Path) -> None
         assert (last.sequence, last.closes) == (3, True)
         assert warm.is_ended()
         assert service.wait() == 0
+
+
+@pytest.mark.parametrize("timeout", ["500ms", "999ms"])
+def test_a_drain_may_be_shorter_than_idle_connections_get_otherwise(tmp_path: Path, timeout: str) -> None:
+    """What was answered by then is there, and nobody else is waited for; with next to no time at all it is refused."""
+    with serving(tmp_path, "--drain-timeout", timeout) as service, service.connect() as client:
+        assert client.ask("POST", "/next").sequence == 1
+        assert service.stop() == 0
+    ended = run("serve", "--drain-timeout", "99ms", "--data-dir", str(tmp_path))
+    assert (ended.returncode, "it must be 100ms or more" in ended.stderr) == (2, True)

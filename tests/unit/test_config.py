@@ -2,7 +2,7 @@
 
 import pytest
 
-from pexservice.config import parse_address, parse_duration_s, parse_size_bytes
+from pexservice.config import parse_address, parse_duration_s, parse_size_bytes, parse_store
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("75s", 75), ("500ms", 0.5), ("1.5m", 90), ("2h", 7200), ("3", 3)])
@@ -61,3 +61,35 @@ def test_what_is_no_duration_is_told_what_is(text: str) -> None:
     """The message shows how to write one."""
     with pytest.raises(ValueError, match="is not a duration; write 500ms"):
         parse_duration_s(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://u:p/q@h/d",
+        "postgresql://u:p?q@h/d",
+        "postgresql://u:p@q@h/d",
+        "postgresql://u@h/d@e",
+        "postgresql://h/d?password=p@q",
+    ],
+)
+def test_a_sign_that_ends_a_name_is_written_in_percent(text: str) -> None:
+    """Else half of a password would be taken for a host, and be shown."""
+    with pytest.raises(ValueError, match=r"written in percent: @ as %40") as told:
+        parse_store(text)
+    assert text not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql://u:p:q@h:1,[::1]:2/d?sslmode=require", "postgresql://u:...@h:1,[::1]:2/d?sslmode=require"),
+        ("postgresql://u:p%40%2F@h", "postgresql://u:...@h"),
+        ("postgresql://u@h/d?password=p&x=y", "postgresql://u@h/d?password=...&x=y"),
+        ("postgresql:///d?host=/run/postgresql", "postgresql:///d?host=/run/postgresql"),
+        ("postgresql://h?user=u", "postgresql://h?user=u"),
+    ],
+)
+def test_what_is_shown_of_a_store_has_no_password(text: str, shown: str) -> None:
+    """Wherever one may stand in a URL."""
+    assert str(parse_store(text)) == shown

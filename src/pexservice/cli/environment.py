@@ -52,7 +52,8 @@ def check(
             message = f"no option is set by the variable {name}. {hint}"
             raise click.UsageError(message)
         if len(value) > 1 and value[0] == value[-1] and value[0] in _QUOTES:
-            message = f"the value of {name} is in quotes, which would be part of it: {value}. Write it without."
+            # What it says may be a secret, so it is not shown.
+            message = f"the value of {name} is in quotes, which would be part of it. Write it without."
             raise click.UsageError(message)
 
 

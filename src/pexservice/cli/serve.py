@@ -24,6 +24,7 @@ from pexservice.errors import Fatal, defect, scarcity
 from pexservice.limits import (
     CONNECTIONS_LIMIT,
     DEFAULT,
+    DRAIN_TIMEOUT_S_MIN,
     IDEMPOTENCY_KEYS_LIMIT,
     IDEMPOTENCY_TTL_S_MIN,
     PENDING_LIMIT,
@@ -166,6 +167,8 @@ def serve(load: Load, /, log_format: LogFormat, log_level: LogLevel, **values: A
         pending_max=values["max_pending"],
         keep_alive_s=values["keep_alive"],
         drain_timeout_s=values["drain_timeout"],
+        drain_cold_s=min(DEFAULT.drain_cold_s, values["drain_timeout"]),
+        drain_idle_s=min(DEFAULT.drain_idle_s, values["drain_timeout"]),
         history_bytes_max=values["history_max_bytes"],
         idempotency_keys_max=values["idempotency_keys"],
         idempotency_ttl_s=values["idempotency_ttl"],
@@ -236,6 +239,9 @@ def _check(ctx: click.Context, values: dict[str, Any]) -> None:
         raise click.UsageError(message, ctx)
     if values["idempotency_ttl"] < IDEMPOTENCY_TTL_S_MIN:
         message = f"{given(ctx, 'idempotency_ttl')}: it must be {IDEMPOTENCY_TTL_S_MIN:g}s or more."
+        raise click.UsageError(message, ctx)
+    if values["drain_timeout"] < DRAIN_TIMEOUT_S_MIN:
+        message = f"{given(ctx, 'drain_timeout')}: it must be {DRAIN_TIMEOUT_S_MIN * 1000:g}ms or more."
         raise click.UsageError(message, ctx)
     admin_host, admin_port = values["admin_bind"] or ("", 0)
     is_port_shared = not values["uds"] and values["port"] and values["port"] == admin_port

@@ -233,7 +233,8 @@ class Engine(Generic[S, C]):
         self._durable.append(group)
         if isinstance(group.error, NotApplied):
             log.error("commands are turned away", reason=group.error.code, error=str(group.error))
-            self._turn_away_rest(group.error)
+            if group.error.is_lasting:  # Else it is about this group alone.
+                self._turn_away_rest(group.error)
             return
         judgement = group.judgement
         assert judgement is not None, "what is durable was judged"

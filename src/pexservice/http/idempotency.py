@@ -15,8 +15,9 @@ from pexservice.http.request import Request
 _NAME: Final = b"idempotency-key"
 _VALUE: Final = rb'"([\x21\x23-\x5b\x5d-\x7e]{1,%d})"|([\x21\x23-\x7e]{1,%d})' % (KEY_BYTES_MAX, KEY_BYTES_MAX)
 _KEY = re.compile(_VALUE)
-_LINE = re.compile(rb"\r\n[Ii]dempotency-[Kk]ey:[ \t]*(?:%b)[ \t]*\r\n(?![ \t])" % _VALUE)
-"""PERF: as clients write it; the parser takes every way to write it."""
+_LINE = re.compile(rb"(?<!\r\n)\r\n[Ii]dempotency-[Kk]ey:[ \t]*(?:%b)[ \t]*\r\n(?![ \t])" % _VALUE)
+"""As clients write it, and not behind the empty line that ends a head, where another request begins. PERF: the parser
+takes every way to write it."""
 
 _MALFORMED: Final = (
     f"Idempotency-Key must be one field with 1 to {KEY_BYTES_MAX} visible ASCII characters, in quotation marks or not, "

@@ -26,7 +26,7 @@ class Outbox:
 
     def add(self, data: memoryview) -> None:
         """Put bytes behind the others."""
-        self._chunks.append(data)
+        self._chunks.append(_fitting(data))
         self._count(len(data))
 
     def send(self, send: Callable[[memoryview, int], int]) -> None:
@@ -41,7 +41,7 @@ class Outbox:
             if sent == len(chunks[0]):
                 chunks.popleft()
             else:
-                chunks[0] = chunks[0][sent:]
+                chunks[0] = _fitting(chunks[0][sent:])
 
     def drop(self) -> None:
         """Forget all of it."""
@@ -58,3 +58,12 @@ class Outbox:
     def _count(self, more_bytes: int) -> None:
         self.unsent_bytes += more_bytes
         self._budget.take(more_bytes)
+
+
+def _fitting(data: memoryview) -> memoryview:
+    """Return bytes of which memory is held that is at most twice as large.
+
+    A view holds all that it is of, and what the budget counts is the view. To copy half as much at a time is to copy
+    each byte once at the most.
+    """
+    return memoryview(bytes(data)) if 2 * len(data) < memoryview(data.obj).nbytes else data

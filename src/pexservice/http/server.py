@@ -7,9 +7,11 @@ costs no timer. When there are as many connections as may be, the one that has b
 import asyncio
 import socket
 from collections import deque
+from collections.abc import Callable
 
 import structlog
 
+from pexservice.errors import defect
 from pexservice.http.connection import Connection
 from pexservice.http.listener import Listener, reset_when_closed
 from pexservice.http.shared import Shared
@@ -108,7 +110,7 @@ class Server:
             victim = self._victims.popleft()
             if victim in self._connections and victim.is_idle:
                 self._shared.metrics.connections["evicted"] += 1
-                victim.stop()
+                _do(Connection.stop, victim)
                 return True
         return False
 
@@ -117,7 +119,7 @@ class Server:
         self._sweeping = loop.call_later(self._shared.limits.sweep_period_s, self._sweep)
         self._shared.clock.tick()
         for connection in list(self._connections):
-            connection.sweep()
+            _do(Connection.sweep, connection)
         while self._paused:
             listener = self._paused.pop()
             loop.add_reader(listener.socket, self._accept, listener)
@@ -140,7 +142,7 @@ class Server:
                 log.warning("drain timeout, closing the rest", connections=len(self._connections))
             ending.cancel()
         for connection in list(self._connections):
-            connection.abort()
+            _do(Connection.abort, connection)
         if self._sweeping is not None:
             self._sweeping.cancel()
         self._poller.close()
@@ -149,13 +151,22 @@ class Server:
         now_s = self._shared.clock.now_s
         for connection in self._after_a_look():
             if connection.is_idle and now_s - connection.active_s >= self._shared.limits.drain_cold_s:
-                connection.stop()
+                _do(Connection.stop, connection)
 
     def _stop_all(self) -> None:
         for connection in self._after_a_look():
-            connection.stop()
+            _do(Connection.stop, connection)
 
     def _after_a_look(self) -> list[Connection]:
         """Return the connections: one on which a request waits in the kernel is not idle."""
         self._poller.look()
         return list(self._connections)
+
+
+def _do(what: Callable[[Connection], None], connection: Connection) -> None:
+    """Do something to a connection. A defect that it meets must not be all others' end, so that closes it."""
+    try:
+        what(connection)
+    except Exception as error:  # noqa: BLE001 - as above.
+        log.error("a connection met a defect and was closed", defect=defect(error))
+        connection.abort()

@@ -29,7 +29,11 @@ def test_options_of_every_command_are_known() -> None:
         ("PEXSERVICE_SERVICE_HOST", "10.0.0.1", "'enableServiceLinks: false'"),
         ("PEXSERVICE_SERVICE_PORT_HTTP", "80", "'enableServiceLinks: false'"),
         ("PEXSERVICE_PORT_80_TCP_ADDR", "10.0.0.1", "'enableServiceLinks: false'"),
-        ("PEXSERVICE_DATA_DIR", '"./data"', "in quotes"),
+        (
+            "PEXSERVICE_DATA_DIR",
+            '"./data"',
+            "the value of PEXSERVICE_DATA_DIR is in quotes, which would be part of it. Wr",
+        ),
         ("PEXSERVICE_PORT", "'8081'", "in quotes"),
         ("PEXSERVICE_HOST", '""', "in quotes"),
     ],

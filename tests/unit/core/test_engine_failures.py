@@ -10,9 +10,10 @@ from pexservice.core.engine import Engine
 from pexservice.core.judging import Place
 from pexservice.core.keys import NO_TERMS
 from pexservice.core.metrics import Metrics
-from pexservice.errors import Fatal, Recovering
+from pexservice.errors import Fatal, NotApplied, Recovering
 from pexservice.limits import DEFAULT
 from pexservice.walk.machine import WALK
+from pexservice.walk.steps import NEXT, PREVIOUS
 from support.engine_scenes import Asked, Caller, settled
 from support.memory_store import MemoryStore
 
@@ -178,3 +179,35 @@ def test_a_defect_while_a_group_is_cut_ends_the_engine(monkeypatch: pytest.Monke
 
     asyncio.run(scenario())
     assert len(store.commits) == 1
+
+
+def test_what_is_wrong_with_one_group_turns_nobody_else_away() -> None:
+    """Only what is said to all for a while, as of a full disk, goes for those who wait, too."""
+
+    class TooLong(NotApplied):
+        """Raised for a group."""
+
+    class Picky(MemoryStore[Any, Any]):
+        def commit(self, commands: Any, terms: Any = NO_TERMS) -> Any:
+            if PREVIOUS in commands:
+                raise TooLong
+            return super().commit(commands, terms)
+
+    caller = Caller()
+
+    async def scenario() -> None:
+        store = Picky(WALK, is_held=True, in_flight_max=2)
+        engine: Engine[Any, Any] = Engine(WALK, Metrics(), Budget(1 << 30), DEFAULT)
+        running = asyncio.create_task(engine.run(store))
+        await settled()
+        for command in (NEXT, PREVIOUS, NEXT):
+            engine.submit(Asked(command), caller)
+            await settled()
+        store.release(0)
+        await settled()
+        store.release(1)
+        await settled()
+        running.cancel()
+
+    asyncio.run(scenario())
+    assert [told if isinstance(told, bytes) else type(told) for told in caller.told] == [b"1 1", TooLong, b"2 2"]

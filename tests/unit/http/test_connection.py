@@ -177,3 +177,16 @@ def test_http_10_is_told_as_well() -> None:
     wire.connection.stop()
     assert wire.transport.is_shut_down
     assert not wire.feed.watches
+
+
+def test_the_same_bytes_mean_the_same_whoever_came_before() -> None:
+    """A line behind the end of a request is no part of it, also once the request without it is known."""
+    answers = []
+    for first in (b"", NEXT):
+        wire = Wire()
+        for data in (first, NEXT + b"Idempotency-Key: k\r\n"):
+            wire.receive(data)
+            while wire.held.asked:
+                wire.held.answer()
+        answers.append(wire.transport.statuses()[bool(first) :])
+    assert answers == [[200, 400], [200, 400]]

@@ -97,3 +97,11 @@ def test_only_a_command_has_its_key_looked_up() -> None:
     assert routed.memo.keyed(message("GET", "/a", "Idempotency-Key: a")) is None
     routed.ask(message("GET", "/a", "Idempotency-Key: a"))
     assert routed.memo.get(message("GET", "/a", "Idempotency-Key: a")) is None
+
+
+def test_a_key_behind_a_request_is_none_of_it() -> None:
+    """There another request begins, as it does for who sends the same bytes for the first time."""
+    routed = Routed()
+    routed.ask(message("POST", "/step"))
+    assert routed.memo.keyed(message("POST", "/step") + b"Idempotency-Key: a\r\n") is None
+    assert routed.memo.keyed(message("POST", "/step", "Idempotency-Key: a")) is not None

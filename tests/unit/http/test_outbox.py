@@ -45,3 +45,17 @@ def test_a_client_that_takes_nothing_stalls() -> None:
     outbox.send(lambda *_: 1 if outbox.unsent_bytes > 99 else (_ for _ in ()).throw(BlockingIOError()))
     assert not outbox.is_stalled(49, 20, 10)
     assert outbox.is_stalled(49, 30, 10)
+
+
+def test_no_more_memory_is_held_than_twice_what_is_counted() -> None:
+    """Of an answer of which the kernel took nearly all, its end is kept, and not the answer."""
+    budget = Budget(0)
+    outbox = Outbox(budget)
+    outbox.add(memoryview(bytes(1000))[900:])
+    outbox.add(memoryview(bytes(1000)))
+    for sent in (100, 300, 400, 200):
+        left = iter([sent])
+        outbox.send(lambda *_, left=left: next(left, 0) or (_ for _ in ()).throw(BlockingIOError()))
+        held_bytes = sum(memoryview(chunk.obj).nbytes for chunk in outbox._chunks)
+        assert held_bytes <= 2 * budget.taken_bytes
+    assert budget.taken_bytes == 100

@@ -8,6 +8,7 @@ from contextlib import ExitStack, asynccontextmanager
 import pytest
 import uvloop
 
+from pexservice.http.connection import Connection
 from pexservice.http.server import Server
 from support.client import message
 from support.wire import Wire
@@ -80,3 +81,34 @@ def test_a_drain_closes_all_listeners_and_connections() -> None:
                 socket.create_connection(address)
 
     play(scene())
+
+
+def test_a_defect_of_one_connection_is_not_all_others_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is closed, and the sweep goes on to those behind it."""
+    swept: list[Connection] = []
+
+    def sweep(connection: Connection) -> None:
+        swept.append(connection)
+        if len(swept) == 1:
+            raise KeyError
+
+    async def scene() -> None:
+        async with serving(connections_max=10) as (server, listeners):
+            clients = [await connect(listeners[0]) for _ in range(3)]
+            monkeypatch.setattr(Connection, "sweep", sweep)
+            server._sweep()
+            assert len(swept) == 3
+            ended = [await _outcome(client) for client in clients]
+            assert sorted(ended) == ["reset", "served", "served"]
+            for client in clients:
+                client.close()
+
+    play(scene())
+
+
+async def _outcome(client: socket.socket) -> str:
+    try:
+        client.send(READ)
+        return "served" if await receive(client) else "ended"
+    except ConnectionError:
+        return "reset"

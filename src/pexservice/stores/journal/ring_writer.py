@@ -13,13 +13,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, Generic
 
+import structlog
+
 from pexservice.core.machine import C, S
 from pexservice.disk import Disk, FixedFile
-from pexservice.errors import Fatal
+from pexservice.errors import Fatal, defect
 from pexservice.stores.journal.errors import JournalFailed, failed, translate
 from pexservice.stores.journal.flight import Flight
 from pexservice.stores.journal.ring import RING_NAME, Header, Shape, encode_line, fill
 from pexservice.stores.journal.whole_file import new_name, remove_if_there
+
+log = structlog.get_logger()
 
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -87,7 +91,8 @@ class RingWriter(Generic[S, C]):
                 raise self._fail(error) from error
             self._check_linked()
             while self._under_way and self._under_way[0].last <= last:
-                self._pass(self._under_way.popleft())
+                self._pass(self._under_way[0])
+                self._under_way.popleft()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -123,13 +128,17 @@ class RingWriter(Generic[S, C]):
         if flight is self._under_way[0] and not flight.writes_left:
             try:
                 self._check_linked()
+                self._advance()
             except Fatal:
                 return
-            self._advance()
+            except Exception as defective:  # noqa: BLE001 - a defect of ours, which must not leave groups waiting.
+                log.critical("unexpected error, a defect of this program", defect=defect(defective))
+                self._end(Fatal("a group could not be completed: please report the line above; then start again"))
 
     def _advance(self) -> None:
         while self._under_way and not self._under_way[0].writes_left:
-            self._pass(self._under_way.popleft())
+            self._pass(self._under_way[0])
+            self._under_way.popleft()
 
     def _pass(self, flight: Flight[S, C]) -> None:
         assert flight.last >= self.durable, "groups become durable in their order"

@@ -3,10 +3,13 @@
 import asyncio
 import errno
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from pexservice.core.judging import Place
+from pexservice.core.store import Commit
+from pexservice.errors import Fatal
 from pexservice.stores.journal.errors import JournalFailed
 from pexservice.stores.journal.ring import RING_NAME
 from pexservice.walk.steps import NEXT
@@ -132,3 +135,31 @@ def test_interval_that_cannot_write_or_sync_ends(what: str) -> None:
         running.cancel()
 
     play(scenario)
+
+
+def test_a_defect_while_a_group_is_completed_ends_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for ever, and the service does not go on as if it took steps."""
+
+    def defective(*_: object) -> None:
+        raise KeyError
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on)
+        held = on.fixed[-1].held = []
+        await asyncio.sleep(0)
+        first, second = journal.commit([NEXT]), journal.commit([NEXT])
+        monkeypatch.setattr(journal._history, "add", defective)
+        held[1]()
+        held[0]()
+        for each in (first, second):
+            with pytest.raises(Fatal, match="a group could not be completed"):
+                await asyncio.wait_for(_awaited(each), 1)
+        with pytest.raises(Fatal, match="a group could not be completed"):
+            await asyncio.wait_for(journal.run(), 1)
+
+    assert any("KeyError" in str(line.get("defect")) for line in play(scenario))
+
+
+async def _awaited(commit: Commit[Any, Any]) -> None:
+    await commit
