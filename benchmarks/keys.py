@@ -33,6 +33,8 @@ _PASSES: Final = 60
 """Of one request from each client, in a round."""
 _ROUNDS: Final = 9
 _STARTS: Final = 5
+_QUIET_S: Final = 2 * DEFAULT.start_quiet_s
+"""Until all that a service imports is imported."""
 
 
 def table() -> str:
@@ -66,6 +68,28 @@ def starts(data: Path, placement: Placement) -> str:
         took_s[keys].append(seconds_to_answer(directory, placement, _SERVE))
     without, with_keys = (statistics.median(each) * 1000 for each in took_s.values())
     return f"a start, to the first answer: {without:.0f} ms, with {_KEYS} keys {with_keys:.0f} ms"
+
+
+def memory(data: Path) -> str:
+    """Return the resident memory of the service after a start, without keys and with all."""
+    held_bytes = []
+    for keys in (0, _KEYS):
+        directory, port = data / f"memory-{keys}", free_port()
+        directory.mkdir()
+        write_history(directory, 20_000, keys)
+        serve = [*_SERVE, "--port", str(port), "--data-dir", str(directory)]
+        with serving(serve, data / "log", {}) as process:
+            ask(port, "/current", patience_s=30)
+            time.sleep(_QUIET_S)
+            ask(port, "/metrics", patience_s=30)
+            held_bytes.append(_resident_bytes(process.pid))
+    without, with_keys = (each / 2**20 for each in held_bytes)
+    return f"a service: {without:.1f} MiB, with {_KEYS} keys {with_keys:.1f} MiB"
+
+
+def _resident_bytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) << 10
 
 
 def steps(data: Path) -> str:
@@ -107,5 +131,5 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:
         first, *others = sorted(os.sched_getaffinity(0))
         beside = Placement("beside", first, others[0] if others else first)
-        for line in (table(), starts(Path(directory), beside), steps(Path(directory))):
+        for line in (table(), memory(Path(directory)), starts(Path(directory), beside), steps(Path(directory))):
             sys.stdout.write(line + "\n")

@@ -54,14 +54,16 @@ def encode(codec: Codec[Any, Any], keys: LiveKeys) -> bytes:
 
 def read(codec: Codec[Any, Any], data: bytes) -> LiveKeys:
     """Read the file. Raises DamagedData."""
-    line, _, rest = data.partition(b"\n")
+    line = data[: max(0, data.find(b"\n"))]
     matched = _FIRST.fullmatch(line)
     if matched is None or crc32(line[: matched.start(6) - 1]) != int(matched[6], 16):
         raise damage(KEYS_NAME, 1, 0, "it is not the first line of such a file")
     foreign = unknown_version(int(matched[1])) or unknown_machine(matched[2].decode(), codec.machine.name)
     if foreign is not None:
         raise DamagedData(f"{KEYS_NAME} {foreign}")
-    lines = rest[:-_LAST_BYTES]
-    if data[-_LAST_BYTES:] != b"end,%08x\n" % crc32(data[:-_LAST_BYTES]) or lines.count(b"\n") != int(matched[5]):
+    lines = data[len(line) + 1 : -_LAST_BYTES]
+    if data[-_LAST_BYTES:] != b"end,%08x\n" % crc32(memoryview(data)[:-_LAST_BYTES]) or lines.count(b"\n") != int(
+        matched[5]
+    ):
         raise damage(KEYS_NAME, 2, len(line) + 1, "its checksum does not match")
     return LiveKeys(bytes.fromhex(matched[3].decode()), int(matched[4]), lines)

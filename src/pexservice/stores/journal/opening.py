@@ -169,7 +169,6 @@ class Opener(Generic[S, C]):
     ) -> None:
         self._disk = disk
         self._codec = codec
-        self._found = found
         self._history = history
         self._keys = keys
         if found.newest is None:
@@ -181,13 +180,15 @@ class Opener(Generic[S, C]):
             keys.read([row.body for row in found.plan.missing], found.newest.place)
         for row in found.plan.missing:
             history.add(row.body, codec.decode_body(row.body).place, 0)
+        self._is_first = found.newest is None
+        self._found = replace(found, newest=None, keys=None, older=())  # Some MiB, and not looked at again.
 
     async def settle(self) -> None:
         """Step 1. Raises Fatal."""
         found = self._found
         if found.shape is not None:
             await settle(self._disk, found.ring, found.shape, found.plan.settle)
-            self._found = replace(found, ring=b"")  # Some MiB, and not looked at again.
+            self._found = replace(found, ring=b"")  # As above.
 
     async def renew(self, wanted: Shape | None, *, is_cached: bool) -> tuple[FixedFile, Header]:
         """Do steps 2 and 3; at the first start of all 3 and 2. Raises JournalFull: then try again later; and Fatal.
@@ -195,8 +196,7 @@ class Opener(Generic[S, C]):
         The ring gets the shape that is wanted, if one is, else the one that suits the disk.
         """
         shape = wanted or shape_for(self._disk)
-        is_first = self._found.newest is None
-        if is_first:
+        if self._is_first:
             await self._keys.write(self._found.plan.place.sequence)
         else:
             await self._history.write()
@@ -205,7 +205,7 @@ class Opener(Generic[S, C]):
         file = await create(self._disk, header, is_cached=is_cached)
         if wanted is None and shape.lines < _LINES:
             log.warning("free space, or the file size limit, allows a smaller ring", wanted=_LINES, allowed=shape.lines)
-        if is_first:
+        if self._is_first:
             try:
                 await self._history.write()
             except JournalFull:
