@@ -28,16 +28,16 @@ class Asked:
         self.rendered = 0
 
     def render(self, sequence: int, state: object) -> bytes:
-        """As `group.Asked`."""
+        """As `core.caller.Asked`."""
         self.rendered += 1
         return f"{sequence} {state}".encode()
 
     def render_replay(self, sequence: int, state: object) -> bytes:
-        """As `group.Asked`."""
+        """As `core.caller.Asked`."""
         return f"{sequence} {state} again".encode()
 
     def render_refusal(self, sequence: int, state: object, refusal: Refusal) -> bytes:
-        """As `group.Asked`."""
+        """As `core.caller.Asked`."""
         return f"{sequence} {state} {refusal.code}".encode()
 
 
@@ -49,15 +49,15 @@ class Caller:
         self.is_aborted = False
 
     def deliver(self, asked: Asked, answer: bytes) -> None:
-        """As `group.Caller`."""
+        """As `core.caller.Caller`."""
         self.told.append(answer)
 
     def turn_away(self, asked: Asked, error: NotApplied) -> None:
-        """As `group.Caller`."""
+        """As `core.caller.Caller`."""
         self.told.append(error)
 
     def abort(self) -> None:
-        """As `group.Caller`."""
+        """As `core.caller.Caller`."""
         self.is_aborted = True
 
 

@@ -33,8 +33,8 @@ def table(*, needs_token: bool = False, unready: NotApplied | None = None) -> li
     return endpoints(Site(engine, access, CLOCK, DEFAULT), probes(CLOCK, lambda: unready, lambda: "pex 1\n"))
 
 
-def reply(router: Router, line: str) -> bytes:
+def reply(router: Router, line: str, fields: str = "") -> bytes:
     """Return the answer to a request that takes no command."""
-    action = router.action(request(line))
+    action = router.action(request(line, fields))
     assert isinstance(action, ReplyAction)
     return action.reply()[1]

@@ -157,7 +157,7 @@ class Group(Generic[S, C]):
                     deliver(asked, caller, answer)
             return
         for (asked, caller), answer in zip(self.elements, self.answers, strict=True):
-            try:  # PERF: as `_deliver`, without a call.
+            try:  # PERF: as `caller.deliver`, without a call.
                 caller.deliver(asked, answer)
             except Exception as defective:  # noqa: BLE001 - a defect that one caller meets is not all callers' end.
                 abort(caller, defective)

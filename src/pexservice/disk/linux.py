@@ -222,11 +222,6 @@ class LinuxDisk:
         found = os.fstatvfs(self._fd)
         return found.f_bavail * found.f_frsize
 
-    @property
-    def sync_method(self) -> str:
-        """As `Disk.sync_method`."""
-        return self._syncer.method if self._syncer is not None else "none"
-
     def close(self) -> None:
         """Let go of the directory, and of its lock."""
         if self._lock is not None:

@@ -35,9 +35,9 @@ class CommandAction(Generic[S, C]):
     closes: bool
     """Whether the connection ends with the answer."""
     carries_value: bool
-    """As `group.Asked`."""
+    """As `core.caller.Asked`."""
     terms: Terms | None = None
-    """As `group.Asked`."""
+    """As `core.caller.Asked`."""
 
     def with_key(self, key: bytes) -> "CommandAction[S, C]":
         """Return the same with a key."""
@@ -47,7 +47,7 @@ class CommandAction(Generic[S, C]):
         )
 
     def render(self, sequence: int, state: S) -> Answer:
-        """As `group.Asked`."""
+        """As `core.caller.Asked`."""
         head, fields = self.head, self.fields(sequence, state)
         if self.body is None:
             return head.bare(fields)
@@ -61,12 +61,12 @@ class CommandAction(Generic[S, C]):
             return head.with_body(body, fields)
 
     def render_replay(self, sequence: int, state: S) -> Answer:
-        """As `group.Asked`."""
+        """As `core.caller.Asked`."""
         fields = self.fields(sequence, state) + _REPLAYED
         return self.head.bare(fields) if self.body is None else self.head.with_body(self.body(sequence, state), fields)
 
     def render_refusal(self, sequence: int, state: S, refusal: Refusal) -> Answer:
-        """As `group.Asked`."""
+        """As `core.caller.Asked`."""
         return refused(self.head.clock, self.request, refusal, self.fields(sequence, state))
 
 

@@ -108,10 +108,10 @@ class Connection:
             self._watch.end()
         self._on_lost(self)
 
-    # What the engine calls, as `group.Caller`.
+    # What the engine calls, as `core.caller.Caller`.
 
     def deliver(self, _asked: CommandAction[Any, Any], answer: Answer) -> None:
-        """As `group.Caller`."""
+        """As `core.caller.Caller`."""
         self._unanswered -= 1
         shared = self._shared
         # PERF: the common case of `_write`, 6 % fewer instructions of all that a step takes in Python.
@@ -125,7 +125,7 @@ class Connection:
             self._pump()
 
     def turn_away(self, asked: CommandAction[Any, Any] | ReplyAction, error: NotApplied) -> None:
-        """As `group.Caller`."""
+        """As `core.caller.Caller`."""
         assert asked.request is not None, "what is turned away was asked for"
         self._unanswered -= 1
         self._shared.metrics.turned_away[error.code] += 1
@@ -134,7 +134,7 @@ class Connection:
             self._pump()
 
     def resume(self, asked: ReplyAction) -> None:
-        """As `group.Caller`."""
+        """As `core.caller.Caller`."""
         try:
             answer = asked.reply()
         except NotApplied as error:
@@ -146,7 +146,7 @@ class Connection:
             self._pump()
 
     def abort(self) -> None:
-        """Close at once, with a reset. Also as `group.Caller`."""
+        """Close at once, with a reset. Also as `core.caller.Caller`."""
         self._transport.abort()
 
     # What the server calls.

@@ -15,6 +15,7 @@ from pexservice.http.request import Request
 
 PLAIN: Final = "text/plain"
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
+_FOR_CACHES: Final = ("Cache-Control", "Vary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Text:
     media_type: str = PLAIN
     fields: Mapping[str, str] | None = None
     is_judged: bool = False
-    """Whether preconditions are judged. Probes and scrapers are answered whatever they send."""
+    """Whether preconditions are judged. Probes and scrapers are answered whatever they make it depend on."""
 
     def endpoint(self, clock: Clock, path: str, does: str, *, is_listed: bool = True) -> Endpoint:
         """Return the endpoint that answers with it."""
@@ -34,25 +35,29 @@ class Text:
 
     def action(self, clock: Clock, request: Request) -> Action:
         """Return the action that answers with it."""
+        fields = {"Content-Type": self.media_type, "Cache-Control": "no-cache"} | dict(self.fields or {})
         if self.is_judged:
-            unheld = unless_held(clock, request)
+            unheld = unless_held(clock, request, fields)
             if unheld is not None:
                 return unheld
-        fields = {"Content-Type": self.media_type, "Cache-Control": "no-cache"} | dict(self.fields or {})
         head = Head(clock, 200, fields, request)
         return ReplyAction(
             request, lambda: head.with_body(self.make(), omit_body=request.method == "HEAD"), not request.keep_alive
         )
 
 
-def unless_held(clock: Clock, request: Request) -> ReplyAction | None:
-    """Return the answer to a request whose preconditions do not hold for something without a tag."""
+def unless_held(clock: Clock, request: Request, fields: Mapping[str, str]) -> ReplyAction | None:
+    """Return the answer to a request whose preconditions do not hold for something without a tag.
+
+    `fields` are those of a 200: a 304 has what there is among them for caches (RFC 9110, 15.4.5).
+    """
     verdict = judge(request, None)
     if verdict is Verdict.HOLDS:
         return None
     if verdict is Verdict.FAILS:
         return turned_away(clock, request, 412, NO_MATCH)
-    reply = Head(clock, 304, {"Cache-Control": "no-cache", "Vary": "Accept"}, request).bare
+    for_caches = {name: value for name, value in fields.items() if name in _FOR_CACHES}
+    reply = Head(clock, 304, for_caches, request).bare
     return ReplyAction(request, reply, not request.keep_alive)
 
 

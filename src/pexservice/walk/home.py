@@ -40,6 +40,7 @@ _NOTE: Final = """
 _DURABILITY: Final = {
     "fsync": "On stable storage <span>before it is answered</span>",
     "interval": "Synced at intervals <span>a power loss may cost the last one</span>",
+    "postgresql": "On a PostgreSQL server <span>before it is answered</span>",
 }
 
 

@@ -66,7 +66,7 @@ class Pages:
 
     def _home(self, request: Request) -> Action:
         resource = self._resource
-        turned_away = unless_held(resource.site.clock, request)
+        turned_away = unless_held(resource.site.clock, request, _HOME_FIELDS)
         if turned_away is not None:
             return turned_away
         is_html = negotiation.wants_html(request)

@@ -240,7 +240,7 @@ class Asking(Caller):
         self._left = times
 
     def deliver(self, asked: Asked, answer: bytes) -> None:
-        """As `group.Caller`."""
+        """As `core.caller.Caller`."""
         super().deliver(asked, answer)
         if len(self.told) == 1:
             asyncio.get_running_loop().call_soon(self._ask)

@@ -23,3 +23,12 @@ def test_a_text_says_what_it_is() -> None:
     assert b"Content-Type: text/html\r\n" in answer
     assert b"Vary: Accept\r\n" in answer
     assert text.operations["get"]["responses"]["200"]["content"] == {"text/html": {"schema": {"type": "string"}}}
+
+
+def test_what_is_unchanged_says_of_caches_what_it_said_before() -> None:
+    """A 304 has their fields of the 200, and no other (RFC 9110, 15.4.5)."""
+    text = Text(lambda: "{}", fields={"Cache-Control": "max-age=9", "X-A": "b"}, is_judged=True)
+    answer = reply(Router(CLOCK, [text.endpoint(CLOCK, "/text", "a text")]), "GET /text", "If-None-Match: *\r\n")
+    assert answer.startswith(b"HTTP/1.1 304 ")
+    assert b"Cache-Control: max-age=9\r\n" in answer
+    assert not any(name in answer for name in (b"Vary", b"X-A"))

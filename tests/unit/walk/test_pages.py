@@ -80,7 +80,9 @@ def test_nobody_keeps_it_and_no_other_site_shows_it(fields: str) -> None:
 def test_its_preconditions_are_judged() -> None:
     """It has no tag, so only * names it; HEAD has the length and no body."""
     home = Home()
-    assert home.page("If-None-Match: *\r\n").startswith("HTTP/1.1 304 ")
+    unchanged = home.page("If-None-Match: *\r\n")
+    assert unchanged.startswith("HTTP/1.1 304 ")
+    assert "\r\nCache-Control: no-store\r\nVary: Accept\r\n" in unchanged  # As a 200 has it.
     assert home.page('If-Match: "a"\r\n').startswith("HTTP/1.1 412 ")
     head, _, body = home.page(method="HEAD").partition("\r\n\r\n")
     length = re.search(r"Content-Length: (\d+)", head)
