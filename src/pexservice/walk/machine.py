@@ -11,7 +11,7 @@ from pexservice.core.machine import Machine, Outcomes
 from pexservice.core.measures import Measure
 from pexservice.limits import ROW_COMMANDS_MAX
 from pexservice.walk.fibonacci import digits_max
-from pexservice.walk.steps import NEXT, PREVIOUS, STEP_NAMES, Step, decode, encode, expand, fold, positions, runs
+from pexservice.walk.steps import NEXT, PREVIOUS, STEP_NAMES, Run, Step, decode, encode, expand, fold, positions, runs
 
 POSITION_MAX: Final = 2**64 - 1
 """No walk comes so far, step by step; an import begins at most half way."""
@@ -70,15 +70,11 @@ class Walk(Machine[int, Step]):
 
     def decode(self, text: str) -> Sequence[Step]:
         """As `Machine.decode`."""
-        notation = decode(text)
-        if sum(run.count for run in notation) > ROW_COMMANDS_MAX:
-            message = f"more than {ROW_COMMANDS_MAX} steps: {text!r:.80}"
-            raise ValueError(message)
-        return [Step(step) for step in expand(notation)]
+        return [Step(step) for step in expand(_notation(text))]
 
     def replay(self, state: int, text: str) -> tuple[int, int]:
         """As `Machine.replay`, in time and memory that do not grow with the counts."""
-        notation = decode(text)
+        notation = _notation(text)
         return sum(run.count for run in notation), fold(notation)(state)
 
     def clamp(self, commands: Sequence[Step]) -> tuple[int | None, int]:
@@ -104,6 +100,15 @@ class Walk(Machine[int, Step]):
     def answer_bytes_max(self, state: int) -> int:
         """As `Machine.answer_bytes_max`: the digits of the value."""
         return digits_max(state + ROW_COMMANDS_MAX)
+
+
+def _notation(text: str) -> list[Run]:
+    """Read a row's steps, of which there is a most. Raises ValueError."""
+    notation = decode(text)
+    if sum(run.count for run in notation) > ROW_COMMANDS_MAX:
+        message = f"more than {ROW_COMMANDS_MAX} steps: {text!r:.80}"
+        raise ValueError(message)
+    return notation
 
 
 WALK: Final = Walk()

@@ -103,10 +103,13 @@ def test_a_refusal_has_a_status_that_http_has(status: int) -> None:
 
 
 def test_a_row_that_was_made_up_does_not_take_all_memory() -> None:
-    """More commands than a row may hold are not listed, though their sum is known."""
+    """More commands than a row may hold are none that the machine writes, neither to list them nor to replay them."""
     with pytest.raises(ValueError, match="not what this machine writes"):
         WALK.read_commands(f"{ROW_COMMANDS_MAX + 1}n")
-    assert WALK.replay(0, "999999999999999999n") == (999999999999999999, 999999999999999999)
+    assert WALK.replay(0, f"{ROW_COMMANDS_MAX}n") == (ROW_COMMANDS_MAX, ROW_COMMANDS_MAX)
+    for count in (ROW_COMMANDS_MAX + 1, 999999999999999999):
+        with pytest.raises(ValueError, match="more than 65536 steps"):
+            WALK.replay(0, f"{count}n")
 
 
 def test_a_state_is_described_by_its_columns() -> None:
