@@ -25,6 +25,7 @@ from pexservice.core.keys import SECRET_BYTES, Seen, digest
 from pexservice.core.known import KnownKeys
 from pexservice.limits import DEFAULT
 from pexservice.stores.journal.live_keys import KEYS_NAME, LiveKeys, encode
+from pexservice.stores.journal.opening import LINES
 from pexservice.stores.journal.record import Codec, seal
 from pexservice.stores.journal.ring import RING_NAME, Header, Shape, state_checksum
 from pexservice.stores.journal.segment import segment_name
@@ -40,9 +41,8 @@ _UP: Final = WALK.encode([NEXT] * _GROUP_STEPS)
 _BEGAN_S: Final = 1_750_000_000.0
 """The time in the first row, Unix time. Any would do."""
 _GROUP_S: Final = 0.0005
-_RING_LINES: Final = 1_024
 _BLOCK_BYTES: Final = 4_096
-"""The ring that the service makes on a disk with room (`stores/journal/opening.py`)."""
+"""Of the disk: so the ring is the one that the service makes where there is room."""
 _START_S: Final = 60
 
 
@@ -102,7 +102,7 @@ def write_history(directory: Path, groups: int, keys: int = 0) -> None:
         written += size
     secret = bytes(SECRET_BYTES)
     (directory / KEYS_NAME).write_bytes(encode(codec, LiveKeys(secret, place.sequence, _keys(keys, place))))
-    shape = Shape(_RING_LINES, _BLOCK_BYTES, _RING_LINES // 2)
+    shape = Shape(LINES, _BLOCK_BYTES, LINES // 2)
     with (directory / RING_NAME).open("wb") as file:
         base_checksum = state_checksum(codec, place)
         file.write(Header(WALK.name, 1, shape, place.sequence, base_checksum).encode()[0])

@@ -191,7 +191,7 @@ def patience() -> Patches:
 
 
 def _ring(*, lines: int) -> Patches:
-    return [patch.object(opening, "_LINES", lines)]
+    return [patch.object(opening, "LINES", lines)]
 
 
 def _limits(**changed: Any) -> Patches:

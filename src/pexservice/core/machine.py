@@ -33,7 +33,9 @@ _NAME: Final = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
 _COLUMN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _KIND: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _MEASURE: Final = re.compile(r"pex_[a-z_]+", re.ASCII)
-_FIELD: Final = re.compile(r"[\x20\x21\x23-\x2b\x2d-\x7e]+", re.ASCII)
+FIELD: Final = r"[\x20\x21\x23-\x2b\x2d-\x7e]+"
+"""Of a row: printable, and nothing that CSV would put in quotes."""
+_FIELD: Final = re.compile(FIELD, re.ASCII)
 _COLUMNS_OF_EVERY_ROW: Final = ("sequence", "keys", "time", "checksum")
 
 

@@ -45,7 +45,7 @@ from pexservice.stores.journal.segment import Segment
 
 log = structlog.get_logger()
 
-_LINES: Final = 1_024
+LINES: Final = 1_024
 """1,024 lines of 4,096 bytes are read, proved, and written anew in some 6 ms of processor time, which every start pays
 (docs/speed.md). Half of them last 25 ms at 20,000 groups a second: longer than the history takes to be written."""
 _LINES_MIN: Final = 16
@@ -157,7 +157,7 @@ def shape_for(disk: Disk) -> Shape:
         room_bytes = min(disk.free_bytes() // _SHARE, disk.file_bytes_max())
     except OSError as error:
         raise failed("look at", "the file system of the journal", error) from error
-    lines = max(_LINES_MIN, min(_LINES, room_bytes // block_bytes - 1))
+    lines = max(_LINES_MIN, min(LINES, room_bytes // block_bytes - 1))
     return Shape(lines, block_bytes, lines // 2)
 
 
@@ -203,8 +203,8 @@ class Opener(Generic[S, C]):
             self._history.renumber()
         header = self._header(shape)
         file = await create(self._disk, header, is_cached=is_cached)
-        if wanted is None and shape.lines < _LINES:
-            log.warning("free space, or the file size limit, allows a smaller ring", wanted=_LINES, allowed=shape.lines)
+        if wanted is None and shape.lines < LINES:
+            log.warning("free space, or the file size limit, allows a smaller ring", wanted=LINES, allowed=shape.lines)
         if self._is_first:
             try:
                 await self._history.write()

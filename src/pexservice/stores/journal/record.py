@@ -26,7 +26,7 @@ from zlib import crc32
 
 from pexservice.core.judging import Place
 from pexservice.core.keys import DIGEST_CHARACTERS, Keys, Seen, sequence_of
-from pexservice.core.machine import C, Machine, S
+from pexservice.core.machine import FIELD, C, Machine, S
 from pexservice.errors import DefectiveMachine
 
 FORMAT_VERSION: Final = 2
@@ -35,8 +35,6 @@ _INTERVAL: Final = "interval"
 SEQUENCE_MAX: Final = 2**64 - 1
 """No service comes so far, command by command; an import begins at most half way."""
 
-_FIELD: Final = r"[\x20\x21\x23-\x2b\x2d-\x7e]+"
-"""Printable, and nothing that CSV would put in quotes."""
 _SEQUENCE: Final = r"0|[1-9][0-9]{0,19}"
 _KEY = re.compile(rf"(?:([1-9][0-9]{{0,5}}):)?([A-Za-z0-9_-]{{{DIGEST_CHARACTERS}}})")
 _KEYS: Final = r"[ 0-9:A-Za-z_-]*"
@@ -44,7 +42,7 @@ _KEYS: Final = r"[ 0-9:A-Za-z_-]*"
 _TIME: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 _OPENING = re.compile(rf"v{FORMAT_VERSION} ([A-Za-z0-9-]+)(?: ({_INTERVAL}))?")
 _VERSION = re.compile(r"v([1-9][0-9]{0,8})(?:[ -].*)?")
-_FOREIGN = re.compile(rf"(?:{_SEQUENCE})(?:,{_FIELD})*,({_FIELD}),+{_TIME}", re.ASCII)
+_FOREIGN = re.compile(rf"(?:{_SEQUENCE})(?:,{FIELD})*,({FIELD}),+{_TIME}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +79,8 @@ class Codec(Generic[S, C]):
         columns = ",".join(("sequence", *machine.columns, machine.commands_column, "keys", "time", "checksum"))
         self.header: Final = f"{columns}\n".encode("ascii")
         self._header_checksum = crc32(self.header)
-        state = ",".join([_FIELD] * len(machine.columns))
-        self._body = re.compile(f"({_SEQUENCE}),({state}),({_FIELD}),({_KEYS}),({_TIME})", re.ASCII)
+        state = ",".join([FIELD] * len(machine.columns))
+        self._body = re.compile(f"({_SEQUENCE}),({state}),({FIELD}),({_KEYS}),({_TIME})", re.ASCII)
 
     def encode_opening(self, place: Place[S], *, is_interval: bool, time_s: float) -> tuple[bytes, int]:
         """Return the first two lines of a segment and the checksum to continue from. `time_s` is Unix time."""

@@ -91,8 +91,7 @@ class RingWriter(Generic[S, C]):
                 raise self._fail(error) from error
             self._check_linked()
             while self._under_way and self._under_way[0].last <= last:
-                self._pass(self._under_way[0])
-                self._under_way.popleft()
+                self._pass()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -137,13 +136,15 @@ class RingWriter(Generic[S, C]):
 
     def _advance(self) -> None:
         while self._under_way and not self._under_way[0].writes_left:
-            self._pass(self._under_way[0])
-            self._under_way.popleft()
+            self._pass()
 
-    def _pass(self, flight: Flight[S, C]) -> None:
+    def _pass(self) -> None:
+        """Tell of the oldest group, which is durable. It goes last, so that a defect on the way leaves it to `_end`."""
+        flight = self._under_way[0]
         assert flight.last >= self.durable, "groups become durable in their order"
         self.durable = flight.last
         self._on_durable(flight)
+        self._under_way.popleft()
 
     def _check_linked(self) -> None:
         """Raise Fatal if the file is not to be found any more: what is written to it is lost."""
