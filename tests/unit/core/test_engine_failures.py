@@ -1,6 +1,7 @@
 """How an engine ends: with a store that fails, or a defect."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -196,8 +197,9 @@ def test_what_is_wrong_with_one_group_turns_nobody_else_away() -> None:
     caller = Caller()
 
     async def scenario() -> None:
-        store = Picky(WALK, is_held=True, in_flight_max=2)
-        engine: Engine[Any, Any] = Engine(WALK, Metrics(), Budget(1 << 30), DEFAULT)
+        store = Picky(WALK, is_held=True)
+        limits = replace(DEFAULT, group_commands_max=1)
+        engine: Engine[Any, Any] = Engine(WALK, Metrics(), Budget(1 << 30), limits)
         running = asyncio.create_task(engine.run(store))
         await settled()
         for command in (NEXT, PREVIOUS, NEXT):
