@@ -20,20 +20,21 @@ def main(run: Callable[[], None] = _walk) -> None:
     signals.end_at_once()  # Before any other import: those take time, in which a signal would not be heard.
     gc.disable()  # PERF: 6 ms of a start's 110; what imports make stays. It is enabled once they are done.
 
-    from pexservice.errors import Fatal, scarcity  # noqa: PLC0415
-    from pexservice.process.beginning import begin  # noqa: PLC0415
+    from pexservice.errors import ending  # noqa: PLC0415
+    from pexservice.process.beginning import begin, ensure_room  # noqa: PLC0415
 
     begin()
     try:
+        ensure_room()
         run()
     except KeyboardInterrupt:
         signals.end_by(signal.SIGINT)
     except Exception as error:
-        fatal = error if isinstance(error, Fatal) else scarcity(error)
-        if fatal is None:
+        end = ending(error)
+        if end is None:
             raise
-        sys.stderr.write(f"pexservice: {fatal}\n")
-        os._exit(fatal.exit_status)  # To end in order would take more of it.
+        sys.stderr.write(f"pexservice: {end}\n")
+        os._exit(end.exit_status)  # To end in order would take more of it.
 
 
 if __name__ == "__main__":

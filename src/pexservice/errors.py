@@ -25,7 +25,7 @@ class PexError(Exception):
 class Fatal(PexError):
     """The process cannot start or go on; it ends with `exit_status`, which is 70 for what nobody foresaw."""
 
-    exit_status: ClassVar[int] = 70
+    exit_status: int = 70
 
 
 class BadTokenFile(Fatal):
@@ -110,6 +110,17 @@ class OutputFailed(Fatal):
     """Raised when standard output cannot be written, as on a full disk: what is there of it is not whole."""
 
     exit_status = 74
+
+
+class ServiceEnded(Fatal):
+    """Raised when a service that this process started ended by itself: with its exit status, if it has one of ours."""
+
+    def __init__(self, exit_status: int, words: str) -> None:
+        """Take the status as subprocess has it: below zero, a signal ended it."""
+        how = f"with status {exit_status}" if exit_status >= 0 else f"by signal {-exit_status}"
+        super().__init__(f"the service ended {how}: {words}")
+        # Neither success nor 1, which is a verdict of the commands that start one.
+        self.exit_status = exit_status if exit_status > 1 else AddressUnavailable.exit_status
 
 
 class DirectoryOwned(Fatal):
@@ -217,6 +228,17 @@ def scarcity(error: BaseException) -> Scarce | None:
     return None
 
 
+def ending(error: BaseException) -> Fatal | None:
+    """Return the end of the catalogue that an error comes down to, or None if nobody foresaw it."""
+    return error if isinstance(error, Fatal) else scarcity(error)
+
+
+def why(error: BaseException) -> dict[str, str]:
+    """Return the field of a log line that tells of an error: what the machine has too little of, or a defect."""
+    scarce = scarcity(error)
+    return {"error": str(scarce)} if scarce else {"defect": defect(error)}
+
+
 def _lacking(error: BaseException) -> str | None:
     code = error.errno if isinstance(error, OSError) else None
     # The loader of libraries tells its reason in words only; and short of memory, Python may lose its MemoryError.
@@ -230,8 +252,10 @@ def _lacking(error: BaseException) -> str | None:
     return None
 
 
-def reason(error: OSError) -> str:
+def reason(error: OSError | MemoryError) -> str:
     """Return the reason of an error in words, also where it did not come from the system."""
+    if isinstance(error, MemoryError):
+        return os.strerror(errno.ENOMEM)
     return error.strerror or str(error)
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from pexservice import errors
-from pexservice.errors import Fatal, NotApplied, PexError, Scarce, defect, reason, scarcity
+from pexservice.errors import Fatal, NotApplied, PexError, Scarce, ServiceEnded, defect, ending, reason, scarcity, why
 from pexservice.stores.journal.record import Codec
 
 
@@ -58,6 +58,26 @@ def test_what_is_scarce_is_named(error: BaseException, says: str) -> None:
     assert isinstance(found, Scarce)
     assert says in str(found)
     assert "Raise the limit" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("error", "end", "field"),
+    [
+        (MemoryError(), Scarce, "error"),
+        (KeyError("secret"), type(None), "defect"),
+        (OSError(errno.EIO, "x"), type(None), "defect"),
+    ],
+)
+def test_a_limit_is_told_apart_from_a_defect(error: BaseException, end: type[object], field: str) -> None:
+    """In the field of a log line and in what the process ends with."""
+    assert isinstance(ending(error), end)
+    assert set(why(error)) == {field}
+
+
+def test_what_a_service_ended_with_is_passed_on() -> None:
+    """Unless it is a verdict of the command that started it, or a signal."""
+    assert [ServiceEnded(status, "").exit_status for status in (73, 70, 1, 0, -9)] == [73, 70, 69, 69, 69]
+    assert str(ServiceEnded(-9, "it did not say why.")) == "the service ended by signal 9: it did not say why."
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "x"), KeyError("Cannot allocate"), ValueError()])

@@ -22,7 +22,7 @@ from pexservice.cli.ending import tell, tell_usage
 from pexservice.cli.loading import Load
 from pexservice.cli.options import Group, Late
 from pexservice.cli.serve import serve
-from pexservice.errors import Fatal, defect, scarcity
+from pexservice.errors import Fatal, defect, ending
 from pexservice.process import signals
 
 if TYPE_CHECKING:
@@ -113,14 +113,12 @@ def _run(commands: Group, load: Load) -> int:
         sys.stdout.flush()
     except click.ClickException as error:
         return tell_usage(program, error)
-    except Fatal as error:
-        return tell(str(error), error.exit_status, program)
     except (output.ReaderGone, click.Abort):
         raise
     except Exception as error:  # noqa: BLE001 - nobody has use for a traceback.
-        scarce = scarcity(error)
-        if scarce is not None:
-            return tell(str(scarce), scarce.exit_status, program)
+        end = ending(error)
+        if end is not None:
+            return tell(str(end), end.exit_status, program)
         message = f"unexpected error, a defect of this program: {defect(error)}. Please report it."
         return tell(message, Fatal.exit_status, program)
     return exit_status if isinstance(exit_status, int) else 0

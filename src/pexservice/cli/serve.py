@@ -20,7 +20,6 @@ from pexservice.config import (
     parse_duration_s,
     parse_size_bytes,
 )
-from pexservice.errors import Fatal, defect, scarcity
 from pexservice.limits import (
     CONNECTIONS_LIMIT,
     DEFAULT,
@@ -206,12 +205,7 @@ def _serve(load: Load, settings: Settings) -> int:
         gc.enable()
         service.serve(application, settings)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is one line and a status.
-        fatal = error if isinstance(error, Fatal) else scarcity(error)
-        if fatal is None:
-            logs.log.critical("unexpected error, a defect of this program", defect=defect(error))
-            return Fatal.exit_status
-        logs.log.critical("cannot go on", error=str(fatal), exit_status=fatal.exit_status)
-        return fatal.exit_status
+        return logs.tell_end(error)
     return 0
 
 

@@ -6,7 +6,7 @@ import structlog
 
 from pexservice.core.keys import Terms
 from pexservice.core.machine import Refusal
-from pexservice.errors import NotApplied, defect
+from pexservice.errors import NotApplied, why
 
 log = structlog.get_logger()
 
@@ -110,5 +110,5 @@ def turn_away(asked: Any, caller: Caller[Any] | Reader[Any], error: NotApplied) 
 
 def abort(caller: Caller[Any] | Reader[Any], error: Exception) -> None:
     """Give up on a caller that met a defect."""
-    log.error("an answer could not be delivered", defect=defect(error))
+    log.error("an answer could not be delivered", **why(error))
     caller.abort()

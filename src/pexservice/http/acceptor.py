@@ -84,7 +84,7 @@ class Acceptor:
             fd, _ = self._listening._accept()  # type: ignore[attr-defined] # PERF: as `Listener.accept`.
         except ConnectionAbortedError:
             return
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             if not self._is_stopping:
                 log.warning("cannot accept connections, they wait", error=reason(error))
                 time.sleep(self._retry_s)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import structlog
 
-from pexservice.errors import defect
+from pexservice.errors import why
 from pexservice.http.connection import Connection
 from pexservice.http.listener import Listener, reset_when_closed
 from pexservice.http.shared import Shared
@@ -168,5 +168,5 @@ def _do(what: Callable[[Connection], None], connection: Connection) -> None:
     try:
         what(connection)
     except Exception as error:  # noqa: BLE001 - as above.
-        log.error("a connection met a defect and was closed", defect=defect(error))
+        log.error("a connection met a defect and was closed", **why(error))
         connection.abort()

@@ -21,7 +21,7 @@ from typing import Final
 import structlog
 
 from pexservice.core.budget import Budget
-from pexservice.errors import defect
+from pexservice.errors import why
 from pexservice.http.listener import reset_when_closed
 from pexservice.http.outbox import Outbox
 from pexservice.http.transport import Handler, Transport
@@ -112,7 +112,7 @@ class Poller:
                 else:
                     transport.on_events(events)
             except Exception as error:  # noqa: BLE001 - a defect that one connection meets must not be all others' end.
-                log.error("a connection met a defect and was closed", defect=defect(error))
+                log.error("a connection met a defect and was closed", **why(error))
                 transport.abort()  # Its next answer would be taken for the one that is missing.
 
 

@@ -1,6 +1,7 @@
-"""What comes before everything else, for every command: standard descriptors, and names that are no text.
+"""What comes before everything else, for every command: standard descriptors, names that are no text, and memory.
 
-After this the rest of the program may rely on both: three open descriptors, and text that can always be shown.
+After this the rest of the program may rely on all: three open descriptors, text that can always be shown, and room
+for what it imports.
 """
 
 import codecs
@@ -20,6 +21,8 @@ PATIENCE_S: Final = 1.0
 """How long a line may wait for room on standard error."""
 _PIECE_BYTES: Final = 4096
 """PIPE_BUF: a pipe that is ready for anything takes so much without waiting."""
+ROOM_BYTES: Final = 48 << 20
+"""Twice what the imports of any command take (23 MiB, Python 3.11 and 3.14)."""
 STDERR_FD: Final = 2
 _STANDARD: Final = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
@@ -39,6 +42,17 @@ def begin() -> None:
     standard_error = io.BufferedWriter(_StandardError(STDERR_FD), 1)
     encoding = _more_than_ascii(sys.stderr.encoding)
     sys.stderr = io.TextIOWrapper(standard_error, encoding, ESCAPES, write_through=True)
+
+
+def ensure_room() -> None:
+    """Raise OSError or ImportError if there is too little memory for what a command imports.
+
+    Asked for at once, since an import that runs out of it may fail in any way: as a SyntaxError, as a missing name, or
+    by hashlib's logging of a hundred lines for what it could not load.
+    """
+    import mmap  # noqa: PLC0415 - itself to be told of in one line.
+
+    mmap.mmap(-1, ROOM_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
 
 
 def shown(text: str) -> str:

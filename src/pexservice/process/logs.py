@@ -14,6 +14,7 @@ from typing import Final, TextIO, cast
 import structlog
 
 from pexservice.config import LogFormat, LogLevel
+from pexservice.errors import Fatal, defect, ending
 from pexservice.limits import DEFAULT
 from pexservice.process.beginning import ESCAPES, STDERR_FD, shown
 from pexservice.process.outlet import Outlet
@@ -92,6 +93,16 @@ def finish() -> None:
     """Wait until everything logged is written, but not for long."""
     if _outlet is not None:
         _outlet.finish()
+
+
+def tell_end(error: BaseException) -> int:
+    """Log what ends this process, in one line, and return its exit status."""
+    end = ending(error)
+    if end is None:
+        log.critical("unexpected error, a defect of this program", defect=defect(error))
+        return Fatal.exit_status
+    log.critical("cannot go on", error=str(end), exit_status=end.exit_status)
+    return end.exit_status
 
 
 class _Sentences:

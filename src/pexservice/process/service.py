@@ -32,7 +32,7 @@ from pexservice.errors import (
     Recovering,
     Unanswered,
     WatchersFull,
-    defect,
+    why,
 )
 from pexservice.http.clock import Clock
 from pexservice.http.endpoint import Endpoint
@@ -235,4 +235,4 @@ def _stop_signal() -> asyncio.Future[None]:
 
 def _log_unexpected(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     error = context.get("exception")
-    log.error("unexpected error", what=context["message"], defect=defect(error) if error else None)
+    log.error("unexpected error", what=context["message"], **(why(error) if error else {}))

@@ -20,7 +20,7 @@ import uvloop
 from pexservice.config import Settings
 from pexservice.core.engine import Engine
 from pexservice.core.machine import C, S
-from pexservice.errors import Draining, Fatal, NotApplied, Recovering, Unanswered, defect
+from pexservice.errors import Draining, NotApplied, Recovering, Unanswered
 from pexservice.http.access import Access
 from pexservice.http.joint import JointServer
 from pexservice.process import logs
@@ -67,16 +67,12 @@ def work(plan: Plan[S, C], order: Order, fds: Sequence[int]) -> NoReturn:
     logs.go_on(order.number)
     # A copy, so that the writer sees the channel close when this process ends, and not while it still ends in order.
     os.dup(fds[0])
-    status = Fatal.exit_status
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_work(plan, order, fds))
         status = 0
-    except Fatal as error:
-        log.critical("cannot go on", error=str(error), exit_status=error.exit_status)
-        status = error.exit_status
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is one line and a status.
-        log.critical("unexpected error, a defect of this program", defect=defect(error))
+        status = logs.tell_end(error)
     logs.finish()
     os._exit(status)
 

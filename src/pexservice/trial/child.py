@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
 
-from pexservice.errors import AddressUnavailable, Fatal, reason
+from pexservice.errors import AddressUnavailable, ServiceEnded, reason
 
 HOST: Final = "127.0.0.1"
 SERVE: Final = (sys.executable, "-P", "-m", "pexservice")
@@ -91,8 +91,7 @@ class Child:
         if self._process is None or self._process.poll() is None:
             return
         status = self._process.returncode
-        kinds = {kind.exit_status: kind for kind in Fatal.__subclasses__()}
-        raise kinds.get(status, AddressUnavailable)(f"the service ended with status {status}: {self._last_words()}")
+        raise ServiceEnded(status, self._last_words())
 
     def kill(self) -> None:
         """Kill it, with a signal that it cannot hear, and return once it is gone."""

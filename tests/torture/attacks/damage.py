@@ -125,7 +125,7 @@ def run(bench: Bench) -> int:
 ATTACK: Final = Attack(
     "journal damaged",
     run,
-    rounds=64,
+    rounds=_SHARES,  # Then each damage of bytes was before all of the code, and each kind before the real commands.
     rounds_short=1,
     sabotage="skip-checksum",
     noticed="and not as it should|a start does not name",

@@ -17,7 +17,7 @@ import structlog
 
 from pexservice.core.machine import C, S
 from pexservice.disk import Disk, FixedFile
-from pexservice.errors import Fatal, defect
+from pexservice.errors import Fatal, defect, scarcity
 from pexservice.stores.journal.errors import JournalFailed, failed, translate
 from pexservice.stores.journal.flight import Flight
 from pexservice.stores.journal.ring import RING_NAME, Header, Shape, encode_line, fill
@@ -130,9 +130,8 @@ class RingWriter(Generic[S, C]):
                 self._advance()
             except Fatal:
                 return
-            except Exception as defective:  # noqa: BLE001 - a defect of ours, which must not leave groups waiting.
-                log.critical("unexpected error, a defect of this program", defect=defect(defective))
-                self._end(Fatal("a group could not be completed: please report the line above; then start again"))
+            except Exception as unforeseen:  # noqa: BLE001 - whatever it is, it must not leave groups waiting.
+                self._end(scarcity(unforeseen) or _defective(unforeseen))
 
     def _advance(self) -> None:
         while self._under_way and not self._under_way[0].writes_left:
@@ -167,6 +166,11 @@ class RingWriter(Generic[S, C]):
             if not flight.is_done:
                 flight.finish(failure)
         return failure
+
+
+def _defective(error: Exception) -> Fatal:
+    log.critical("unexpected error, a defect of this program", defect=defect(error))
+    return Fatal("a group could not be completed: please report the line above; then start again")
 
 
 async def create(disk: Disk, header: Header, *, is_cached: bool) -> FixedFile:

@@ -9,7 +9,7 @@ import pytest
 
 from pexservice.core.judging import Place
 from pexservice.core.store import Commit
-from pexservice.errors import Fatal
+from pexservice.errors import Fatal, Scarce
 from pexservice.stores.journal.errors import JournalFailed
 from pexservice.stores.journal.ring import RING_NAME
 from pexservice.walk.steps import NEXT
@@ -137,11 +137,17 @@ def test_interval_that_cannot_write_or_sync_ends(what: str) -> None:
     play(scenario)
 
 
-def test_a_defect_while_a_group_is_completed_ends_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for ever, and the service does not go on as if it took steps."""
+@pytest.mark.parametrize(
+    ("error", "end", "says"),
+    [(KeyError(), Fatal, "a group could not be completed"), (MemoryError(), Scarce, "no memory is left")],
+)
+def test_an_error_while_a_group_is_completed_ends_the_journal(
+    error: Exception, end: type[Fatal], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for ever, the service does not go on as if it took steps, and a limit is told apart from a defect."""
 
     def defective(*_: object) -> None:
-        raise KeyError
+        raise error
 
     async def scenario() -> None:
         on = disk()
@@ -153,12 +159,13 @@ def test_a_defect_while_a_group_is_completed_ends_the_journal(monkeypatch: pytes
         held[1]()
         held[0]()
         for each in (first, second):
-            with pytest.raises(Fatal, match="a group could not be completed"):
+            with pytest.raises(end, match=says):
                 await asyncio.wait_for(_awaited(each), 1)
-        with pytest.raises(Fatal, match="a group could not be completed"):
+        with pytest.raises(end, match=says):
             await asyncio.wait_for(journal.run(), 1)
 
-    assert any("KeyError" in str(line.get("defect")) for line in play(scenario))
+    told = any("KeyError" in str(line.get("defect")) for line in play(scenario))
+    assert told == isinstance(error, KeyError)
 
 
 async def _awaited(commit: Commit[Any, Any]) -> None:
