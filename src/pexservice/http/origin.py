@@ -34,7 +34,7 @@ def rejection(request: Request) -> str | None:
             "that is no browser. No step was taken."
         )
     # A browser that is told to hide where it comes from says null, also on our own page; Sec-Fetch-Site still tells.
-    if origins and not (sites and origins == ["null"]) and not _is_own(origins, request.values(b"host")):
+    if origins and not (sites and origins == ["null"]) and not _is_own(origins, request.host):
         return (
             "The Origin is not that of this Host, so a page of another origin sent this. If it was a page of ours "
             "behind a proxy, have the proxy hand on the Host that it got. No step was taken."
@@ -52,14 +52,15 @@ def _is_speculative(request: Request) -> bool:
     )
 
 
-def _is_own(origins: list[str], hosts: list[str]) -> bool:
-    """Compare Origin with Host, which has no scheme: behind a proxy that ends TLS, ours may be either.
+def _is_own(origins: list[str], asked: str) -> bool:
+    """Compare Origin with the host that was asked, which has no scheme.
 
-    So a Host without a port stands for the default port of whichever scheme the Origin has.
+    Behind a proxy that ends TLS, ours may be either, so a host without a port stands for the default port of whichever
+    scheme the Origin has.
     """
     origin = _ORIGIN.fullmatch(origins[0]) if len(origins) == 1 else None
-    host = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
-    if origin is None or host is None:
+    host = _HOST.fullmatch(asked)
+    if origin is None or host is None or not asked:
         return False
     default = _DEFAULT_PORTS[origin[1].lower()]
     return (origin[2].lower(), int(origin[3] or default)) == (host[1].lower(), int(host[2] or default))

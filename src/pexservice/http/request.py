@@ -34,6 +34,8 @@ class Request:
     path: str
     query: str
     """What follows the question mark, as it was sent; empty without one."""
+    host: str
+    """Of an absolute target, else of the Host field (RFC 9112, 3.2.2); empty without either."""
     is_http_10: bool
     keep_alive: bool
     expects_continue: bool
@@ -102,13 +104,13 @@ def parse_head(head: bytes, limits: Limits = DEFAULT) -> Request:
         )
     if section.count(b"\r\n") - 1 > limits.header_fields_max:
         raise BadRequest(431, f"The header section has over {limits.header_fields_max} fields. Send fewer.")
-    path, query = _path_and_query(target, method)
+    authority, path, query = _split_target(target, method)
     fields = _parse_fields(head, method)
 
     def raw_members(name: bytes) -> list[str]:
         return [member.lower() for member in split(_values(fields, name))]
 
-    _check_host(_raw_values(fields, b"host"), is_http_10=is_http_10)
+    host = _host(_raw_values(fields, b"host"), is_http_10=is_http_10)
     connection = raw_members(b"connection")
     expects = [member for member in raw_members(b"expect") if member] if not is_http_10 else []
     if any(member != "100-continue" for member in expects):
@@ -117,6 +119,7 @@ def parse_head(head: bytes, limits: Limits = DEFAULT) -> Request:
         method=method.decode("ascii"),
         path=path,
         query=query,
+        host=authority or host,
         is_http_10=is_http_10,
         keep_alive="close" not in connection and (not is_http_10 or "keep-alive" in connection),
         expects_continue=bool(expects),
@@ -150,15 +153,16 @@ def _parse_fields(head: bytes, method: bytes) -> list[tuple[bytes, bytes]]:
     return collected.fields
 
 
-def _check_host(hosts: list[bytes], *, is_http_10: bool) -> None:
+def _host(hosts: list[bytes], *, is_http_10: bool) -> str:
     """RFC 9112, 3.2: exactly one valid Host; HTTP/1.0 may go without."""
     if not hosts and is_http_10:
-        return
+        return ""
     if len(hosts) != 1 or not _is_host(hosts[0]):
         raise BadRequest(
             400,
             "The request must have exactly one Host field, with a name or an address, such as: Host: example.com:8081",
         )
+    return hosts[0].decode("ascii")
 
 
 def _is_host(value: bytes) -> bool:
@@ -172,11 +176,12 @@ def _is_host(value: bytes) -> bool:
     return True
 
 
-def _path_and_query(target: bytes, method: bytes) -> tuple[str, str]:
-    """RFC 9112, 3.2: origin-form, absolute-form, or `*` with OPTIONS."""
+def _split_target(target: bytes, method: bytes) -> tuple[str, str, str]:
+    """Return host, path and query. RFC 9112, 3.2: origin-form, absolute-form, or `*` with OPTIONS."""
     if target == b"*" and method == b"OPTIONS":
-        return "*", ""
+        return "", "*", ""
     matched = _ORIGIN_FORM.fullmatch(target)
+    host = b""
     if matched is None:
         matched = _ABSOLUTE_FORM.fullmatch(target)
         if matched is None or not _is_host(matched[1]):
@@ -184,8 +189,9 @@ def _path_and_query(target: bytes, method: bytes) -> tuple[str, str]:
                 400,
                 "The request target is neither a path, which begins with /, nor an absolute http URI. Neither has a #.",
             )
+        host = matched[1]
     path, query = matched.groups()[-2:]
-    return (path or b"/").decode("ascii"), (query or b"").decode("ascii")
+    return host.decode("ascii"), (path or b"/").decode("ascii"), (query or b"").decode("ascii")
 
 
 def _body_bytes(codings: list[str], lengths: list[str], bytes_max: int, *, is_http_10: bool) -> int | None:

@@ -121,6 +121,17 @@ def test_one_word_against_it_is_enough(fields: list[str], expected: bool) -> Non
     assert may_step(*fields) == expected
 
 
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [("http://example.com:8081/next", True), ("http://EXAMPLE.com:8081", True), ("http://evil.example/next", False)],
+)
+def test_the_host_of_an_absolute_target_counts(target: str, expected: bool) -> None:  # noqa: FBT001
+    """And the Host field beside it does not: RFC 9112, 3.2.2."""
+    for host in ("example.com:8081", "evil.example"):
+        head = f"POST {target} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://example.com:8081\r\n\r\n"
+        assert (rejection(parse_head(head.encode())) is None) == expected
+
+
 def test_an_origin_without_a_host_is_foreign() -> None:
     """HTTP/1.0 may go without a Host, and then nothing is known to be our own."""
     assert rejection(parse_head(b"POST /next HTTP/1.0\r\nOrigin: http://example.com\r\n\r\n")) is not None

@@ -144,7 +144,7 @@ def test_interval_that_cannot_write_or_sync_ends(what: str) -> None:
 def test_an_error_while_a_group_is_completed_ends_the_journal(
     error: Exception, end: type[Fatal], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody waits for ever, the service does not go on as if it took steps, and a limit is told apart from a defect."""
+    """Nobody waits for ever, it does not go on as if it took steps, and a limit is told apart from a defect."""
 
     def defective(*_: object) -> None:
         raise error
