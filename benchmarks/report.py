@@ -17,7 +17,7 @@ from benchmarks.peers.catalogue import DURABLE_GO, FSYNC, ORIGINAL, REDIS, TITLE
 from benchmarks.placement import ONE_CORE
 from benchmarks.spread import rate, ratio, spread
 from benchmarks.targets import judge
-from benchmarks.units import duration
+from benchmarks.units import as_many, duration
 
 _METHOD: Final = """\
 - **Interleaved.** In each round every load runs once on every peer, on a fresh process with fresh data, the order of
@@ -86,7 +86,7 @@ def headline(results: Results) -> str:
         (REDIS, "FastAPI with Redis"),
     )
     shares = [(ratio(results, rate, (MAIN, FSYNC), (MAIN, peer)), words) for peer, words in compared]
-    told = [f"{share.middle:.2g} times as many as {words}" for share, words in shares if share]
+    told = [f"{as_many(share.middle)} as {words}" for share, words in shares if share]
     return f"{pace}{': ' if told else ''}{'; '.join(told)}.**"
 
 

@@ -23,6 +23,12 @@ def duration(us: float) -> str:
     return f"{number(us / size)} {unit}"
 
 
+def as_many(ratio: float) -> str:
+    """Return a ratio with two digits, in words."""
+    told = f"{ratio:.2g}"
+    return "as many" if told == "1" else f"{told} times as many"
+
+
 def short(value: float) -> str:
     """Return a round figure for the tick of an axis, without digits that say nothing."""
     return f"{value / _MILLION:g}M" if value >= _MILLION else f"{value:,g}"

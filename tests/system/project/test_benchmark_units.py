@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.units import duration, number, short, short_duration
+from benchmarks.units import as_many, duration, number, short, short_duration
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,15 @@ def test_a_figure_has_three_digits_that_count(value: float, text: str) -> None:
 def test_a_duration_has_the_unit_that_one_would_say(us: float, text: str) -> None:
     """Never a thousand of one."""
     assert duration(us) == text
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [(1.01, "as many"), (0.98, "0.98 times as many"), (1.1, "1.1 times as many"), (19.4, "19 times as many")],
+)
+def test_a_ratio_is_said_in_words(ratio: float, text: str) -> None:
+    """Nobody is once as fast as somebody."""
+    assert as_many(ratio) == text
 
 
 @pytest.mark.parametrize(
