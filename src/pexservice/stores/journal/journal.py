@@ -184,7 +184,8 @@ class Journal(Generic[S, C]):
         if ring.failure is not None:
             raise ring.failure
         if self._options.is_interval:
-            if self._blocked or self._is_half_full(ring) or now_s - chores.sync_s >= self._options.sync_interval_s:
+            is_late = now_s - chores.sync_s >= self._options.sync_interval_s
+            if self._blocked or is_late or ring.is_sync_due or self._is_half_full(ring):
                 chores.sync_s = now_s
                 await self._sync(ring)
         elif is_tick:
@@ -264,7 +265,7 @@ class Journal(Generic[S, C]):
         if self._options.is_interval:
             places.shown = flight.end
             flight.finish()
-        if self._is_half_full(ring):
+        if self._is_half_full(ring) or (self._options.is_interval and ring.is_sync_due):
             self._wanted.set()
 
     def _send_blocked(self, ring: RingWriter[S, C]) -> None:

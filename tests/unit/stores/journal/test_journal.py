@@ -114,7 +114,7 @@ def test_interval_answers_before_the_sync_and_survives_a_kill() -> None:
 
 
 def test_interval_syncs_in_the_background() -> None:
-    """Each interval, and when half of the ring is not synced."""
+    """Each interval, and when half of what may be unsynced is."""
 
     async def scenario() -> None:
         for sync_interval_s in (0.0, 1000.0):
@@ -130,6 +130,26 @@ def test_interval_syncs_in_the_background() -> None:
             await until(lambda ring=ring: ring.durable > 60)  # type: ignore[misc]  # a lambda of its own for each.
             running.cancel()
             assert found(on.powered_off()).sequence > 60
+
+    play(scenario)
+
+
+def test_interval_syncs_while_there_is_room_for_more() -> None:
+    """So that nobody waits for it: at half of the lines that may be there without one."""
+
+    async def scenario() -> None:
+        journal = await opened(disk(), replace(CALM, is_interval=True, sync_interval_s=1000.0))
+        ring = journal._ring
+        assert ring is not None
+        running = asyncio.create_task(journal.run())
+        half = (ring.shape.in_flight_max + 1) // 2
+        for _ in range(half - 1):
+            await journal.commit([NEXT])
+        await asyncio.sleep(0.01)
+        assert ring.durable == 0
+        await journal.commit([NEXT])
+        await until(lambda: ring.durable == half)
+        running.cancel()
 
     play(scenario)
 
