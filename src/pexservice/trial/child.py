@@ -56,6 +56,7 @@ class Child:
         self._command = [*program, "serve", *options, *where]
         inherited = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
         self._environment = inherited | variables
+        self._parent = os.getpid()
         self._prctl = ctypes.CDLL(None, use_errno=True).prctl
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -124,6 +125,8 @@ class Child:
     def _end_with_parent(self) -> None:
         hear_signals()
         self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != self._parent:  # It ended before it was asked for, and nobody would tell.
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _below(pid: int) -> list[int]:

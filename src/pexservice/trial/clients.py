@@ -228,13 +228,15 @@ class Clients:
 
     def _lose(self, client: _Client) -> None:
         """Close a connection; what was asked on it and not answered is asked again, or stays unknown."""
-        if client.wire is not None:
+        # Taken first: a signal that stops may be raised at any line, and then the end of the block comes here again.
+        wire, client.wire = client.wire, None
+        if wire is not None:
             with suppress(KeyError):
-                self._selector.unregister(client.wire)
-            client.wire.close()
+                self._selector.unregister(wire)
+            wire.close()
             client.at += 1
         client.may_be_taken |= client.asked_s is not None
-        client.wire = client.asked_s = None
+        client.asked_s = None
         if not self._keys or (client.operation is not None and client.operation.step is None):
             client.operation = None
             client.may_be_taken = False

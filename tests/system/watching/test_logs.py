@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from itertools import chain
 from pathlib import Path
 from typing import Final, get_args
 
@@ -26,8 +27,15 @@ def _calls() -> set[tuple[str, str, frozenset[str]]]:
                 ):
                     event = node.args[0]
                     assert isinstance(event, ast.Constant), f"{path}:{node.lineno}: an event that is no stable name"
-                    found.add((str(event.value), level, frozenset(each.arg for each in node.keywords if each.arg)))
+                    found.add((str(event.value), level, frozenset(chain.from_iterable(map(_fields, node.keywords)))))
     return found
+
+
+def _fields(keyword: ast.keyword) -> set[str]:
+    """Return the fields that a keyword stands for: `**why(error)` is one of two."""
+    if keyword.arg is None:
+        return {"defect", "error"} if "why(error)" in ast.unparse(keyword.value) else set()
+    return {keyword.arg}
 
 
 def test_every_event_is_explained() -> None:

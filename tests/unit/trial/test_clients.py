@@ -89,3 +89,29 @@ def test_a_client_goes_from_one_address_to_the_next(stack: ExitStack) -> None:
     assert {each.status for each in told} == {204}
     assert one.asked[50] == two.asked[0]
     assert (len(one.asked), len(two.asked)) == (51 + 50, 100)
+
+
+class _StoppedWhileItCloses(socket.socket):
+    """Closing one is where the signal that stops arrives: in the main thread, as Python does it."""
+
+    def close(self) -> None:
+        super().close()
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+
+
+def test_a_stop_while_a_connection_closes_is_no_error(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever line it comes at, the block ends in order."""
+    service = Scripted(_LOST)
+    stack.callback(service.close)
+    monkeypatch.setattr(socket, "socket", _StoppedWhileItCloses)
+    where = [("127.0.0.1", service.listener.getsockname()[1])]
+    clients = Clients(where, clients=1, choose=lambda: NEXT, note=lambda _: None, requests_max=1, is_retrying=True)
+    with pytest.raises(KeyboardInterrupt):
+        _ask_all(clients)
+
+
+def _ask_all(clients: Clients) -> None:
+    with clients:
+        while not clients.is_done:
+            clients.turn(_TIMEOUT_S / 100)
