@@ -1,5 +1,7 @@
 """What one connection does with requests, answers and time."""
 
+import re
+
 import pytest
 
 from pexservice.errors import QueueFull
@@ -42,7 +44,8 @@ def test_a_late_head_is_answered_without_a_body(data: bytes, has_body: bool) -> 
         wire.receive(sent)
         wire.pass_s(DEFAULT.request_timeout_s + 1)
         assert wire.transport.statuses() == [408]
-        bodies.append(wire.transport.sent.partition(b"\r\n\r\n"))
+        undated = re.sub(rb"\r\nDate: [^\r]*", b"", wire.transport.sent)  # A second may end between the two.
+        bodies.append(undated.partition(b"\r\n\r\n"))
     (head, _, body), (expected, _, full) = bodies
     assert (head, body) == (expected, full if has_body else b"")
     assert b"Content-Length: %d\r\n" % len(full) in head + b"\r\n"
