@@ -82,6 +82,7 @@ class Acceptor:
     def _accept(self) -> None:
         try:
             fd, _ = self._listening._accept()  # type: ignore[attr-defined] # PERF: as `Listener.accept`.
+            self._on_accepted(socket.SocketType(*self._kind, fd))
         except ConnectionAbortedError:
             return
         except (OSError, MemoryError) as error:
@@ -89,7 +90,6 @@ class Acceptor:
                 log.warning("cannot accept connections, they wait", error=reason(error))
                 time.sleep(self._retry_s)
             return
-        self._on_accepted(socket.SocketType(*self._kind, fd))
         pause_s = self._pause_s()
         if pause_s:
             time.sleep(pause_s)

@@ -131,3 +131,28 @@ def test_what_keeps_it_from_accepting_is_told_and_tried_again(listening: socket.
         ("cannot accept connections, they wait", "Too many open files")
     ]
     _stop([acceptor], [taken])
+
+
+def test_memory_that_a_hand_over_lacks_costs_that_connection_alone(listening: socket.socket) -> None:
+    """It is closed, that is told, and the next one is taken: what a machine lacks is no defect."""
+    taken: list[socket.SocketType] = []
+
+    def take(client: socket.SocketType) -> None:
+        if not refused.is_set():
+            refused.set()
+            client.close()
+            raise MemoryError
+        taken.append(client)
+
+    refused = threading.Event()
+    with structlog.testing.capture_logs() as logs:
+        acceptor = _accepting(listening, take)
+        with socket.create_connection(listening.getsockname()) as lost:
+            assert refused.wait(10)
+            assert lost.recv(1) == b""
+            with socket.create_connection(listening.getsockname()):
+                wait_until(lambda: len(taken) == 1)
+    assert [(each["log_level"], each["event"]) for each in logs] == [
+        ("warning", "cannot accept connections, they wait")
+    ]
+    _stop([acceptor], [taken])
