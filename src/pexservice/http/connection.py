@@ -15,11 +15,10 @@ from typing import Any, Final
 
 from pexservice.errors import NotApplied
 from pexservice.http.action import Action, CommandAction, ContinueAction, ReplyAction, StreamAction
-from pexservice.http.answer import Answer, Head, not_applied, too_late
+from pexservice.http.answer import Answer, Head, too_late
 from pexservice.http.feed import Watch
 from pexservice.http.phases import AT_REST, DISCARDING, LIFE, ON, OPEN_ENDED, UNREAD, Event, Phase, patience_s
-from pexservice.http.reader import Event as Read
-from pexservice.http.reader import Reader
+from pexservice.http.reader import Received, RequestReader
 from pexservice.http.shared import Shared
 from pexservice.http.transport import Transport
 
@@ -41,11 +40,11 @@ class Connection:
         "_reader",
         "_recall",
         "_shared",
-        "_since_s",
         "_submit",
         "_transport",
         "_unanswered",
         "_watch",
+        "active_s",
         "phase",
     )
 
@@ -55,10 +54,10 @@ class Connection:
         self._transport = transport
         self._recall = shared.memo.get
         self._submit = shared.engine.submit
-        self._reader: Reader | None = None  # While there are bytes that are not yet read as whole requests.
+        self._reader: RequestReader | None = None  # While there are bytes that are not yet read as whole requests.
         self._queue: list[Action | ContinueAction] = []
         self._unanswered = 0
-        self._since_s = inf
+        self.active_s = inf  # The time of the sweep after the last traffic; infinite until that sweep.
         self._watch: Watch | None = None
         self.phase = Phase.NEW
 
@@ -74,7 +73,7 @@ class Connection:
         if action is None:
             self._read(data)
         else:
-            self._since_s = inf
+            self.active_s = inf
             self.phase = _ON_ASKED_LAST[phase] if action.closes else _ON_ASKED[phase]
             # PERF: past the queue, and without a call for most: 0.13 us less, 1 % of a request.
             is_free = not (self._unanswered or self._transport.is_clogged)
@@ -112,38 +111,27 @@ class Connection:
 
     def deliver(self, _asked: CommandAction[Any, Any], answer: Answer) -> None:
         """As `core.caller.Caller`."""
-        self._unanswered -= 1
         shared = self._shared
         # PERF: the common case of `_write`, 6 % fewer instructions of all that a step takes in Python.
-        if self.phase is _WAITING and not (self._unanswered or self._queue or self._reader or shared.draining):
+        if self._unanswered == 1 and self.phase is _WAITING and not (self._queue or self._reader or shared.draining):
+            self._unanswered = 0
             shared.metrics.answers[answer[0].status] += 1
             self.phase = _ON_ANSWERED[_WAITING]
             self._transport.send(answer[1])
             return
-        self._write(*answer)
-        if self._queue:
-            self._pump()
+        self._write_on(answer)
 
     def turn_away(self, asked: CommandAction[Any, Any] | ReplyAction, error: NotApplied) -> None:
         """As `core.caller.Caller`."""
-        assert asked.request is not None, "what is turned away was asked for"
-        self._unanswered -= 1
-        self._shared.metrics.turned_away[error.code] += 1
-        self._write(*not_applied(self._shared.clock, asked.request, error))
-        if self._queue:
-            self._pump()
+        self._write_on(self._shared.turned_away(asked, error))
 
     def resume(self, asked: ReplyAction) -> None:
         """As `core.caller.Caller`."""
         try:
             answer = asked.reply()
         except NotApplied as error:
-            self.turn_away(asked, error)
-            return
-        self._unanswered -= 1
-        self._write(*answer)
-        if self._queue:
-            self._pump()
+            answer = self._shared.turned_away(asked, error)
+        self._write_on(answer)
 
     def abort(self) -> None:
         """Close at once, with a reset. Also as `core.caller.Caller`."""
@@ -156,11 +144,6 @@ class Connection:
         """Whether the client waits for nothing and is in the middle of nothing."""
         return self.phase in AT_REST and not self._transport.unsent_bytes
 
-    @property
-    def active_s(self) -> float:
-        """The time of the sweep after the last traffic; infinite until that sweep."""
-        return self._since_s
-
     def stop(self) -> None:
         """End with the answers to what was asked so far, or with the request of which a part has come."""
         self._meet(Event.STOPPED)
@@ -169,12 +152,11 @@ class Connection:
     def sweep(self) -> None:
         """Close the connection if it is past a deadline."""
         now_s = self._shared.clock.now_s
-        if self._since_s == inf or self.phase in OPEN_ENDED:
-            self._since_s = now_s
-        if self._transport.unsent_bytes:
-            if self._transport.is_stalled(now_s):
-                self.abort()
-        elif now_s - self._since_s >= patience_s(self.phase, self._shared.limits):
+        if self.active_s == inf or self.phase in OPEN_ENDED:
+            self.active_s = now_s
+        if self._transport.is_stalled(now_s):
+            self.abort()
+        elif not self._transport.unsent_bytes and now_s - self.active_s >= patience_s(self.phase, self._shared.limits):
             self._meet(Event.TIMED_OUT)
             if self.phase is Phase.CUT:
                 is_head = self._reader is not None and self._reader.is_head
@@ -193,7 +175,7 @@ class Connection:
             self._watch.end()
         if self.phase is _IDLE and self._reader is not None and self._reader.has_begun:
             self._meet(Event.PART)
-            self._since_s = self._shared.clock.now_s
+            self.active_s = self._shared.clock.now_s
         elif self.phase is Phase.CLOSING and not self._transport.unsent_bytes:
             self._transport.close()
             return
@@ -210,19 +192,19 @@ class Connection:
     def _read(self, data: bytes) -> None:
         """Queue what the bytes ask for, as far as may be read ahead."""
         shared = self._shared
-        reader = Reader(shared.memo.parse, shared.limits) if self._reader is None else self._reader
+        reader = RequestReader(shared.memo.parse, shared.limits) if self._reader is None else self._reader
         before = reader.has_begun, reader.in_body
         reader.feed(data)
-        read: list[Read] = list(islice(iter(reader.next, None), shared.limits.read_ahead_max))
+        read: list[Received] = list(islice(iter(reader.next, None), shared.limits.read_ahead_max))
         self._reader = None if reader.at_boundary else reader
         if read:
             self._queue.extend(map(shared.action, read))
-            self._since_s = inf
+            self.active_s = inf
         elif before != (reader.has_begun, reader.in_body):  # A head has its time, and a body has its own.
-            self._since_s = shared.clock.now_s
+            self.active_s = shared.clock.now_s
         self._meet(self._event_of(read[-1] if read else None))
 
-    def _event_of(self, read: Read | None) -> Event:
+    def _event_of(self, read: Received | None) -> Event:
         if read is None:
             return Event.EMPTY if self._reader is None or not self._reader.has_begun else Event.PART
         if not self._queue[-1].closes:
@@ -263,16 +245,11 @@ class Connection:
                 self._tell_to_continue(action)
         except NotApplied as error:
             assert not isinstance(action, ContinueAction), "what only tells to go on asks for nothing"
-            self._turn_away(action, error)
-
-    def _turn_away(self, action: Action, error: NotApplied) -> None:
-        self._shared.metrics.turned_away[error.code] += 1
-        assert action.request is not None, "what is turned away was asked for"
-        answer = not_applied(self._shared.clock, action.request, error)
-        if self._unanswered:
-            self._queue.insert(0, ReplyAction(action.request, lambda: answer, action.closes))
-        else:
-            self._write(*answer)
+            answer = self._shared.turned_away(action, error)
+            if self._unanswered:
+                self._queue.insert(0, ReplyAction(action.request, lambda: answer, action.closes))
+            else:
+                self._write(*answer)
 
     def _tell_to_continue(self, action: ContinueAction) -> None:
         if self.phase is _WAITING:  # Else the body would not be taken.
@@ -296,6 +273,13 @@ class Connection:
         self._transport.send(data)
         self._go_on()
 
+    def _write_on(self, answer: Answer) -> None:
+        """Write an answer that came later, and go on with what waited for it."""
+        self._unanswered -= 1
+        self._write(*answer)
+        if self._queue:
+            self._pump()
+
     def _write(self, head: Head, data: bytes) -> None:
         """Write the answer to the oldest request that is under way."""
         phase, shared = self.phase, self._shared
@@ -309,7 +293,7 @@ class Connection:
             phase = ON[Event.STOPPED][phase]
         if phase is not _WAITING:
             data = head.as_last(data)
-            self._since_s = inf
+            self.active_s = inf
         self.phase = phase = _ON_ANSWERED[phase]
         self._transport.send(data)
         if phase is not _IDLE or self._reader is not None:

@@ -1,11 +1,6 @@
-"""A socket that listens, and what becomes of those who connect before they have a transport."""
+"""A socket that listens."""
 
 import socket
-import struct
-from typing import Final
-
-_AT_ONCE: Final = struct.pack("ii", 1, 0)
-"""The value of SO_LINGER (socket(7)) that makes a close a reset."""
 
 
 class Listener:
@@ -26,8 +21,3 @@ class Listener:
         """Return the next connection that waits. Raises OSError."""
         fd, _ = self.socket._accept()  # type: ignore[attr-defined]
         return socket.SocketType(*self._kind, fd)
-
-
-def reset_when_closed(connected: socket.SocketType) -> None:
-    """Have a socket, once it is closed, reset: its client learns at once, and the kernel lets go of what is unsent."""
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)

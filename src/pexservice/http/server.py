@@ -13,8 +13,9 @@ import structlog
 
 from pexservice.errors import why
 from pexservice.http.connection import Connection
-from pexservice.http.listener import Listener, reset_when_closed
+from pexservice.http.listener import Listener
 from pexservice.http.shared import Shared
+from pexservice.http.socket_state import reset_when_closed
 from pexservice.http.sockets import Poller
 from pexservice.http.transport import Transport
 

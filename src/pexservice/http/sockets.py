@@ -10,11 +10,8 @@ a request, uvloop 4.6 us.
 """
 
 import asyncio
-import fcntl
 import select
 import socket
-import sys
-import termios
 from collections.abc import Callable
 from typing import Final
 
@@ -22,8 +19,8 @@ import structlog
 
 from pexservice.core.budget import Budget
 from pexservice.errors import why
-from pexservice.http.listener import reset_when_closed
 from pexservice.http.outbox import Outbox
+from pexservice.http.socket_state import kernel_bytes, narrow, reset_when_closed
 from pexservice.http.transport import Handler, Transport
 from pexservice.limits import Limits
 
@@ -220,21 +217,14 @@ class SocketTransport:
 
     def narrow(self) -> None:
         """As `Transport`. On TCP, a client that has vanished is lost after as long as one that does not read."""
-        if self._handler is None:
-            return
-        limits = self._poller.limits
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.watcher_kernel_bytes)
-        if self._socket.family != socket.AF_UNIX:
-            patience_ms = int(limits.request_timeout_s * 1000)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience_ms)
+        if self._handler is not None:
+            narrow(self._socket, self._poller.limits.watcher_kernel_bytes, self._poller.limits.request_timeout_s)
 
     def is_stalled(self, now_s: float) -> bool:
         """As `Transport`."""
         if self._outbox is None:
             return False
-        held = fcntl.ioctl(self._socket, termios.TIOCOUTQ, bytes(4))  # tcp(7), SIOCOUTQ: not yet acknowledged.
-        kernel_bytes = int.from_bytes(held, sys.byteorder)
-        return self._outbox.is_stalled(kernel_bytes, now_s, self._poller.limits.request_timeout_s)
+        return self._outbox.is_stalled(kernel_bytes(self._socket), now_s, self._poller.limits.request_timeout_s)
 
     def shut_down(self) -> None:
         """As `Transport`."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pexservice.http.listener import Listener, reset_when_closed
+from pexservice.http.listener import Listener
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
@@ -27,15 +27,3 @@ def test_a_connection_is_given_out_as_it_is(tmp_path: Path, family: socket.Addre
             assert client.recv(9) == b"hello"
         finally:
             accepted.close()
-
-
-def test_a_reset_is_heard_at_once() -> None:
-    """What is unsent is dropped, and the client gets an error instead of an end."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        listener = Listener(listening)
-        with socket.create_connection(listening.getsockname()) as client:
-            accepted = listener.accept()
-            reset_when_closed(accepted)
-            accepted.close()
-            with pytest.raises(ConnectionResetError):
-                client.recv(1)
