@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pexservice.cli.status import PATIENCE_S, Status
+from pexservice.cli.status import PATIENCE_S, ServiceStatus
 from support.process import Service, command, environment, run, serving
 from support.stranger import answering
 
@@ -141,7 +141,7 @@ def test_nothing_of_a_stranger_controls_the_terminal() -> None:
         as_json = run("status", "--json", "--url", f"http://127.0.0.1:{port}")
     assert r"python \x1b]0;owned\x07\u202e" in shown.stdout
     assert json.loads(as_json.stdout)["running"]["python"] == odd
-    found = Status(odd, False, odd, {}, 1, 1.0, 0, 0, 0, 0, {})
+    found = ServiceStatus(odd, False, odd, {}, 1, 1.0, 0, 0, 0, 0, {})
     assert all(line.isprintable() for line in found.lines())
 
 

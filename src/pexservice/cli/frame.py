@@ -20,7 +20,7 @@ import click
 from pexservice.cli import environment, output
 from pexservice.cli.ending import tell, tell_usage
 from pexservice.cli.loading import Load
-from pexservice.cli.options import Group, Late
+from pexservice.cli.options import CommandGroup, Late
 from pexservice.cli.serve import serve
 from pexservice.errors import Fatal, defect, ending
 from pexservice.process import signals
@@ -58,7 +58,7 @@ def command_line(  # noqa: PLR0913 - what an application may say, and each by na
     more: Mapping[str, Callable[[], click.Command]] = MappingProxyType({}),
     journal: Mapping[str, Callable[[], click.Command]] = MappingProxyType({}),
     read_begin: "Callable[[Path], Place[Any]] | None" = None,
-) -> Group:
+) -> CommandGroup:
     """Return the command line of an application: what every one has, and `more`; and `journal` in the group of it.
 
     `text` describes it, and `serving` what is special about its `serve`. Of more commands, by their names, it takes
@@ -77,7 +77,7 @@ def command_line(  # noqa: PLR0913 - what an application may say, and each by na
         }
     )
     completion = _COMPLETION.format(variable=environment.completion_variable(program), program=program)
-    frame = Group(
+    frame = CommandGroup(
         program,
         commands,
         help=f"{text}\n\n{_EXIT_STATUSES}",
@@ -87,7 +87,7 @@ def command_line(  # noqa: PLR0913 - what an application may say, and each by na
     return click.version_option(version, message=f"{program} %(version)s", help="Print the version.")(frame)
 
 
-def run(commands: Group, load: Load) -> NoReturn:
+def run(commands: CommandGroup, load: Load) -> NoReturn:
     """Run a command line. `load` returns its application: only a command that needs it pays for the import."""
     output.install()
     gc.freeze()  # What was imported is not garbage, and is never looked at again.
@@ -104,7 +104,7 @@ def run(commands: Group, load: Load) -> NoReturn:
     sys.exit(exit_status)
 
 
-def _run(commands: Group, load: Load) -> int:
+def _run(commands: CommandGroup, load: Load) -> int:
     """Run a command and return the exit status."""
     program = commands.name or ""
     try:

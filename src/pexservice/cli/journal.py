@@ -12,7 +12,7 @@ import click
 from pexservice.cli import options
 from pexservice.cli.history import read_history, tell_beyond
 from pexservice.cli.loading import Load
-from pexservice.cli.options import Command, Group
+from pexservice.cli.options import Command, CommandGroup
 from pexservice.cli.server_history import read_server
 from pexservice.config import StoreUrl
 from pexservice.core.judging import Place
@@ -39,7 +39,7 @@ begin = click.option(
 )
 
 
-def journal_commands(more: Mapping[str, click.Command]) -> Group:
+def journal_commands(more: Mapping[str, click.Command]) -> CommandGroup:
     """Return the group of commands that read the journal, and `more`."""
     commands = {"verify": verify, "show": show, "backup": backup, **more}
     help_text = f"""Read the history: {", ".join(commands)}.
@@ -47,7 +47,7 @@ def journal_commands(more: Mapping[str, click.Command]) -> Group:
     These commands change nothing in it, and may run beside the service. They end with status 66 if there is no journal,
     and with 65 at the first damage, naming file, line and byte offset.
     """
-    return Group("journal", commands, help=help_text)
+    return CommandGroup("journal", commands, help=help_text)
 
 
 @click.command(cls=Command)

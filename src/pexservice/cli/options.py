@@ -57,7 +57,7 @@ class Late(Mapping[str, click.Command]):
         return len(self._loads)
 
 
-class Group(click.Group):
+class CommandGroup(click.Group):
     """A group of such commands; without a name of one, it shows its help."""
 
     command_class = Command

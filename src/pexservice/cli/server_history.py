@@ -14,7 +14,7 @@ from pexservice.core.machine import Machine, S
 from pexservice.limits import DEFAULT
 
 if TYPE_CHECKING:
-    from pexservice.stores.postgres.history import Group, History
+    from pexservice.stores.postgres.history import History, StoredGroup
 
 
 class ServerReading(Generic[S]):
@@ -33,7 +33,7 @@ class ServerReading(Generic[S]):
         """Return where the machine stands."""
         return self._runner.run(self._history.end())
 
-    def groups(self, begin: int | None = None, first: int | None = None) -> "Iterator[Group[S]]":
+    def groups(self, begin: int | None = None, first: int | None = None) -> "Iterator[StoredGroup[S]]":
         """Yield the rows, each proved: all, or from the one on that holds the step of a sequence, or of a number."""
         if begin is not None:
             first = self._runner.run(self._history.first_with(begin))

@@ -33,7 +33,7 @@ _TOTAL_MAX: Final = 2.0**64
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class ServiceStatus:
     """What is shown of a service. What it does not know yet while it reads its journal is None."""
 
     service: str
@@ -124,10 +124,10 @@ def status(  # noqa: PLR0913 - the options of a command.
         raise click.exceptions.Exit(1)
 
 
-def _watch(address: Address, names: Collection[str], first: Status, *, as_json: bool) -> None:
+def _watch(address: Address, names: Collection[str], first: ServiceStatus, *, as_json: bool) -> None:
     """Show it again and again, each time over the last, where that can be."""
     redraws = output.is_screen(sys.stdout)
-    found: Status | None = first
+    found: ServiceStatus | None = first
     above = 0
     while True:
         if found is not None:
@@ -142,13 +142,13 @@ def _watch(address: Address, names: Collection[str], first: Status, *, as_json: 
             time.sleep(_SAMPLE_S)
 
 
-def _print(found: Status, *, as_json: bool) -> int:
+def _print(found: ServiceStatus, *, as_json: bool) -> int:
     lines = [json.dumps(found.document())] if as_json else found.lines()
     click.echo("\n".join(lines))
     return len(lines)
 
 
-def _look(address: Address, names: Collection[str]) -> Status:
+def _look(address: Address, names: Collection[str]) -> ServiceStatus:
     """Ask twice, a second apart; `names` are the metrics of the machine.
 
     Raises AddressUnavailable unless it is a pexservice that answers.
@@ -163,7 +163,7 @@ def _look(address: Address, names: Collection[str]) -> Status:
     try:
         sequence = counts.get("pex_sequence_total")  # None while it reads its journal.
         steps = None if sequence is None else max(sequence - before.get("pex_sequence_total", math.inf), 0)
-        return Status(
+        return ServiceStatus(
             service=address.shown,
             ready=ready.status == _OK,
             health="ok" if ready.status == _OK else f"takes no steps: {_reason(ready.text)}",

@@ -10,7 +10,7 @@ import click
 
 from pexservice.cli import environment, options
 from pexservice.cli.loading import Load
-from pexservice.cli.options import Command, Group
+from pexservice.cli.options import Command, CommandGroup
 from pexservice.config import StoreUrl, parse_store
 from pexservice.core.judging import Place
 from pexservice.core.machine import Machine
@@ -76,7 +76,7 @@ async def _check(url: StoreUrl, machine: Machine[Any, Any]) -> tuple[Place[Any],
     return await schema.check(url, machine, DEFAULT)
 
 
-def store_commands(read_begin: ReadBegin | None) -> Group:
+def store_commands(read_begin: ReadBegin | None) -> CommandGroup:
     """Return the group of them. With `read_begin`, `init` has an option to begin where a file says."""
     its_init = copy(init)
     if read_begin is not None:
@@ -88,7 +88,7 @@ def store_commands(read_begin: ReadBegin | None) -> Group:
             "too.",
         )
         its_init.params = [*init.params, importing]
-    return Group(
+    return CommandGroup(
         "store",
         {"init": its_init, "check": check},
         help="Make or check the schema on a PostgreSQL server.\n\nReplicas are then served with --store URL.",

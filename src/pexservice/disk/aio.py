@@ -33,7 +33,7 @@ _EVENT: Final = Struct("<QQqq")
 """`struct io_event`: data, operation, result, and a second result, which nothing here has."""
 
 
-class Queue:
+class DeviceQueue:
     """Operations under way in the kernel, `operations_max` at a time."""
 
     def __init__(self, operations_max: int) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from pexservice.disk.aio import Queue
+from pexservice.disk.aio import DeviceQueue
 
 log = structlog.get_logger()
 
@@ -30,12 +30,12 @@ class Syncer:
     def __init__(self) -> None:
         """Must be called with an event loop running."""
         self._loop = asyncio.get_running_loop()
-        self._queue: Queue | None = None
+        self._queue: DeviceQueue | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._tickets = count()
         self._under_way: dict[int, Callable[[int], None]] = {}
         try:
-            self._queue = Queue(OPERATIONS_MAX)
+            self._queue = DeviceQueue(OPERATIONS_MAX)
         except OSError as error:
             self._fall_back(error)
         else:

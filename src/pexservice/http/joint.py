@@ -1,7 +1,7 @@
 """A server whose listeners are those of other processes too.
 
 A thread for each listener waits for connections; the event loop hears of one when its first bytes are there, or at the
-next sweep. How many connections the others have is in `Room`.
+next sweep. How many connections the others have is in `Occupancy`.
 """
 
 import socket
@@ -12,14 +12,14 @@ import structlog
 from pexservice.errors import reason
 from pexservice.http.acceptor import Acceptor
 from pexservice.http.connection import Connection
-from pexservice.http.listener import reset_when_closed
 from pexservice.http.server import Server
 from pexservice.http.shared import Shared
+from pexservice.http.socket_state import reset_when_closed
 
 log = structlog.get_logger()
 
 
-class Room(Protocol):
+class Occupancy(Protocol):
     """What the processes that share listeners know of each other's connections. May be asked in any thread."""
 
     def count(self, connections: int) -> None:
@@ -43,11 +43,11 @@ class JointServer(Server):
     sweep: else a worker that took the place of another would turn everyone away.
     """
 
-    def __init__(self, shared: Shared, room: Room, *, connections_max: int, processes: int) -> None:
+    def __init__(self, shared: Shared, occupancy: Occupancy, *, connections_max: int, processes: int) -> None:
         """`connections_max` is for all of the `processes` together."""
         super().__init__(shared, connections_max=connections_max)
         self._share = max(1, connections_max // processes)
-        self._room = room
+        self._occupancy = occupancy
         self._newcomers: dict[int, socket.SocketType] = {}
         """Connections that were accepted, by descriptor, of which the event loop has not heard."""
         self._acceptors: list[Acceptor] = []
@@ -62,7 +62,7 @@ class JointServer(Server):
         """As `Server.start`."""
         super().start()
         retry_s = self._shared.limits.sweep_period_s
-        self._acceptors = [Acceptor(each, self._welcome, self._room.pause_s, retry_s) for each in listeners]
+        self._acceptors = [Acceptor(each, self._welcome, self._occupancy.pause_s, retry_s) for each in listeners]
         for acceptor in self._acceptors:
             acceptor.start()
 
@@ -79,11 +79,11 @@ class JointServer(Server):
         self._newcomers[fd] = client
         try:
             self._poller.announce(fd)
-        except OSError as error:  # As many sockets are watched as one user may watch.
+        except (OSError, MemoryError) as error:  # As many sockets are watched as one user may watch.
             del self._newcomers[fd]
             client.close()
             log.warning("a connection could not be taken", error=reason(error))
-        self._room.count(self.connections)
+        self._occupancy.count(self.connections)
 
     def _settle(self, fd: int) -> None:
         """Make a connection of a newcomer, if that is what a descriptor is."""
@@ -91,13 +91,13 @@ class JointServer(Server):
         if client is None:
             return
         self._shared.metrics.connections["accepted"] += 1
-        is_room = self._room.connections() <= self._connections_max or self.connections < self._share
+        is_room = self._occupancy.connections() <= self._connections_max or self.connections < self._share
         if is_room or self._make_room():
             self._poller.settle(client, self._connect)
         else:
             reset_when_closed(client)
             client.close()
-        self._room.count(self.connections)
+        self._occupancy.count(self.connections)
 
     def _settle_all(self) -> None:
         for fd in list(self._newcomers):
@@ -105,11 +105,11 @@ class JointServer(Server):
 
     def _on_lost(self, connection: Connection) -> None:
         super()._on_lost(connection)
-        self._room.count(self.connections)
+        self._occupancy.count(self.connections)
 
     def _sweep(self) -> None:
         self._settle_all()
-        if self._room.connections() > self._connections_max:
+        if self._occupancy.connections() > self._connections_max:
             for _ in range(self.connections - self._share):
                 if not self._evict():
                     break

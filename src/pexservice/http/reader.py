@@ -26,10 +26,10 @@ class WantsContinue:
     """The client waits for 100 Continue before it sends the body of its request."""
 
 
-Event = Request | WantsContinue | BadRequest
+Received = Request | WantsContinue | BadRequest
 
 
-class Reader:
+class RequestReader:
     """The reading side of a connection."""
 
     def __init__(self, parse: Callable[[bytes], Request] = parse_head, limits: Limits = DEFAULT) -> None:
@@ -65,7 +65,7 @@ class Reader:
         """Take bytes in."""
         self._buffer += data
 
-    def next(self) -> Event | None:
+    def next(self) -> Received | None:
         """Return the next thing that the bytes so far complete, if any. A BadRequest is the last there ever is."""
         if self.finished:
             return None

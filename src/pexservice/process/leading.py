@@ -30,8 +30,8 @@ from pexservice.process.front import Front
 from pexservice.process.nursery import Nursery
 from pexservice.process.reports import Reports
 from pexservice.process.start import Held, end, opened, tell_listening
-from pexservice.process.together import Pulse, Together
-from pexservice.process.worker import Order, Plan, work
+from pexservice.process.together import Heartbeat, Together
+from pexservice.process.worker import Common, Order, work
 from pexservice.stores.shared.ordering import Writer
 
 log = structlog.get_logger()
@@ -42,7 +42,7 @@ def leading(
 ) -> "Callable[[Held[S, C]], Leading[S, C]]":
     """Return how to make the service. To be called before there is an event loop or a thread of ours. Raises Scarce."""
     together = Together(application.machine, settings)
-    nursery = Nursery.found(partial(work, Plan(application, settings, together, stop_signal)), settings.limits)
+    nursery = Nursery.found(partial(work, Common(application, settings, together, stop_signal)), settings.limits)
     return partial(Leading, application, settings, together, nursery)
 
 
@@ -68,7 +68,7 @@ class Leading(Generic[S, C]):
         self._board = together.board(reasons)
         self._writer = Writer(application.machine, self._board, limits)
         self._crew = Crew(nursery, self._writer, together.workers, together.writer, limits)
-        self._pulse = Pulse(together.writer)
+        self._heartbeat = Heartbeat(together.writer)
         self._opened: asyncio.Future[Store[S, C]] = asyncio.get_running_loop().create_future()
         self._admin: Server | None = None
         metrics = together.writer.metrics
@@ -107,7 +107,7 @@ class Leading(Generic[S, C]):
         while True:
             self._writer.look(store)
             self._board.show_status(store.status())
-            self._pulse.beat(0.0)
+            self._heartbeat.beat(0.0)
             self._crew.look()
             await asyncio.sleep(self._settings.limits.beat_period_s)
 

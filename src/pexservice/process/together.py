@@ -81,7 +81,7 @@ class Together(Generic[S, C]):
         )
 
 
-class Pulse:
+class Heartbeat:
     """Shows that a process goes on, and what it uses: on top of what those used that had its numbers before."""
 
     def __init__(self, region: Region) -> None:
@@ -121,8 +121,8 @@ class SharedBudget(Budget):
         self.bytes_max = self._all_bytes_max - sum(live[Live.UNSENT_BYTES] for live in self._others)
 
 
-class SharedRoom:
-    """As `joint.Room`."""
+class SharedOccupancy:
+    """As `joint.Occupancy`."""
 
     def __init__(self, own: Region, regions: Sequence[Region], limits: Limits) -> None:
         self._own = own.live
@@ -130,15 +130,15 @@ class SharedRoom:
         self._limits = limits
 
     def count(self, connections: int) -> None:
-        """As `Room.count`."""
+        """As `Occupancy.count`."""
         self._own[Live.CONNECTIONS] = connections
 
     def connections(self) -> int:
-        """As `Room.connections`."""
+        """As `Occupancy.connections`."""
         return sum(live[Live.CONNECTIONS] for live in self._all)
 
     def pause_s(self) -> float:
-        """As `Room.pause_s`: a moment, if there are a quarter more here than where there are fewest."""
+        """As `Occupancy.pause_s`: a moment, if there are a quarter more here than where there are fewest."""
         fewest = min(
             (live[Live.CONNECTIONS] for live in self._all if live[Live.PID]), default=self._own[Live.CONNECTIONS]
         )

@@ -29,7 +29,7 @@ from pexservice.process.counts import Live
 from pexservice.process.exposition import State
 from pexservice.process.front import Front
 from pexservice.process.nursery import SIGNALS
-from pexservice.process.together import Pulse, SharedBudget, SharedRoom, Together
+from pexservice.process.together import Heartbeat, SharedBudget, SharedOccupancy, Together
 from pexservice.stores.shared.message import Kind
 from pexservice.stores.shared.store import SharedStore
 
@@ -51,8 +51,8 @@ class Order:
     """How many of the descriptors after the socket are only to be kept open."""
 
 
-@dataclass(frozen=True)  # With slots, Plan[...](...) raises TypeError in Python 3.11.
-class Plan(Generic[S, C]):
+@dataclass(frozen=True)  # With slots, Common[...](...) raises TypeError in Python 3.11.
+class Common(Generic[S, C]):
     """What all workers of a service have in common, and have from before they are forked."""
 
     application: Application[S, C]
@@ -62,14 +62,14 @@ class Plan(Generic[S, C]):
     """Gives a future that the first signal to stop fulfils."""
 
 
-def work(plan: Plan[S, C], order: Order, fds: Sequence[int]) -> NoReturn:
+def work(common: Common[S, C], order: Order, fds: Sequence[int]) -> NoReturn:
     """Be a worker, until told to stop."""
     logs.go_on(order.number)
     # A copy, so that the writer sees the channel close when this process ends, and not while it still ends in order.
     os.dup(fds[0])
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_work(plan, order, fds))
+            runner.run(_work(common, order, fds))
         status = 0
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is one line and a status.
         status = logs.tell_end(error)
@@ -77,18 +77,18 @@ def work(plan: Plan[S, C], order: Order, fds: Sequence[int]) -> NoReturn:
     os._exit(status)
 
 
-async def _work(plan: Plan[S, C], order: Order, fds: Sequence[int]) -> None:
-    stopping = plan.stop_signal()
+async def _work(common: Common[S, C], order: Order, fds: Sequence[int]) -> None:
+    stopping = common.stop_signal()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     channel, *listeners = (socket(fileno=fd) for fd in (fds[0], *fds[1 + order.locks :]))
-    await Worker(plan, order, channel).run(stopping, listeners)
+    await Worker(common, order, channel).run(stopping, listeners)
 
 
 class Worker(Generic[S, C]):
     """Serves clients, and has groups ordered by the writer."""
 
-    def __init__(self, plan: Plan[S, C], order: Order, channel: socket) -> None:
-        application, settings, together = plan.application, plan.settings, plan.together
+    def __init__(self, common: Common[S, C], order: Order, channel: socket) -> None:
+        application, settings, together = common.application, common.settings, common.together
         limits = settings.limits.shared_by(settings.workers)
         self._limits = limits
         self._together = together
@@ -120,9 +120,11 @@ class Worker(Generic[S, C]):
             together.serving,
         )
         shared = front.shared(front.endpoints, region.metrics, self._budget)
-        room = SharedRoom(region, together.workers, limits)
-        self._server = JointServer(shared, room, connections_max=limits.connections_max, processes=settings.workers)
-        self._pulse = Pulse(region)
+        occupancy = SharedOccupancy(region, together.workers, limits)
+        self._server = JointServer(
+            shared, occupancy, connections_max=limits.connections_max, processes=settings.workers
+        )
+        self._heartbeat = Heartbeat(region)
         self._replayed_before = region.live[Live.REPLAYED]
         for state in (Live.CONNECTIONS, Live.WATCHERS, Live.WAITING, Live.UNSENT_BYTES):
             region.live[state] = 0
@@ -160,7 +162,7 @@ class Worker(Generic[S, C]):
         except TimeoutError as error:
             message = f"{self._engine.waiting} steps were unanswered {timeout_s:g} s after the stop was asked for."
             raise Unanswered(message) from error
-        self._pulse.beat(self._server.late_s)
+        self._heartbeat.beat(self._server.late_s)
 
     def _on_told(self, kind: Kind) -> None:
         told = self._opened if kind is Kind.OPEN else self._told
@@ -189,4 +191,4 @@ class Worker(Generic[S, C]):
             self._stalled_at = self._engine.place.sequence
             if self._stalled_at == was_stalled_at:
                 return
-        self._pulse.beat(self._server.late_s)
+        self._heartbeat.beat(self._server.late_s)

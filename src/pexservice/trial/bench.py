@@ -28,7 +28,7 @@ _QUIET_S: Final = 0.2
 """For which the sequence must stand still before and after, or others step."""
 
 
-class Watch:
+class Progress:
     """Where the walk stood, over time; shown as it goes on."""
 
     def __init__(self, screen: Screen, target: Target, expected: int | None) -> None:
@@ -80,22 +80,22 @@ def chosen(wanted: With) -> With:
     return wanted
 
 
-def run(screen: Screen, target: Target, tool: With, requests: int, connections: int) -> tuple[Account, Watch]:
+def run(screen: Screen, target: Target, tool: With, requests: int, connections: int) -> tuple[Account, Progress]:
     """Load a service and return what came of it. Raises AddressUnavailable, CannotCreate."""
     time.sleep(_QUIET_S)
     begin = target.place().sequence
     is_disturbed = begin != target.begin.sequence
-    watch = Watch(screen, target, None if tool == "wrk" else requests)
-    watch.take(begin)
+    progress = Progress(screen, target, None if tool == "wrk" else requests)
+    progress.take(begin)
     if tool == "own":
-        outcome = _own(target, watch, requests, connections)
+        outcome = _own(target, progress, requests, connections)
     else:
-        outcome = drive(Ab(requests, connections) if tool == "ab" else Wrk(connections), target, watch.look)
+        outcome = drive(Ab(requests, connections) if tool == "ab" else Wrk(connections), target, progress.look)
     end = target.place().sequence
-    watch.take(end, is_last=True)
+    progress.take(end, is_last=True)
     time.sleep(_QUIET_S)
     is_disturbed |= end != target.place().sequence
-    return Account(begin, end, outcome, is_disturbed), watch
+    return Account(begin, end, outcome, is_disturbed), progress
 
 
 def report(screen: Screen, target: Target, account: Account, samples: Sequence[tuple[float, int]]) -> None:
@@ -108,7 +108,7 @@ def report(screen: Screen, target: Target, account: Account, samples: Sequence[t
         screen.say(line)
 
 
-def _own(target: Target, watch: Watch, requests: int, connections: int) -> Outcome:
+def _own(target: Target, progress: Progress, requests: int, connections: int) -> Outcome:
     """Drive clients of our own, as many requests as wanted unless that takes too long."""
     latest = target.begin.sequence
     began_s = heard_s = time.monotonic()
@@ -132,7 +132,7 @@ def _own(target: Target, watch: Watch, requests: int, connections: int) -> Outco
                 clients.turn(_SAMPLE_S)
             except NotAnAnswer as error:
                 raise AddressUnavailable(f"what answers at {target.url} is no pexservice.") from error
-            watch.take(latest)
+            progress.take(latest)
             if time.monotonic() > heard_s + _SILENCE_S:
                 target.place()
                 heard_s = time.monotonic()

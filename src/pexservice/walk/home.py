@@ -23,7 +23,7 @@ from pexservice.core.judging import Place
 from pexservice.walk.outline import Outline
 from pexservice.walk.steps import Step
 
-Row = tuple[str, str, str]
+Listed = tuple[str, str, str]
 """Of the table of what there is: methods, path, and what it does."""
 
 _FOLDER: Final = Path(__file__).parent / "page"
@@ -48,7 +48,7 @@ class Home:
     """Makes the page, which lists what there is."""
 
     def __init__(
-        self, engine: Engine[int, Step], serving: Callable[[], int], listed: Sequence[Row], *, needs_token: bool
+        self, engine: Engine[int, Step], serving: Callable[[], int], listed: Sequence[Listed], *, needs_token: bool
     ) -> None:
         """Show the state of an engine, and `listed`; `serving` is as of `Site`."""
         self._engine = engine
@@ -125,7 +125,7 @@ def _shown(outline: Outline) -> str:
     return f"{head} <em>&hellip; {outline.digits - len(head) - len(tail):,} more digits &hellip;</em> {tail}"
 
 
-def _row(row: Row) -> str:
+def _row(row: Listed) -> str:
     methods, path, does = row
     code = f"<code>{path}</code>"
     link = f'<a href="{path[1:]}">{code}</a>' if methods == "GET" else code

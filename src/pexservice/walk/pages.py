@@ -19,7 +19,7 @@ from pexservice.http.openapi import text_operations
 from pexservice.http.request import Request
 from pexservice.http.resource import Resource
 from pexservice.http.text import PLAIN, unless_held
-from pexservice.walk.home import Home, Row
+from pexservice.walk.home import Home, Listed
 from pexservice.walk.steps import Step
 
 _TEXT: Final = """\
@@ -88,7 +88,7 @@ class Pages:
         return self._resource.site.access.needs_token
 
     @property
-    def _listed(self) -> list[Row]:
+    def _listed(self) -> list[Listed]:
         without_head = [(" ".join(m for m in each.methods if m != "HEAD"), each) for each in self._table]
         return [(methods, each.path, each.does) for methods, each in without_head if each.is_listed]
 

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterable
 from typing import Final
 
 from pexservice.errors import BadRequest
-from pexservice.http.reader import Event, Reader, WantsContinue
+from pexservice.http.reader import Received, RequestReader, WantsContinue
 from pexservice.http.request import Request
 from support.messages import INVALID, VALID
 from support.smuggling import CARRIERS, SMUGGLED
@@ -65,7 +65,7 @@ def run(bench: Bench) -> int:
     return INPUTS_A_ROUND
 
 
-def judge(data: bytes, pieces: Iterable[bytes]) -> list[Event]:
+def judge(data: bytes, pieces: Iterable[bytes]) -> list[Received]:
     """Read a stream whole and in pieces; return the events. Raises Violation."""
     events, events_of_pieces = _read(data, [data]), _read(data, pieces)
     require(not any(isinstance(event, BadRequest) for event in events[:-1]), f"{data!r} went on behind an error")
@@ -76,7 +76,7 @@ def judge(data: bytes, pieces: Iterable[bytes]) -> list[Event]:
     return events
 
 
-def disagree(stream: Stream, events: list[Event]) -> str | None:
+def disagree(stream: Stream, events: list[Received]) -> str | None:
     """Return in what the events that a reader made of a stream are not what it holds, or None."""
     requests = [event for event in events if isinstance(event, Request)]
     is_refused = bool(events) and isinstance(events[-1], BadRequest)
@@ -96,9 +96,9 @@ def disagree(stream: Stream, events: list[Event]) -> str | None:
     return None
 
 
-def _read(data: bytes, pieces: Iterable[bytes]) -> list[Event]:
-    reader = Reader()
-    events: list[Event] = []
+def _read(data: bytes, pieces: Iterable[bytes]) -> list[Received]:
+    reader = RequestReader()
+    events: list[Received] = []
     try:
         for piece in pieces:
             reader.feed(piece)
@@ -108,12 +108,12 @@ def _read(data: bytes, pieces: Iterable[bytes]) -> list[Event]:
     return events
 
 
-def _outcome(events: list[Event]) -> list[Request | None]:
+def _outcome(events: list[Received]) -> list[Request | None]:
     """Return what no cut may change: the requests, and that, not why, there was an error."""
     return [event if isinstance(event, Request) else None for event in events if not isinstance(event, WantsContinue)]
 
 
-def _effect(events: list[Event]) -> Hashable:
+def _effect(events: list[Received]) -> Hashable:
     """Return what sort of thing happened; llhttp's reasons tell which of its states were reached."""
     return tuple(
         (event.path, event.keep_alive, event.body_bytes, event.expects_continue, len(event.fields))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pexservice.disk import FixedFile
-from pexservice.disk.aio import Queue
+from pexservice.disk.aio import DeviceQueue
 from pexservice.disk.fixed import CachedFile, DirectFile
 from pexservice.disk.linux import LinuxDisk
 from pexservice.disk.syncer import Syncer
@@ -91,7 +91,7 @@ def test_without_direct_writes_the_page_cache_serves(
     refusing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whichever step says so: opening, the first write, or a kernel without asynchronous ones."""
-    really_open, really_completed = os.open, Queue.completed
+    really_open, really_completed = os.open, DeviceQueue.completed
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EINVAL, "Invalid argument")
@@ -107,10 +107,10 @@ def test_without_direct_writes_the_page_cache_serves(
                 patch.setattr(os, "open", open_)
             elif refusing == "write":
                 patch.setattr(
-                    Queue, "completed", lambda q: [(ticket, -errno.EINVAL) for ticket, _ in really_completed(q)]
+                    DeviceQueue, "completed", lambda q: [(ticket, -errno.EINVAL) for ticket, _ in really_completed(q)]
                 )
             elif refusing == "submit":
-                patch.setattr(Queue, "write", refuse)
+                patch.setattr(DeviceQueue, "write", refuse)
             file = await disk.open_fixed("file", is_cached=False)
         assert isinstance(file, CachedFile)
         assert file.in_flight_max == 1
@@ -119,7 +119,7 @@ def test_without_direct_writes_the_page_cache_serves(
         file.close()
 
     if refusing == "aio":
-        monkeypatch.setattr(Queue, "__init__", refuse)
+        monkeypatch.setattr(DeviceQueue, "__init__", refuse)
     on_disk(tmp_path, scenario)
 
 
@@ -128,14 +128,14 @@ def test_a_direct_write_that_fails_or_comes_short_is_told(
     result: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the system's error, or one that says how much is missing."""
-    really_completed = Queue.completed
+    really_completed = DeviceQueue.completed
 
     async def scenario(disk: LinuxDisk) -> None:
         file = await disk.open_fixed("file", is_cached=False)
         if not isinstance(file, DirectFile):
             pytest.skip("no direct writes on this file system")
         with monkeypatch.context() as patch:
-            patch.setattr(Queue, "completed", lambda q: [(ticket, result) for ticket, _ in really_completed(q)])
+            patch.setattr(DeviceQueue, "completed", lambda q: [(ticket, result) for ticket, _ in really_completed(q)])
             (error,) = await written(file, (0, b"e" * 4096))
         assert error is not None
         assert error.errno == errno.EIO
@@ -206,7 +206,9 @@ def test_a_cached_write_that_fails_is_told(what: str, tmp_path: Path, monkeypatc
             else:
                 syncer = disk._syncer
                 assert syncer is not None
-                patch.setattr(Queue, "completed", lambda _: [(ticket, -errno.EIO) for ticket in [*syncer._under_way]])
+                patch.setattr(
+                    DeviceQueue, "completed", lambda _: [(ticket, -errno.EIO) for ticket in [*syncer._under_way]]
+                )
             (error,) = await written(file, (0, b"e" * 4096))
         assert error is not None
         assert error.errno == errno.EIO

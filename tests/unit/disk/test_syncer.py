@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from pexservice.disk import syncer
-from pexservice.disk.aio import Queue
+from pexservice.disk.aio import DeviceQueue
 from pexservice.disk.syncer import Syncer
 
 
@@ -20,11 +20,11 @@ def _refuse(*_: object, **__: object) -> Any:
 
 
 def _no_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(syncer, "Queue", _refuse)
+    monkeypatch.setattr(syncer, "DeviceQueue", _refuse)
 
 
 def _no_submission(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Queue, "sync", _refuse)
+    monkeypatch.setattr(DeviceQueue, "sync", _refuse)
 
 
 @pytest.mark.parametrize("lack", [None, _no_queue, _no_submission])
@@ -76,12 +76,12 @@ def test_a_sync_that_fails_says_so(
 
 def test_an_error_of_the_kernel_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it says of a sync that it took is told to whoever awaits that one, and to nobody else."""
-    completed = Queue.completed
+    completed = DeviceQueue.completed
 
-    def failed(queue: Queue) -> list[tuple[int, int]]:
+    def failed(queue: DeviceQueue) -> list[tuple[int, int]]:
         return [(ticket, -errno.EIO if ticket == 0 else result) for ticket, result in completed(queue)]
 
-    monkeypatch.setattr(Queue, "completed", failed)
+    monkeypatch.setattr(DeviceQueue, "completed", failed)
 
     async def scene() -> None:
         syncs = Syncer()

@@ -7,26 +7,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pexservice.errors import BadRequest
-from pexservice.http.reader import Event, Reader, WantsContinue
+from pexservice.http.reader import Received, RequestReader, WantsContinue
 from pexservice.http.request import Request
 from support.messages import CHUNKED, HOST, INVALID, NEXT, VALID, Invalid, Valid, chunked, raw
 
 MESSAGES: list[Valid | Invalid] = [*VALID.values(), *INVALID.values()]
 
 
-def read(reader: Reader, data: bytes) -> list[Event]:
+def read(reader: RequestReader, data: bytes) -> list[Received]:
     """Return all that the bytes complete."""
     reader.feed(data)
     return list(iter(reader.next, None))
 
 
-def feed(*pieces: bytes) -> list[Event]:
+def feed(*pieces: bytes) -> list[Received]:
     """Return what a new reader makes of bytes that come in pieces."""
-    reader = Reader()
+    reader = RequestReader()
     return [event for piece in pieces for event in read(reader, piece)]
 
 
-def one_by_one(data: bytes) -> list[Event]:
+def one_by_one(data: bytes) -> list[Received]:
     return feed(*(data[index : index + 1] for index in range(len(data))))
 
 
@@ -34,12 +34,12 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
     return [data[begin:end] for begin, end in pairwise([0, *sorted(places), len(data)])]
 
 
-def requests_of(events: list[Event]) -> list[Event]:
+def requests_of(events: list[Received]) -> list[Received]:
     """Leave out the wish for 100 Continue, which depends on whether the body is there already."""
     return [event for event in events if not isinstance(event, WantsContinue)]
 
 
-def outcome(events: list[Event]) -> list[object]:
+def outcome(events: list[Received]) -> list[object]:
     """Return what can be compared: requests as they are, and that, not why, there was an error."""
     return [event if isinstance(event, Request) else "error" for event in requests_of(events)]
 
@@ -160,7 +160,7 @@ def test_a_client_is_told_to_continue_once() -> None:
 
 def test_at_boundary_tells_whether_all_was_whole() -> None:
     """A reader is at a boundary before, between and after whole requests, and nowhere else."""
-    reader = Reader()
+    reader = RequestReader()
     for data, at_boundary, in_body in [
         (b"", True, False),
         (b"\r\n", True, False),

@@ -9,7 +9,7 @@ from pexservice.core.judging import Place
 from pexservice.core.store import Status
 from pexservice.limits import DEFAULT
 from pexservice.process.counts import Live
-from pexservice.process.together import Pulse, SharedBudget, SharedRoom, Together
+from pexservice.process.together import Heartbeat, SharedBudget, SharedOccupancy, Together
 from pexservice.walk.machine import WALK
 
 
@@ -44,12 +44,14 @@ def test_what_others_took_of_a_budget_is_missing_here() -> None:
 def test_who_has_many_connections_lets_others_accept_first(connections: list[int], pauses: list[bool]) -> None:
     """More than a quarter above the fewest, and three: for a moment, since the others may be busy."""
     together = _together()
-    rooms = [SharedRoom(region, together.workers, DEFAULT) for region in together.workers]
-    for number, (room, count) in enumerate(zip(rooms, connections, strict=True)):
+    occupancies = [SharedOccupancy(region, together.workers, DEFAULT) for region in together.workers]
+    for number, (occupancy, count) in enumerate(zip(occupancies, connections, strict=True)):
         together.workers[number].live[Live.PID] = 1
-        room.count(count)
-    assert [room.pause_s() for room in rooms] == [DEFAULT.crowded_pause_s * is_above for is_above in pauses]
-    assert rooms[0].connections() == sum(connections)
+        occupancy.count(count)
+    assert [occupancy.pause_s() for occupancy in occupancies] == [
+        DEFAULT.crowded_pause_s * is_above for is_above in pauses
+    ]
+    assert occupancies[0].connections() == sum(connections)
 
 
 def test_a_worker_that_is_not_there_has_the_fewest_of_none() -> None:
@@ -57,25 +59,25 @@ def test_a_worker_that_is_not_there_has_the_fewest_of_none() -> None:
     together = _together(2)
     region = together.workers[0]
     region.live[Live.PID] = 1
-    room = SharedRoom(region, together.workers, DEFAULT)
-    room.count(50)
-    assert room.pause_s() == 0
+    occupancy = SharedOccupancy(region, together.workers, DEFAULT)
+    occupancy.count(50)
+    assert occupancy.pause_s() == 0
 
 
 def test_a_worker_that_nobody_knows_yet_lets_nobody_go_first() -> None:
     """It may have a connection before the writer has noted that it is there."""
     together = _together(2)
-    room = SharedRoom(together.workers[0], together.workers, DEFAULT)
-    room.count(50)
-    assert room.pause_s() == 0
+    occupancy = SharedOccupancy(together.workers[0], together.workers, DEFAULT)
+    occupancy.count(50)
+    assert occupancy.pause_s() == 0
 
 
 def test_a_pulse_goes_on_where_the_one_before_stopped() -> None:
     """What a process used stays used when another takes its place."""
     region = _together().workers[0]
-    Pulse(region).beat(1.5)
+    Heartbeat(region).beat(1.5)
     before = list(region.live)
-    Pulse(region).beat(0.5)
+    Heartbeat(region).beat(0.5)
     assert region.live[Live.BEATS] == 2
     assert region.live[Live.LATE_US] == 2_000_000
     assert region.live[Live.CPU_US] >= 2 * before[Live.CPU_US] > 0

@@ -28,7 +28,7 @@ _FIRST_WITH: Final = "SELECT min(number) FROM pexservice.history WHERE number >=
 
 
 @dataclass(frozen=True, slots=True)
-class Group(Generic[S]):
+class StoredGroup(Generic[S]):
     """A row: the commands, as they were written, led from one place to another."""
 
     number: int
@@ -60,7 +60,7 @@ class History(Generic[S]):
         found: int | None = await self._connection.fetchval(_FIRST_WITH, self.first, sequence)
         return self.last if found is None else found
 
-    async def groups(self, first: int) -> AsyncIterator[Group[S]]:
+    async def groups(self, first: int) -> AsyncIterator[StoredGroup[S]]:
         """Yield the rows from a number on. Raises DamagedData at the first that does not follow."""
         number, place = first - 1, None
         async for row in self._connection.cursor(_ROWS, first, prefetch=1_000):
@@ -75,12 +75,14 @@ class History(Generic[S]):
             place = group.end
             yield group
 
-    def _group(self, row: Any) -> Group[S]:
+    def _group(self, row: Any) -> StoredGroup[S]:
         read = self._machine.read_state
         start = Place(row["sequence_before"], read(row["state_before"]))
-        return Group(row["number"], start, Place(row["sequence"], read(row["state"])), row["commands"], row["time"])
+        return StoredGroup(
+            row["number"], start, Place(row["sequence"], read(row["state"])), row["commands"], row["time"]
+        )
 
-    def _prove(self, group: Group[S], number: int, before: Place[S] | None) -> None:
+    def _prove(self, group: StoredGroup[S], number: int, before: Place[S] | None) -> None:
         """Raise ValueError unless a row is the one of a number, and goes on from a place."""
         if group.number != number:
             message = f"it is missing, and {group.number} follows"
