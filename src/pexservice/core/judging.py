@@ -192,7 +192,8 @@ class _Course(Generic[S, C]):
     def _know(self, begin: int, states: Sequence[S], refused: list[int], time_s: int, keys: dict[bytes, bytes]) -> None:
         """Make the keys known of what the machine has taken of a run."""
         commands, encode, encode_state = self._commands, self._machine.encode, self._machine.encode_state
-        first, last, command = self.sequence + 1, None, ""
+        # PERF: what is alike is written once, and not as a `Seen`: 0.8 us less for each.
+        first, last, time, command = self.sequence + 1, None, f",{time_s},", ""
         for key, index in self.asked.items():
             nth = index - begin
             before = bisect_left(refused, nth) if refused else 0
@@ -200,9 +201,8 @@ class _Course(Generic[S, C]):
                 continue
             if commands[index] is not last:  # PERF: most are alike.
                 last = commands[index]
-                command = encode([last])
-            # PERF: as `Seen.packed`, without making one: 0.6 us less.
-            keys[key] = f",{time_s},{first + nth - before},{command},{encode_state(states[nth])}\n".encode("ascii")
+                command = f",{encode([last])},"
+            keys[key] = f"{time}{first + nth - before}{command}{encode_state(states[nth])}\n".encode("ascii")
         self.asked.clear()
 
     def replay(self, place: Place[S]) -> None:

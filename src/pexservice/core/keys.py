@@ -152,8 +152,7 @@ def _digests(keys: Iterable[bytes], secret: bytes) -> list[bytes]:
         hashing = start()
         hashing.update(key)
         raw.append(hashing.digest())
-        raw.append(_PADDING)
-    written = b2a_base64(b"".join(raw), newline=False).translate(_FOR_FILE_NAMES)
+    written = b2a_base64(_PADDING.join((*raw, b"")), newline=False).translate(_FOR_FILE_NAMES)
     return [written[begin : begin + DIGEST_CHARACTERS] for begin in range(0, len(written), _WRITTEN_CHARACTERS)]
 
 

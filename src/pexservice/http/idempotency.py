@@ -13,11 +13,17 @@ from pexservice.errors import BadRequest
 from pexservice.http.request import Request
 
 _NAME: Final = b"idempotency-key"
-_VALUE: Final = rb'"([\x21\x23-\x5b\x5d-\x7e]{1,%d})"|([\x21\x23-\x7e]{1,%d})' % (KEY_BYTES_MAX, KEY_BYTES_MAX)
-_KEY = re.compile(_VALUE)
-_LINE = re.compile(rb"(?<!\r\n)\r\n[Ii]dempotency-[Kk]ey:[ \t]*(?:%b)[ \t]*\r\n(?![ \t])" % _VALUE)
-"""As clients write it, and not behind the empty line that ends a head, where another request begins. PERF: the parser
-takes every way to write it."""
+_NEWLINE: Final = ord("\n")
+_QUOTED: Final = rb'"([\x21\x23-\x5b\x5d-\x7e]{1,%d})"' % KEY_BYTES_MAX
+_UNQUOTED: Final = rb"([\x21\x23-\x7e]{1,%d})" % KEY_BYTES_MAX
+_KEY = re.compile(rb"%b|%b" % (_QUOTED, _UNQUOTED))
+_SEARCHES: Final = [
+    re.compile(rb"\r\n%b:[ \t]*%b[ \t]*\r\n(?![ \t])" % (name, value)).search
+    for value in (_UNQUOTED, _QUOTED)
+    for name in (b"Idempotency-Key", b"idempotency-key")
+]
+"""Find the line as clients write it; the parser takes every way to write it. PERF: each begins with fixed bytes, which
+are found in a fifth of the time that choices take."""
 
 _MALFORMED: Final = (
     f"Idempotency-Key must be one field with 1 to {KEY_BYTES_MAX} visible ASCII characters, in quotation marks or not, "
@@ -51,10 +57,14 @@ def key_of(request: Request) -> bytes | None:
 def cut(head: bytes) -> tuple[bytes, bytes] | None:
     """Return a head without its line of the field, and the key; None if there is no such line that is well-formed.
 
-    Only the first is cut out. The head with the line is valid if and only if that without it is, has no other such line
+    Only one is cut out. The head with the line is valid if and only if that without it is, has no other such line
     and room for one more field.
     """
-    matched = _LINE.search(head)
-    if matched is None:
-        return None
-    return head[: matched.start()] + head[matched.end() - 2 :], matched[1] or matched[2]
+    for search in _SEARCHES:
+        matched = search(head)
+        if matched is not None:
+            begin, end = matched.span()
+            if head[begin - 1] == _NEWLINE:  # Behind the empty line that ends a head, another request begins.
+                return None
+            return head[:begin] + head[end - 2 :], matched[1]
+    return None

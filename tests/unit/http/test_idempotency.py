@@ -92,3 +92,12 @@ def test_a_name_in_unusual_letters_is_left_to_the_parser() -> None:
 def test_a_line_that_is_continued_is_left_to_the_parser() -> None:
     """What follows it belongs to it."""
     assert cut(b"POST /next HTTP/1.1\r\nIdempotency-Key: k\r\n l: m\r\n\r\n") is None
+
+
+def test_a_line_behind_an_empty_line_is_of_another_request() -> None:
+    """Without it, what is left would be taken for the one before it, as if that had a key."""
+    head = message("POST", "/next")
+    assert cut(head + b"Idempotency-Key: k\r\n") is None
+    assert cut(head + b'Idempotency-Key: "k"\r\n\r\n') is None
+    taken = cut(head + message("POST", "/next", "Idempotency-Key: k"))
+    assert taken == (head + head, b"k")
