@@ -8,6 +8,7 @@ history (`recovery.recover_copy`).
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, Self
 
@@ -84,7 +85,10 @@ class History(Generic[S, C]):
         keys = read_keys_file(disk) if reads_keys else None
         ring = read_ring(disk)
         try:
-            files = [HistoryFile(name, disk.size(name)) for name in segment_names(disk)]
+            files = []
+            for name in segment_names(disk):
+                with suppress(FileNotFoundError):  # As in `_read`; one missing in the middle shows as a gap.
+                    files.append(HistoryFile(name, disk.size(name)))
         except OSError as error:
             raise failed("read", "the data directory", error) from error
         if ring is not None:

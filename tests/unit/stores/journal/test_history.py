@@ -193,6 +193,23 @@ def test_a_segment_that_goes_while_it_is_read_was_the_oldest() -> None:
     play(scenario)
 
 
+def test_a_segment_that_goes_while_they_are_listed_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service let go of it between its name and its size."""
+
+    async def scenario() -> None:
+        service = await Service.start(SimulatedDisk(Random(1)))
+        for _ in range(60):
+            await service.step(1)
+            await service.journal._write_history()
+        service.running.cancel()
+        names = sorted(name for name in service.disk.names() if name.startswith("journal-"))
+        monkeypatch.setattr("pexservice.stores.journal.history.segment_names", lambda _: names)
+        del service.disk.inodes[names[0]]
+        assert next(History.look(service.disk, CODEC).pieces()).name == names[1]
+
+    play(scenario)
+
+
 @pytest.mark.parametrize("what", ["names", "size", "read"])
 def test_what_cannot_be_read_is_told(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever call it is that fails."""
