@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from zlib import crc32
 
-from pexservice.core.keys import SECRET_BYTES
+from pexservice.core.keys import DIGEST_CHARACTERS, SECRET_BYTES
 from pexservice.errors import DamagedData
 from pexservice.stores.journal.errors import damage
 from pexservice.stores.journal.record import FORMAT_VERSION, Codec, unknown_machine, unknown_version
@@ -29,6 +29,7 @@ _FIRST = re.compile(
     rb"v([1-9][0-9]{0,8}),([A-Za-z0-9-]+),secret=([0-9a-f]{%d}),sequence=([0-9]{1,20}),keys=([0-9]{1,9}),([0-9a-f]{8})"
     % (2 * SECRET_BYTES)
 )
+_LINES = re.compile(rb"(?:[A-Za-z0-9_-]{%d},[0-9]{1,20},[0-9]{1,20},[^,\n]*+,[\x20-\x7e]*+\n)*+" % DIGEST_CHARACTERS)
 _LAST_BYTES: Final = len(b"end,01234567\n")
 
 
@@ -66,4 +67,10 @@ def read(codec: Codec[Any, Any], data: bytes) -> LiveKeys:
         matched[5]
     ):
         raise damage(KEYS_NAME, 2, len(line) + 1, "its checksum does not match")
+    proved = _LINES.match(lines)
+    assert proved is not None, "no line is a match, too"
+    at = proved.end()
+    if at != len(lines):
+        why = "it is not the line of a key (its checksum is right: was it written by another program?)"
+        raise damage(KEYS_NAME, 2 + lines.count(b"\n", 0, at), len(line) + 1 + at, why)
     return LiveKeys(bytes.fromhex(matched[3].decode()), int(matched[4]), lines)

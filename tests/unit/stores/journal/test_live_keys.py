@@ -57,3 +57,10 @@ def test_a_count_that_is_not_that_of_its_lines_is_damage() -> None:
     data = encode(WALKS, LiveKeys(KEYS.secret, 64, LINES + b"x"))
     with pytest.raises(DamagedData, match="line 2"):
         read(WALKS, data.replace(b"x" + data[-13:], data[-13:]))
+
+
+@pytest.mark.parametrize("line", [b"short", b"k" * 22 + b",x,1,1n,1", b"k" * 22 + b",1,x,1n,1", b"k" * 22 + b",1,1,1n"])
+def test_a_line_that_is_none_of_a_key_is_damage(line: bytes) -> None:
+    """Though all checksums are right: else it would end the service when its key is looked up."""
+    with pytest.raises(DamagedData, match=r"^keys\.csv is damaged at line 4, byte offset .* not the line of a key"):
+        read(WALKS, encode(WALKS, LiveKeys(KEYS.secret, 64, LINES + line + b"\n")))
