@@ -126,6 +126,10 @@ class Codec(Generic[S, C]):
         if row.keys and decode_keys(row.keys)[-1][0] > count:
             message = "it has keys of more commands than it has"
             raise InvalidRowError(message)
+        try:
+            datetime.fromisoformat(row.time)
+        except ValueError as error:
+            raise _not_of(self.machine, "its time is none") from error
 
     def keys(self, row: Row[S], before: Place[S]) -> Keys:
         """Return the keys of a row that leads on from `before`, and what they were used for. Raises InvalidRowError."""

@@ -26,6 +26,7 @@ KEY = b"0123456789-_abcdefghij"
         (b"8,4,3,1,short,2026-01-01T00:00:00.000000Z", "its keys are none"),
         (b"8,4,3,1,%b 1:%b,2026-01-01T00:00:00.000000Z" % (KEY, KEY), "its keys are none"),
         (b"8,4,3,1,2:%b,2026-01-01T00:00:00.000000Z" % KEY, "it has keys of more commands than it has"),
+        (b"8,4,3,1,%b,2026-02-30T00:00:00.000000Z" % KEY, "its time is none"),
         (b"8,4,1,1,,2026-01-01", "it is not a row of the journal"),
         (b"8,4,1,1,2026-01-01T00:00:00.000000Z", "it is not a row of the journal"),
     ],
