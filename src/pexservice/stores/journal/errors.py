@@ -42,6 +42,8 @@ def translate(doing: str, name: str, error: OSError) -> NotPermitted | JournalFu
     """Return the error for what the operating system said when we were `doing` something to a file."""
     if error.errno in _NO_RIGHT:
         return NotPermitted(f"may not {doing} {name}: {reason(error)}. Give this user the right to.")
+    if error.errno == errno.EISDIR:
+        return JournalFailed(f"cannot {doing} {name}: a directory has this name, or the same and .new. Move it away.")
     if error.errno in _NO_ROOM:
         return JournalFull(f"cannot {doing} {name}: {reason(error)}. Make room; nothing else needs to be done.")
     return JournalFailed(f"cannot {doing} {name}: {reason(error)}. Check the disk and the kernel's log.")

@@ -16,9 +16,9 @@ from pexservice.core.judging import Place
 from pexservice.core.machine import C, S
 from pexservice.disk import Disk
 from pexservice.errors import DamagedData
-from pexservice.stores.journal import live_keys
+from pexservice.stores.journal import live_keys, whole_file
 from pexservice.stores.journal import segment as segments
-from pexservice.stores.journal.errors import failed, mismatch
+from pexservice.stores.journal.errors import JournalFailed, failed, mismatch
 from pexservice.stores.journal.history_writer import segment_names
 from pexservice.stores.journal.live_keys import LiveKeys
 from pexservice.stores.journal.opening import check_pair, read_keys_file, read_ring
@@ -80,7 +80,7 @@ class History(Generic[S, C]):
         """Read the ring and list the segments. Without `reads_keys` there are no `keys`, which few users may read.
 
         What `is_salvaging` finds ends where the segments do, or the lines of the ring that go on from them, whatever
-        else the ring holds. Raises JournalFailed, NotPermitted.
+        else the ring holds. Raises DamagedData, JournalFailed, NotPermitted.
         """
         keys = read_keys_file(disk) if reads_keys else None
         ring = read_ring(disk)
@@ -154,10 +154,14 @@ class History(Generic[S, C]):
 
     def _read(self, name: str, *, is_oldest: bool) -> bytes | None:
         try:
-            return self._disk.read(name)
+            return whole_file.read(self._disk, name)
         except FileNotFoundError as error:
             if is_oldest:
                 return None  # The running service let go of its oldest segments in the meantime.
-            raise failed("read", name, error) from error
+            message = (
+                f"{name} was removed while the history was read, by a service that is to keep less of it now, or by "
+                "hand. Read it again."
+            )
+            raise JournalFailed(message) from error
         except OSError as error:
             raise failed("read", name, error) from error

@@ -158,6 +158,7 @@ class HistoryWriter(Generic[S, C]):
                 excess -= sizes[name]
                 log.info("history over its limit, oldest segment removed", segment=name)
         except OSError as error:
+            self._has_grown = True  # So that it is tried again.
             log.warning("could not remove an old segment", error=str(error))
 
 

@@ -30,7 +30,7 @@ import structlog
 from pexservice.core.judging import Place
 from pexservice.core.machine import C, S
 from pexservice.disk import Disk, FixedFile
-from pexservice.stores.journal import live_keys
+from pexservice.stores.journal import live_keys, whole_file
 from pexservice.stores.journal import ring as rings
 from pexservice.stores.journal import segment as segments
 from pexservice.stores.journal.errors import JournalFull, failed, mismatch
@@ -93,9 +93,9 @@ def read_keys(disk: Disk, codec: Codec[S, C]) -> LiveKeys | None:
 
 
 def read_keys_file(disk: Disk) -> bytes | None:
-    """Return the bytes of the file of keys, if there is one. Raises JournalFailed, NotPermitted."""
+    """Return the bytes of the file of keys, if there is one. Raises DamagedData, JournalFailed, NotPermitted."""
     try:
-        return disk.read(KEYS_NAME) if KEYS_NAME in disk.names() else None
+        return whole_file.read(disk, KEYS_NAME) if KEYS_NAME in disk.names() else None
     except OSError as error:
         raise failed("read", KEYS_NAME, error) from error
 
@@ -116,9 +116,9 @@ def _read_older(disk: Disk, codec: Codec[S, C], newest: Segment[S], sequence: in
 
 
 def read_ring(disk: Disk) -> bytes | None:
-    """Return the bytes of the ring, if there is one. Raises JournalFailed, NotPermitted."""
+    """Return the bytes of the ring, if there is one. Raises DamagedData, JournalFailed, NotPermitted."""
     try:
-        return disk.read(RING_NAME) if RING_NAME in disk.names() else None
+        return whole_file.read(disk, RING_NAME) if RING_NAME in disk.names() else None
     except OSError as error:
         raise failed("read", RING_NAME, error) from error
 
@@ -134,7 +134,7 @@ def read_newest(disk: Disk, codec: Codec[S, C], before: str | None = None) -> Se
         if not names:
             return None
         name = names[-1]
-        data = disk.read(name)
+        data = whole_file.read(disk, name)
     except OSError as error:
         raise failed("read", name, error) from error
     return segments.read(codec, name, data)

@@ -1,6 +1,7 @@
-"""Putting a whole file in its place: written under another name, synced, renamed, and the directory synced.
+"""Whole files: put in their place, and read from there.
 
-So it appears in one step, and nothing that is synced is ever added to.
+One is written under another name, synced, renamed, and the directory synced. So it appears in one step, and nothing
+that is synced is ever added to.
 """
 
 import asyncio
@@ -8,11 +9,23 @@ from contextlib import suppress
 from typing import Final
 
 from pexservice.disk import Disk
-from pexservice.stores.journal.errors import failed, translate
+from pexservice.limits import MIB
+from pexservice.stores.journal.errors import failed, mismatch, translate
 
 _SUFFIX_NEW: Final = ".new"
 _CHUNK_BYTES: Final = 128 * 1024
 """Written in one go: 50 us, for which nobody is served."""
+FILE_BYTES_MAX: Final = 256 * MIB
+"""Some times what a ring, a segment or the most keys take. What was made longer by others is to be told as what it is,
+and not to fill the memory."""
+
+
+def read(disk: Disk, name: str) -> bytes:
+    """Return the whole of a file. Raises OSError, and DamagedData if it is longer than any of a journal."""
+    size_bytes = disk.size(name)
+    if size_bytes > FILE_BYTES_MAX:
+        raise mismatch(f"{name} has {size_bytes} bytes, and no file of a journal has more than {FILE_BYTES_MAX}")
+    return disk.read(name)
 
 
 def new_name(name: str) -> str:

@@ -1,9 +1,12 @@
 """A file appears whole, or not at all."""
 
 import asyncio
+import errno
 
 import pytest
 
+from pexservice.errors import DamagedData
+from pexservice.stores.journal import whole_file
 from pexservice.stores.journal.errors import JournalFailed, JournalFull
 from pexservice.stores.journal.whole_file import new_name, put
 from support.journals import broken, disk
@@ -40,3 +43,28 @@ def test_what_cannot_be_named_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> N
             patched.setattr(on, method, broken)
             with pytest.raises(JournalFailed, match=told):
                 asyncio.run(put(on, "a", b"data", "it"))
+
+
+def test_a_directory_in_the_way_is_told_as_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the name, or that which the file has until it is whole: nothing is wrong with the disk."""
+
+    def in_the_way(*_: object) -> None:
+        raise IsADirectoryError(errno.EISDIR, "Is a directory")
+
+    for method in ("remove", "rename"):
+        on = disk()
+        with monkeypatch.context() as patched:
+            patched.setattr(on, method, in_the_way)
+            with pytest.raises(JournalFailed, match=r"it a: a directory has this name, or .*\.new\. Move it"):
+                asyncio.run(put(on, "a", b"data", "it"))
+
+
+def test_a_file_that_was_made_longer_than_any_is_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not read: its size may be all that there is of it."""
+    on = disk()
+    asyncio.run(put(on, "a", b"data", "it"))
+    assert whole_file.read(on, "a") == b"data"
+    monkeypatch.setattr(on, "size", lambda _: 8 << 30)
+    monkeypatch.setattr(on, "read", broken)
+    with pytest.raises(DamagedData, match="a has 8589934592 bytes, and no file of a journal has more than"):
+        whole_file.read(on, "a")
