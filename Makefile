@@ -48,7 +48,7 @@ test: $(VENV)/.dev ## run the tests that need seconds; MUCH=full tries ten times
 	$(BIN)/pytest -n auto --dist worksteal --much=$(MUCH)
 
 coverage: $(VENV)/.dev ## fail unless the unit tests take every branch of core and of the journal
-	@$(BIN)/coverage run -m pytest -p no:xdist -q tests/unit
+	@$(BIN)/coverage run -m pytest -p no:xdist -q tests/unit/core tests/unit/stores
 	@$(BIN)/coverage report
 
 # With the lowest versions that pyproject.toml allows, and the wheel's files instead of the checkout's.

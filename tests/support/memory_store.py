@@ -101,7 +101,7 @@ class MemoryStore(Generic[S, C]):
 
     def status(self) -> Status:
         """As `Store.status`."""
-        return Status({}, (), self.serving)
+        return Status({"durability": "none"}, (), self.serving)
 
     async def run(self) -> NoReturn:
         """As `Store.run`: nothing is to be done."""

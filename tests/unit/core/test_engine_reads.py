@@ -180,3 +180,14 @@ def test_how_many_serve_is_told_by_a_store_far_away(is_remote: bool, count: int)
     store = MemoryStore(WALK, is_remote=is_remote)
     store.serving = 3
     play(scenario, store)
+
+
+def test_how_the_store_is_set_up_is_told_once_there_is_one() -> None:
+    """Before, nothing is known of it."""
+
+    async def scenario(engine: Engine[Any, Any], _: Caller) -> None:
+        assert engine.labels == store.status().labels != {}
+
+    assert Engine(WALK, Metrics(), Budget(1), DEFAULT).labels == {}
+    store = MemoryStore(WALK)
+    play(scenario, store)
