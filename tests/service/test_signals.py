@@ -105,6 +105,20 @@ def test_each_signal_stops_in_order(tmp_path: Path, number: int) -> None:
         assert service.wait() == 0
 
 
+def test_signals_that_come_together_end_it_at_once(tmp_path: Path) -> None:
+    """The first of them asks for a stop, and the next is the second signal: none is lost, and Python complains of none.
+
+    A process that is suspended gets them all before its next instruction.
+    """
+    with serving(tmp_path) as service, service.connect() as client:
+        client.send(NEXT[:9])
+        service.sequence()
+        for number in (signal.SIGSTOP, *STOPPING, signal.SIGCONT):
+            service.send_signal(number)
+        assert service.wait() in {128 + number for number in STOPPING}
+        assert "Traceback" not in service.log
+
+
 def test_nohup_is_respected(tmp_path: Path) -> None:
     """SIGHUP that is ignored by whoever started it stays ignored."""
     with serving(tmp_path, wrapper=["nohup"]) as service:
@@ -150,6 +164,23 @@ def test_other_commands_end_with_the_status_of_their_signal(tmp_path: Path, numb
         _, said = process.communicate(timeout=HANG_S)
     by_signal = -number if number == signal.SIGINT else 128 + number  # A shell's loop ends with what Ctrl-C ended.
     assert (process.returncode, said.strip()) == (by_signal, b"")
+
+
+def test_signals_that_come_together_end_another_command_as_one_does(tmp_path: Path) -> None:
+    """With the status of one of them, and without a word of Python's."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    source = (
+        f"import time; from pexservice.walk import original; from pexservice.__main__ import main\n"
+        f"original.read = lambda path: (open({str(fifo)!r}, 'w').close(), time.sleep(60))\nmain()"
+    )
+    with running([sys.executable, "-c", source, "import", "x"], cwd=tmp_path, stderr=subprocess.PIPE) as process:
+        fifo.read_bytes()
+        for number in (signal.SIGSTOP, *STOPPING, signal.SIGCONT):
+            process.send_signal(number)
+        _, said = process.communicate(timeout=HANG_S)
+    statuses = {status for number in STOPPING for status in (-number, 128 + number)}
+    assert (process.returncode in statuses, said.strip()) == (True, b"")
 
 
 class TestSocketFile:

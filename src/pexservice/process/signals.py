@@ -27,7 +27,7 @@ def end_at_once() -> None:
     def end(number: int, _: FrameType | None) -> None:
         if sys.argv[1:2] == ["serve"]:
             os._exit(0)
-        _handle(signal.SIG_DFL)
+        _handle(lambda again, _: end_by(signal.Signals(again)))  # No default action: see `on_first`.
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         sys.exit(128 + number)  # In order: a terminal may be without its cursor.
@@ -38,7 +38,14 @@ def end_at_once() -> None:
 
 
 def on_first(stop: Callable[[], None]) -> None:
-    """Let the first signal call `stop`, in between whatever runs; another ends the process, at once and for certain."""
+    """Let the first signal call `stop`, in between whatever runs; another ends the process, at once and for certain.
+
+    Also one that came together with the first. `signal.signal` would have Python drop that with a traceback, since its
+    handler went before it was called; so the kernel is told of the default action, and Python keeps its handler.
+    """
+    import ctypes  # noqa: PLC0415 - it takes 7 ms, and the journal has it.
+
+    tell_kernel = ctypes.PyDLL(None).signal
     was_heard = False
 
     def hear(number: int, _: FrameType | None) -> None:
@@ -47,7 +54,8 @@ def on_first(stop: Callable[[], None]) -> None:
             os._exit(128 + number)
         was_heard = True
         if os.getpid() != _INIT_PID:
-            _handle(signal.SIG_DFL)
+            for each in filter(_is_ours, _STOPPING):
+                tell_kernel(int(each), None)  # A null pointer is SIG_DFL.
         stop()
 
     _handle(hear)
@@ -61,9 +69,15 @@ def end_by(number: signal.Signals) -> NoReturn:
     sys.exit(128 + number)
 
 
-def _handle(action: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-    for number in _STOPPING:
-        # nohup(1) ignores SIGHUP. A shell without job control ignores SIGINT for what it starts with &: that says who
-        # hears Ctrl-C, and not who may be told to stop.
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, action)
+def _handle(action: Callable[[int, FrameType | None], None]) -> None:
+    for number in filter(_is_ours, _STOPPING):
+        signal.signal(number, action)
+
+
+def _is_ours(number: signal.Signals) -> bool:
+    """Tell whether to hear a signal.
+
+    nohup(1) ignores SIGHUP. A shell without job control ignores SIGINT for what it starts with &: that says who hears
+    Ctrl-C, and not who may be told to stop.
+    """
+    return number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
