@@ -61,6 +61,17 @@ def test_a_socket_named_admin_is_for_probes(tmp_path: Path) -> None:
                     assert (client.ask("GET", "/current").status, client.ask("GET", "/livez").status) == statuses
 
 
+def listening_on_vsock() -> socket.socket:
+    """Return a listening socket of vsock(7), as `ListenStream=vsock::` makes one."""
+    try:
+        listener = socket.socket(socket.AF_VSOCK)
+        listener.bind((socket.VMADDR_CID_ANY, -1 & 0xFFFFFFFF))  # Any free port.
+    except OSError:
+        pytest.skip("this machine has no vsock")
+    listener.listen()
+    return listener
+
+
 @pytest.mark.parametrize(
     ("kinds", "names", "told"),
     [
@@ -70,16 +81,21 @@ def test_a_socket_named_admin_is_for_probes(tmp_path: Path) -> None:
         ("D", "a", "does not listen for streams"),
         ("C", "a", "does not listen for streams"),
         ("F", "a", "is none"),
+        ("V", "a", "neither of TCP nor a Unix socket"),
     ],
 )
 def test_sockets_that_cannot_be_served_are_refused(tmp_path: Path, kinds: str, names: str, told: str) -> None:
-    """Several sockets, a datagram socket, one that does not listen, a file: 2, with the reason; nothing is written."""
+    """Several sockets, a datagram socket, one that does not listen, a file, one of vsock: 2, with the reason.
+
+    And nothing is written.
+    """
     with ExitStack() as stack:
         make: dict[str, Callable[[], int]] = {
             "S": lambda: stack.enter_context(socket.create_server(("127.0.0.1", 0))).fileno(),
             "D": lambda: stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)).fileno(),
             "C": lambda: stack.enter_context(socket.socket()).fileno(),
             "F": lambda: stack.enter_context((tmp_path / "file").open("w")).fileno(),
+            "V": lambda: stack.enter_context(listening_on_vsock()).fileno(),
         }
         fds = [make[kind]() for kind in kinds]
         ended = subprocess.run(

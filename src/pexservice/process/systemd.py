@@ -19,6 +19,11 @@ log = structlog.get_logger()
 
 _FIRST_SOCKET_FD: Final = 3
 """SD_LISTEN_FDS_START of sd_listen_fds(3)."""
+_KINDS: Final = {
+    (socket.AF_UNIX, 0),
+    *((family, proto) for family in (socket.AF_INET, socket.AF_INET6) for proto in (socket.IPPROTO_TCP, 262)),
+}
+"""Families and protocols that are served. systemd can also make streams of AF_VSOCK and SCTP; 262 is MPTCP."""
 _SOCKETS_MAX: Final = 1_000
 _NUMBER: Final = re.compile("[0-9]{1,20}", re.ASCII)
 _UNNAMED: Final = "unknown"
@@ -61,6 +66,12 @@ def _listener(fd: int, name: str) -> socket.socket:
         raise WrongSockets(
             f"the socket {name!r} that was passed does not listen for streams. "
             "The socket unit needs ListenStream= and Accept=no."
+        )
+    if (passed.family, passed.proto) not in _KINDS:
+        passed.detach()
+        raise WrongSockets(
+            f"the socket {name!r} that was passed is neither of TCP nor a Unix socket. Let ListenStream= in the socket "
+            "unit be a port, an address or a path."
         )
     return passed
 
