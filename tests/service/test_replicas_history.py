@@ -1,5 +1,7 @@
 """`pexservice journal … --store`: the history at a server, proved and shown as that of a directory is."""
 
+from itertools import product
+
 import pytest
 
 from pexservice.walk.machine import WALK
@@ -66,9 +68,9 @@ def test_the_last_groups_are_shown(url: str) -> None:
     lines = run("journal", "show", "--from", "7", "--store", url).stdout.splitlines()
     assert [line.split("  ", 1)[1] for line in lines] == ["sequence 7  position 2  1n"]
     assert run("journal", "show", "--last", "0", "--store", url).stdout == ""
-    for command in ("show", "export"):
-        beyond = run("journal", command, "--from", "8", "--store", url)
-        assert (beyond.returncode, beyond.stderr) == (0, "There is no step 8: the last one is 7.\n")
+    for command, number in product(("show", "export"), ("8", str(2**63), str(2**64 - 1))):
+        beyond = run("journal", command, "--from", number, "--store", url)
+        assert (beyond.returncode, beyond.stderr) == (0, f"There is no step {number}: the last one is 7.\n")
 
 
 def test_the_history_is_exported_as_that_of_a_directory(url: str) -> None:

@@ -19,22 +19,23 @@ from pexservice.core.judging import Place
 from pexservice.core.machine import Machine
 from pexservice.disk import LOCK_NAME
 from pexservice.errors import CannotCreate, NoJournal
-from pexservice.stores.journal.record import decode_keys
+from pexservice.stores.journal.record import SEQUENCE_MAX, decode_keys
 from pexservice.stores.journal.ring import RING_NAME
 
 if TYPE_CHECKING:
     from pexservice.stores.journal.backup import Backup
 
-_COUNT_MAX: Final = 2**63
 _SHOWN_ROWS: Final = 10
 _BACKUP: Final = "the directory of the backup"
 
-last = click.option("--last", metavar="N", callback=options.read(options.whole(0, _COUNT_MAX)), help="Only the last N.")
+last = click.option(
+    "--last", metavar="N", callback=options.read(options.whole(0, SEQUENCE_MAX)), help="Only the last N."
+)
 begin = click.option(
     "--from",
     "begin",
     metavar="SEQUENCE",
-    callback=options.read(options.whole(0, _COUNT_MAX)),
+    callback=options.read(options.whole(0, SEQUENCE_MAX)),
     help="Only from this sequence on.",
 )
 

@@ -13,7 +13,8 @@ from pexservice.cli import environment
 from pexservice.config import StoreUrl, parse_store
 
 _Declared = TypeVar("_Declared", bound=Callable[..., Any])
-_WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
+_WHOLE = re.compile(r"[0-9]{1,20}", re.ASCII)
+"""As many digits as 2^64 - 1 has, the largest that is taken anywhere."""
 _SHOWN_MAX: Final = 80
 """Characters of a wrong value: a line."""
 _GIVEN: Final = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}

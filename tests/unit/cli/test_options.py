@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -13,7 +14,9 @@ from pexservice.cli import commands
 from pexservice.cli.asking import Address
 from pexservice.cli.loading import load_walk
 from pexservice.cli.options import shortened, whole
+from pexservice.errors import NoJournal
 from pexservice.process import logs, service
+from pexservice.stores.journal.record import SEQUENCE_MAX
 
 OPTIONS = [option for option in commands.commands["serve"].params if option.envvar]
 
@@ -47,6 +50,14 @@ def test_a_whole_number_is_itself_within_its_bounds(number: int) -> None:
     else:
         with pytest.raises(ValueError, match="is not a whole number from 0 to 65535"):
             whole(0, 65_535)(str(number))
+
+
+@pytest.mark.parametrize("flag", ["--from", "--last"])
+def test_the_largest_sequence_of_a_journal_can_be_asked_for(tmp_path: Path, flag: str) -> None:
+    """An import may begin half way to it. So the answer is that there is no journal here, and not that it is wrong."""
+    arguments = ["journal", "show", "--data-dir", str(tmp_path), flag, str(SEQUENCE_MAX)]
+    told = CliRunner().invoke(commands, arguments, obj=load_walk)
+    assert isinstance(told.exception, NoJournal), told.output
 
 
 @pytest.mark.parametrize("text", ODD)

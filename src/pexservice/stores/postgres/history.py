@@ -24,6 +24,7 @@ _ROWS: Final = (
     " to_char(committed AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS time"
     " FROM pexservice.history WHERE number >= $1 ORDER BY number"
 )
+_BIGINT_MAX: Final = 2**63 - 1
 _FIRST_WITH: Final = "SELECT min(number) FROM pexservice.history WHERE number >= $1 AND sequence >= $2"
 
 
@@ -57,6 +58,7 @@ class History(Generic[S]):
 
     async def first_with(self, sequence: int) -> int:
         """Return the number of the row that holds the command of a sequence, or of the first behind it."""
+        sequence = min(sequence, _BIGINT_MAX)
         found: int | None = await self._connection.fetchval(_FIRST_WITH, self.first, sequence)
         return self.last if found is None else found
 
