@@ -212,3 +212,20 @@ def test_the_collector_rests_for_imports_alone(
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "True True\n"), done.stderr
+
+
+@pytest.mark.parametrize("descriptors", [9, 10])
+def test_too_few_descriptors_are_no_matter_of_the_disk(tmp_path: Path, descriptors: int) -> None:
+    """Wherever a command that writes runs out of them: 71, and what to raise. Room on the disk would not help."""
+    original = tmp_path / "fibo.csv"
+    original.write_text("10,10,34,55,89\n")
+    data = str(tmp_path / "data")
+    assert run("import", str(original), "--data-dir", data).returncode == 0
+    wrapper = ["sh", "-c", 'ulimit -n "$0"; exec "$@"', str(descriptors)]
+    for arguments in (
+        ["journal", "backup", str(tmp_path / "backup"), "--data-dir", data],
+        ["import", str(original), "--data-dir", str(tmp_path / "other")],
+    ):
+        ended = run(*arguments, wrapper=wrapper)
+        assert ended.returncode in {0, 71}, ended.stderr
+        assert ("no file descriptor is left" in ended.stderr) == (ended.returncode == 71), ended.stderr

@@ -9,7 +9,7 @@ import structlog
 
 from pexservice.cli import environment, options
 from pexservice.core.judging import Place
-from pexservice.errors import CannotCreate, reason
+from pexservice.errors import CannotCreate, reason, scarcity
 from pexservice.limits import DEFAULT
 from pexservice.stores.journal.record import Codec
 from pexservice.walk.machine import WALK
@@ -55,5 +55,5 @@ async def _begin(data_dir: Path, place: Place[int]) -> None:
         cause = journal.unready.__cause__
         why = reason(cause) if isinstance(cause, OSError) else "its file system is full"
         message = f"{data_dir} has no room for a journal: {why}. Nothing was imported. Make room, and import it again."
-        raise CannotCreate(message)
+        raise scarcity(journal.unready) or CannotCreate(message)
     await journal.close()

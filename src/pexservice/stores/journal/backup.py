@@ -16,7 +16,7 @@ from pexservice.core.judging import Place
 from pexservice.core.known import KnownKeys
 from pexservice.core.machine import C, S
 from pexservice.disk import Disk
-from pexservice.errors import CannotCreate, DamagedData, reason
+from pexservice.errors import CannotCreate, DamagedData, reason, scarcity
 from pexservice.limits import DEFAULT
 from pexservice.stores.journal.errors import JournalFailed, JournalFull, failed
 from pexservice.stores.journal.history import History
@@ -64,7 +64,7 @@ async def backup(source: Disk, target: Disk, codec: Codec[S, C], *, is_salvaging
         if isinstance(error, JournalFull):
             why = reason(error.__cause__) if isinstance(error.__cause__, OSError) else str(error)
             message = f"there is no room for the backup, and what was written of it was removed: {why}. Make room, and "
-            raise JournalFailed(f"{message}run it again.") from error
+            raise scarcity(error) or JournalFailed(f"{message}run it again.") from error
         raise
 
 

@@ -3,7 +3,7 @@
 import errno
 from typing import ClassVar, Final
 
-from pexservice.errors import DamagedData, NotApplied, NotPermitted, StorageFailed, reason
+from pexservice.errors import DamagedData, NotApplied, NotPermitted, Scarce, StorageFailed, reason, scarcity
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE})
 _NO_RIGHT: Final = frozenset({errno.EACCES, errno.EPERM})
@@ -49,11 +49,14 @@ def translate(doing: str, name: str, error: OSError) -> NotPermitted | JournalFu
     return JournalFailed(f"cannot {doing} {name}: {reason(error)}. Check the disk and the kernel's log.")
 
 
-def failed(doing: str, name: str, error: OSError) -> NotPermitted | JournalFailed:
-    """As `translate`, for what may not be tried again: then a lack of room is a failure like any other."""
+def failed(doing: str, name: str, error: OSError) -> NotPermitted | JournalFailed | Scarce:
+    """As `translate`, for what may not be tried again: then a lack of room is a failure like any other.
+
+    But a lack of descriptors is that of the process: nothing is wrong with the disk, and no room on it would help.
+    """
     found = translate(doing, name, error)
     if isinstance(found, JournalFull):
-        return JournalFailed(f"cannot {doing} {name}: {reason(error)}. Make room, then start again.")
+        return scarcity(error) or JournalFailed(f"cannot {doing} {name}: {reason(error)}. Make room, then start again.")
     return found
 
 
