@@ -4,7 +4,6 @@ The original's values wrapped at 2^64, but its position did not, and the positio
 value only serves to check that the file is not damaged.
 """
 
-import os
 import re
 from pathlib import Path
 from typing import Final
@@ -13,7 +12,7 @@ import structlog
 
 from pexservice.core.judging import Place
 from pexservice.disk.linux import read_regular
-from pexservice.errors import CannotCreate, DamagedData, NotPermitted
+from pexservice.errors import CannotCreate, DamagedData, NotPermitted, StorageFailed, reason
 from pexservice.walk.fibonacci import fibonacci_modulo
 
 log = structlog.get_logger()
@@ -77,8 +76,12 @@ def read(path: Path, remedy: str = _NAME_ANOTHER) -> Place[int]:
 def adopt(data_dir: Path) -> Place[int] | None:
     """Return where the walk goes on from, if a directory holds a file of the original. Raises as `read`."""
     path = data_dir / FILE_NAME
-    if not os.path.lexists(path):  # A link that leads nowhere is no sign that there was no walk: `read` says why.
+    try:
+        path.lstat()  # A link that leads nowhere is no sign that there was no walk: `read` says why.
+    except FileNotFoundError:
         return None
+    except OSError as error:  # Nor is a disk that does not tell: to begin anew would hide the walk for good.
+        raise StorageFailed(f"cannot look for {path}: {reason(error)}. Check the disk and the kernel's log.") from error
     place = read(path, "Move it away to begin at 0, or put the right one in its place.")
     log.info("taking over the walk of the original", file=str(path))
     return place

@@ -1,12 +1,13 @@
 """Taking over the data file of the original service."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from pexservice.core.judging import Place
-from pexservice.errors import CannotCreate, DamagedData
+from pexservice.errors import CannotCreate, DamagedData, StorageFailed
 from pexservice.walk.fibonacci import fibonacci_modulo
 from pexservice.walk.original import adopt, parse, read
 
@@ -79,3 +80,20 @@ def test_a_link_that_leads_nowhere_begins_no_new_walk(tmp_path: Path) -> None:
     (tmp_path / "fibo.csv").touch()
     with pytest.raises(DamagedData, match=r"this is empty.*Move it away to begin at 0"):
         adopt(tmp_path)
+
+
+def test_a_file_that_the_disk_does_not_tell_of_begins_no_new_walk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be there, so it is not taken for absent."""
+    (tmp_path / "fibo.csv").write_text("58,11,55,89,144")
+
+    def broken(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "lstat", broken)
+        patch.setattr(Path, "lstat", broken)
+        with pytest.raises(StorageFailed, match=r"cannot look for .*fibo\.csv: Input/output error"):
+            adopt(tmp_path)
+    assert adopt(tmp_path) == Place(58, 11)
