@@ -268,16 +268,18 @@ def test_a_backup_of_a_running_service_is_a_journal(busy: Path, tmp_path: Path) 
 def test_a_backup_goes_to_an_empty_directory(busy: Path, tmp_path: Path) -> None:
     """Nothing is put among what is there, nor into the journal; and DIR is what is to be named anew."""
     (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
     wrong = {
         str(tmp_path): "is not empty: it has file. Choose another directory as DIR.",
         str(busy / "within"): "is in the data directory. Choose another directory as DIR.",
         str(tmp_path / "file"): "is no directory. Choose another as DIR.",
+        str(tmp_path / "loop"): "is no directory. Choose another as DIR.",
     }
     for target, told in wrong.items():
         ended = journal("backup", target, data=busy)
         assert ended.returncode == 73
         assert told in ended.stderr
-    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "loop"]
 
 
 def test_a_backup_of_nothing_creates_nothing(tmp_path: Path) -> None:

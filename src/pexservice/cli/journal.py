@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import chain, islice
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -201,8 +202,9 @@ async def _back_up(
 
 def _check_empty(target: Path, data_dir: Path) -> bool:
     """Return whether there is a directory for the backup. Raises CannotCreate if it is not for a backup to use."""
-    if target.resolve().is_relative_to(data_dir.resolve()):
-        raise CannotCreate(f"{_BACKUP} {target} is in the data directory. Choose another directory as DIR.")
+    with suppress(OSError):  # The working directory was removed: there is no such place.
+        if Path(realpath(target)).is_relative_to(realpath(data_dir)):  # A loop of links is no error of `realpath`.
+            raise CannotCreate(f"{_BACKUP} {target} is in the data directory. Choose another directory as DIR.")
     try:
         found = {each.name for each in target.iterdir()} - {LOCK_NAME}
     except FileNotFoundError:
