@@ -115,6 +115,8 @@ class History(Generic[S, C]):
             newest = segment
             rows = segments.rows(self._codec, segment)
             yield Piece(file.name, segment.opening.place, segment.place, segment.bodies, rows, segment=segment)
+        if newest is None and segments_there:
+            raise _gone("all that was listed of it")
         ring = self._check_pair(newest)
         if ring is not None and newest is not None:
             plan = self._plan(ring, newest)
@@ -148,6 +150,8 @@ class History(Generic[S, C]):
         try:
             now = [name for name in segment_names(self._disk) if name >= names[0]]
             is_same = self._disk.read(newest.name) == newest.data
+        except FileNotFoundError:  # As in `_read`.
+            return False
         except OSError as error:
             raise failed("read", newest.name, error) from error
         return now == names and is_same and read_ring(self._disk) == self._ring
@@ -158,10 +162,13 @@ class History(Generic[S, C]):
         except FileNotFoundError as error:
             if is_oldest:
                 return None  # The running service let go of its oldest segments in the meantime.
-            message = (
-                f"{name} was removed while the history was read, by a service that is to keep less of it now, or by "
-                "hand. Read it again."
-            )
-            raise JournalFailed(message) from error
+            raise _gone(name) from error
         except OSError as error:
             raise failed("read", name, error) from error
+
+
+def _gone(what: str) -> JournalFailed:
+    return JournalFailed(
+        f"{what} was removed while the history was read, by a service that is to keep less of it now, or by hand. "
+        "Read it again."
+    )

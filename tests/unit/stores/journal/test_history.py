@@ -193,6 +193,22 @@ def test_a_segment_that_goes_while_it_is_read_was_the_oldest() -> None:
     play(scenario)
 
 
+def test_a_reader_of_whom_the_service_let_go_all_that_was_listed_says_so() -> None:
+    """That is no damage. Nor is it if the newest goes while a reader looks whether somebody writes."""
+
+    async def scenario() -> None:
+        moments = await _moments(150)
+        name = max(name for name in moments[140] if name.startswith("journal-"))
+        disk = Interrupted(SimulatedDisk(Random(1), moments[140] | {RING_NAME: moments[0][RING_NAME]}))
+        disk.happenings = [lambda: None, lambda: None, lambda: disk.inodes.pop(name)]
+        history = History.look(disk, CODEC)
+        assert [piece.name for piece in history.pieces(len(history.files))] == [name, RING_NAME]
+        with pytest.raises(JournalFailed, match=r"all that was listed of it was removed while .* Read it again"):
+            list(history.pieces(len(history.files)))
+
+    play(scenario)
+
+
 def test_a_segment_that_goes_while_they_are_listed_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """The service let go of it between its name and its size."""
 
