@@ -11,7 +11,7 @@ durable in the ring. A crash anywhere leads here again. Without room for 2 or 3 
 room.
 
     ring                              history   it is
-    none                              none      a new directory
+    none                              none      a new directory; damage if `keys.csv` has keys
     of life 1, without a line         none      a new directory, whose first start was cut off: nothing was answered
     any other                         none      damage: the history is missing
     none                              there     damage: the ring is missing
@@ -77,6 +77,7 @@ def look(disk: Disk, codec: Codec[S, C], *, begin: Callable[[], Place[S] | None]
     data, newest = read_ring(disk), read_newest(disk, codec)
     ring = check_pair(codec, data, newest)
     if ring is None or data is None or newest is None:
+        _check_new(read_keys(disk, codec))
         return Found(Plan(begin() or Place(0, codec.machine.initial), 1, (), (), 0), b"", None, None)
     plan = recover(codec, ring, newest)
     if plan.dropped:
@@ -84,6 +85,12 @@ def look(disk: Disk, codec: Codec[S, C], *, begin: Callable[[], Place[S] | None]
     keys = check_span(read_keys(disk, codec), 0, plan.place.sequence)
     older = _read_older(disk, codec, newest, keys.sequence)
     return Found(plan, data, ring.header.shape, newest, keys, older)
+
+
+def _check_new(keys: LiveKeys | None) -> None:
+    """Raise DamagedData if there are keys in a new directory: commands were taken, and their keys would be lost."""
+    if keys is not None and keys.lines:
+        raise mismatch(f"{KEYS_NAME} has keys, and {RING_NAME} and the history are missing")
 
 
 def read_keys(disk: Disk, codec: Codec[S, C]) -> LiveKeys | None:

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from pexservice.core.judging import Place
+from pexservice.core.keys import digest, keyed
 from pexservice.errors import DamagedData
 from pexservice.stores.journal.errors import JournalFailed
 from pexservice.stores.journal.journal import Journal
@@ -139,6 +140,23 @@ def test_a_ring_or_a_history_that_is_missing_is_damage(missing: str) -> None:
         await journal.close()
         del on.inodes[missing]
         with pytest.raises(DamagedData, match="missing"):
+            look(on, WALKS)
+
+    play(scenario)
+
+
+def test_keys_without_ring_and_history_are_damage() -> None:
+    """Keys tell that commands were taken; a new walk would forget them, and the secret that their digests need."""
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on)
+        key = digest(b"a", journal.key_secret)
+        await journal.commit([NEXT], {0: keyed(key)})
+        await journal.close()
+        for name in set(on.inodes) - {KEYS_NAME}:
+            del on.inodes[name]
+        with pytest.raises(DamagedData, match=r"has keys, and .* and the history are missing"):
             look(on, WALKS)
 
     play(scenario)
