@@ -29,8 +29,9 @@ def steady_clock() -> Callable[[], float]:
     """Return a clock that tells the seconds since 1970 as of now, and from now on goes on evenly, also in suspense.
 
     Whoever sets the clock of the machine makes no key older or younger; only a start looks at that clock again.
+    A time before 1970 counts as 1970: what is written down has no sign.
     """
-    offset_s = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    offset_s = max(0.0, time.time()) - time.clock_gettime(time.CLOCK_BOOTTIME)
     return lambda: offset_s + time.clock_gettime(time.CLOCK_BOOTTIME)
 
 

@@ -136,7 +136,7 @@ class Codec(Generic[S, C]):
         self.follow(row, before)
         commands = self.machine.read_commands(row.commands)
         states = self.machine.apply(before.state, commands).states
-        time_s = int(datetime.fromisoformat(row.time).timestamp())
+        time_s = max(0, int(datetime.fromisoformat(row.time).timestamp()))  # As `known.steady_clock`.
         encode, encode_state = self.machine.encode, self.machine.encode_state
         return {
             key: Seen(

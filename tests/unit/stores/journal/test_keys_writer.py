@@ -153,6 +153,17 @@ def test_many_new_keys_are_written_down(monkeypatch: pytest.MonkeyPatch) -> None
     play(scenario)
 
 
+@pytest.mark.parametrize("time_s", [-5.0, -0.5, 0.0])
+def test_what_a_clock_before_1970_made_is_read_again(time_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the row and from the file, though neither has a sign for its seconds."""
+    monkeypatch.setattr("time.time", lambda: time_s)
+    known = KnownKeys(10, 60)
+    assert known.now_s() >= 0
+    writer = KeysWriter(SimulatedDisk(Random(1)), WALKS, known, LiveKeys(bytes(32), 0, b""))
+    writer.read([WALKS.encode_body(Place(2, 2), "1n", time_s, "k" * 22)], Place(1, 1))
+    assert read(WALKS, encode(WALKS, LiveKeys(bytes(32), 2, known.write()))).lines == b"k" * 22 + b",0,2,1n,2\n"
+
+
 def test_a_row_with_keys_that_does_not_follow_is_damage() -> None:
     """Its checksum is right, and it tells of steps that do not lead there."""
     body = WALKS.encode_body(Place(2, 7), "1n", 5.0, "0123456789-_abcdefghij")
