@@ -6,6 +6,8 @@ from typing import ClassVar, Final
 from pexservice.errors import DamagedData, NotApplied, NotPermitted, Scarce, StorageFailed, reason, scarcity
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE})
+_LIMIT: Final = "Raise the limit on the size of files (ulimit -f; LimitFSIZE= of systemd), then start again."
+"""What to do where room is not what lacks: the limit is set when a process starts."""
 _NO_RIGHT: Final = frozenset({errno.EACCES, errno.EPERM})
 
 
@@ -45,7 +47,8 @@ def translate(doing: str, name: str, error: OSError) -> NotPermitted | JournalFu
     if error.errno == errno.EISDIR:
         return JournalFailed(f"cannot {doing} {name}: a directory has this name, or the same and .new. Move it away.")
     if error.errno in _NO_ROOM:
-        return JournalFull(f"cannot {doing} {name}: {reason(error)}. Make room; nothing else needs to be done.")
+        remedy = _LIMIT if error.errno == errno.EFBIG else "Make room; nothing else needs to be done."
+        return JournalFull(f"cannot {doing} {name}: {reason(error)}. {remedy}")
     return JournalFailed(f"cannot {doing} {name}: {reason(error)}. Check the disk and the kernel's log.")
 
 
@@ -56,7 +59,8 @@ def failed(doing: str, name: str, error: OSError) -> NotPermitted | JournalFaile
     """
     found = translate(doing, name, error)
     if isinstance(found, JournalFull):
-        return scarcity(error) or JournalFailed(f"cannot {doing} {name}: {reason(error)}. Make room, then start again.")
+        remedy = _LIMIT if error.errno == errno.EFBIG else "Make room, then start again."
+        return scarcity(error) or JournalFailed(f"cannot {doing} {name}: {reason(error)}. {remedy}")
     return found
 
 

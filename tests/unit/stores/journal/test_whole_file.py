@@ -7,7 +7,7 @@ import pytest
 
 from pexservice.errors import DamagedData
 from pexservice.stores.journal import whole_file
-from pexservice.stores.journal.errors import JournalFailed, JournalFull
+from pexservice.stores.journal.errors import JournalFailed, JournalFull, failed, translate
 from pexservice.stores.journal.whole_file import new_name, put
 from support.journals import broken, disk
 
@@ -68,3 +68,17 @@ def test_a_file_that_was_made_longer_than_any_is_damage(monkeypatch: pytest.Monk
     monkeypatch.setattr(on, "read", broken)
     with pytest.raises(DamagedData, match="a has 8589934592 bytes, and no file of a journal has more than"):
         whole_file.read(on, "a")
+
+
+@pytest.mark.parametrize(
+    ("code", "remedies"),
+    [
+        (errno.ENOSPC, ["Make room; nothing else needs to be done.", "Make room, then start again."]),
+        (errno.EFBIG, [r"Raise the limit on the size of files .* start again."] * 2),
+    ],
+)
+def test_what_is_to_be_done_is_told_of_what_lacks(code: int, remedies: list[str]) -> None:
+    """Room on the disk is no help against the limit on the size of files."""
+    for told, remedy in zip((translate, failed), remedies, strict=True):
+        with pytest.raises((JournalFull, JournalFailed), match=remedy):
+            raise told("write", "it", OSError(code, ""))
