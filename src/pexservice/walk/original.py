@@ -74,7 +74,10 @@ def read(path: Path, remedy: str = _NAME_ANOTHER) -> Place[int]:
 
 
 def adopt(data_dir: Path) -> Place[int] | None:
-    """Return where the walk goes on from, if a directory holds a file of the original. Raises as `read`."""
+    """Return where the walk goes on from, if a directory holds a file of the original.
+
+    Raises as `read`, and StorageFailed where the disk does not tell.
+    """
     path = data_dir / FILE_NAME
     try:
         path.lstat()  # A link that leads nowhere is no sign that there was no walk: `read` says why.
