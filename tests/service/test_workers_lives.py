@@ -127,7 +127,7 @@ def test_a_suspended_worker_holds_up_nobody_else(tmp_path: Path) -> None:
                 client.ask("POST", "/next")
             assert time.monotonic() - began_s < 1
         await_end(victim)
-        assert service.logged("a worker is silent and is replaced")["pid"] == victim
+        assert service.logged("a worker is silent and is ended")["pid"] == victim
         wait_until(lambda: len(workers(service)) == 3)
         assert service.sequence() == 30
 

@@ -95,7 +95,7 @@ class Crew(Generic[S, C]):
             member.missed = 0 if beats != member.beats else member.missed + 1
             member.beats = beats
             if member.missed == self._limits.beats_missed_max:
-                log.error("a worker is silent and is replaced", worker=member.number, pid=member.live[Live.PID])
+                log.error("a worker is silent and is ended", worker=member.number, pid=member.live[Live.PID])
                 self._do(self._nursery.kill(member.number))
 
     async def stop(self, timeout_s: float) -> None:

@@ -40,7 +40,7 @@ class RowTooLong(NotApplied):
     detail: ClassVar[str] = "What was asked for at the same time is too long to be written in one row. None was taken."
 
 
-def translate(doing: str, name: str, error: OSError) -> NotPermitted | JournalFull | JournalFailed:
+def translate(doing: str, name: str, error: OSError) -> NotPermitted | JournalFull | JournalFailed | Scarce:
     """Return the error for what the operating system said when we were `doing` something to a file."""
     if error.errno in _NO_RIGHT:
         return NotPermitted(f"may not {doing} {name}: {reason(error)}. Give this user the right to.")
@@ -49,13 +49,14 @@ def translate(doing: str, name: str, error: OSError) -> NotPermitted | JournalFu
     if error.errno in _NO_ROOM:
         remedy = _LIMIT if error.errno == errno.EFBIG else "Make room; nothing else needs to be done."
         return JournalFull(f"cannot {doing} {name}: {reason(error)}. {remedy}")
-    return JournalFailed(f"cannot {doing} {name}: {reason(error)}. Check the disk and the kernel's log.")
+    message = f"cannot {doing} {name}: {reason(error)}. Check the disk and the kernel's log."
+    return scarcity(error) or JournalFailed(message)
 
 
 def failed(doing: str, name: str, error: OSError) -> NotPermitted | JournalFailed | Scarce:
     """As `translate`, for what may not be tried again: then a lack of room is a failure like any other.
 
-    But a lack of descriptors is that of the process: nothing is wrong with the disk, and no room on it would help.
+    But a lack of descriptors or memory is that of the process: nothing is wrong with the disk.
     """
     found = translate(doing, name, error)
     if isinstance(found, JournalFull):

@@ -5,7 +5,7 @@ import errno
 
 import pytest
 
-from pexservice.errors import DamagedData
+from pexservice.errors import DamagedData, Scarce
 from pexservice.stores.journal import whole_file
 from pexservice.stores.journal.errors import JournalFailed, JournalFull, failed, translate
 from pexservice.stores.journal.whole_file import new_name, put
@@ -82,3 +82,10 @@ def test_what_is_to_be_done_is_told_of_what_lacks(code: int, remedies: list[str]
     for told, remedy in zip((translate, failed), remedies, strict=True):
         with pytest.raises((JournalFull, JournalFailed), match=remedy):
             raise told("write", "it", OSError(code, ""))
+
+
+def test_memory_that_lacks_is_no_fault_of_the_disk() -> None:
+    """The system may have none for a file, whatever becomes of it."""
+    for told in (translate, failed):
+        with pytest.raises(Scarce, match="memory"):
+            raise told("read", "it", OSError(errno.ENOMEM, ""))
