@@ -18,7 +18,7 @@ UNKNOWN = {500, 502, 503, 504}
 
 
 def step(client: httpx.Client, url: str, key: str) -> httpx.Response:
-    """Return the answer, once there is one that settles it. Raises httpx.HTTPError if there is none in a minute."""
+    """Return the answer, once there is one that settles it. Raises httpx.HTTPError if there is none in 12 attempts."""
     for attempt in range(ATTEMPTS):
         # At random, so that the clients of a service that was away do not all come back at once.
         pause_s = random.uniform(0, min(PAUSE_S_MAX, 0.1 * 2**attempt))

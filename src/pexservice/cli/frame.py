@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _EXIT_STATUSES: Final = """\b
 Exit statuses:
    0  done, or stopped on request
-   1  status: the service takes no steps
+   1  status: the service takes no steps; else as the command's --help says
    2  wrong usage: an argument, or a PEXSERVICE_ variable
   65  damaged data, or of another version or machine; nothing was changed
   66  there is no journal, or no schema of a store, there

@@ -34,7 +34,8 @@ _url = click.argument("url", metavar="URL", envvar="PEXSERVICE_STORE", callback=
 def init(load: Load, /, url: StoreUrl, begin: Place[Any] | None = None, *, one_server: bool) -> None:
     """Make the schema.
 
-    It is made by the user of the URL, to whom it belongs. Refused if it is there already.
+    It is made by the user of the URL, to whom it belongs. Refused if it is there already. Without URL, the variable
+    PEXSERVICE_STORE says it.
     """
     options.check_password(click.get_current_context(), "url", url)
     environment.check_assertions()
@@ -50,7 +51,8 @@ def init(load: Load, /, url: StoreUrl, begin: Place[Any] | None = None, *, one_s
 def check(load: Load, /, url: StoreUrl) -> None:
     """Check the schema and the server's settings, as a replica does at its start.
 
-    It changes nothing, and ends with the status that a replica would end with.
+    It changes nothing, and ends with the status that a replica would end with. Without URL, the variable
+    PEXSERVICE_STORE says it.
     """
     options.check_password(click.get_current_context(), "url", url)
     machine = load().machine
