@@ -27,8 +27,8 @@ _url = click.argument("url", metavar="URL", envvar="PEXSERVICE_STORE", callback=
 @click.option(
     "--one-server",
     is_flag=True,
-    help="There is no standby: who loses the server loses what is there. Without it, one without a synchronous standby "
-    "is refused.",
+    help="There is no standby: who loses the server loses what is there. Without it, replicas refuse one that has no "
+    "synchronous standby.",
 )
 @click.pass_obj
 def init(load: Load, /, url: StoreUrl, begin: Place[Any] | None = None, *, one_server: bool) -> None:
