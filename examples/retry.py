@@ -20,16 +20,18 @@ UNKNOWN = {500, 502, 503, 504}
 def step(client: httpx.Client, url: str, key: str) -> httpx.Response:
     """Return the answer, once there is one that settles it. Raises httpx.HTTPError if there is none in 12 attempts."""
     for attempt in range(ATTEMPTS):
-        # At random, so that the clients of a service that was away do not all come back at once.
-        pause_s = random.uniform(0, min(PAUSE_S_MAX, 0.1 * 2**attempt))
         try:
             answer = client.post(url, headers={"Idempotency-Key": key})
             if answer.status_code not in UNKNOWN:
                 return answer.raise_for_status()
-            pause_s = max(pause_s, float(answer.headers.get("Retry-After", 0)))
+            wanted = answer.headers.get("Retry-After", "")
+            told, wanted_s = f"status {answer.status_code}", int(wanted) if wanted.isdecimal() else 0  # Or a date.
         except httpx.TransportError as error:  # Refused, broken off, or late: it was taken, or it was not.
-            print(f"attempt {attempt + 1}: {error}", file=sys.stderr)
-        time.sleep(pause_s)
+            told, wanted_s = str(error), 0
+        print(f"attempt {attempt + 1}: {told}", file=sys.stderr)
+        if attempt + 1 < ATTEMPTS:
+            # At random, so that the clients of a service that was away do not all come back at once.
+            time.sleep(max(wanted_s, random.uniform(0, min(PAUSE_S_MAX, 0.1 * 2**attempt))))
     raise httpx.TransportError(f"no answer in {ATTEMPTS} attempts; ask again with the key {key}")
 
 

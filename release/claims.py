@@ -105,7 +105,7 @@ CLAIMS: Final = (
     ),
     Claim("A step is retried safely: sent again with its key it is taken once.", "retries.md", "make torture"),
     Claim(
-        "Another machine is one class: the page makes a ticket seller, word for word as a test does.",
+        "Another machine is one class: the page makes a box office, word for word as a test does.",
         "build-your-own.md",
         "make test",
     ),

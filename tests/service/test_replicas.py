@@ -44,6 +44,18 @@ def test_a_schema_is_made_once_and_checked(server: Server) -> None:
     assert checked.stdout == "A replica may start. Sequence 0, position 0. There is one server, and no standby.\n"
 
 
+def test_a_schema_for_replicas_that_would_not_start_is_told(server: Server) -> None:
+    """The server names no standby, and nobody said that it is the only one: who makes the schema learns of it."""
+    server.ask("CREATE DATABASE lonely")
+    url = f"{server.url}/lonely"
+    made = run("store", "init", url)
+    assert (made.returncode, "names a standby" in made.stderr) == (0, True)
+    refused = run("store", "check", url)
+    assert (refused.returncode, "SET is_one_server = true" in refused.stderr) == (69, True)
+    server.ask("UPDATE pexservice.setup SET is_one_server = true", "lonely")
+    assert run("store", "check", url).returncode == 0
+
+
 def test_a_walk_moves_from_a_directory_to_a_server(tmp_path: Path) -> None:
     """Sequence and position go on."""
     with serving(tmp_path / "data") as service, service.connect() as client:

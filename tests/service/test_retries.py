@@ -3,8 +3,6 @@
 import json
 import re
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -265,25 +263,3 @@ def test_a_key_goes_before_its_condition(client: Client) -> None:
     failed = [client.ask("POST", "/next", key("failed"), f"If-Match: {now['etag']}").status for _ in range(2)]
     assert failed == [412, 412]
     assert not is_replayed(client.ask("POST", "/next", key("failed")))
-
-
-@pytest.fixture
-def example() -> list[str]:
-    pytest.importorskip("httpx")
-    return [sys.executable, str(CHECKOUT / "examples" / "retry.py")]
-
-
-def test_the_example_steps_once_over_a_kill(tmp_path: Path, example: list[str]) -> None:
-    """It is started while nothing listens, and ends with the answer once something does."""
-    with serving(tmp_path) as service:
-        where = f"http://127.0.0.1:{service.port}"
-        port = service.port
-        done = subprocess.run(
-            [*example, f"{where}/next", "a-key"], capture_output=True, text=True, timeout=30, check=False
-        )
-        assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
-        service.stop(signal.SIGKILL)
-    waiting = subprocess.Popen([*example, f"{where}/next", "a-key"], stdout=subprocess.PIPE, text=True)
-    with serving(tmp_path, "--port", str(port)) as service, service.connect() as client:
-        assert waiting.communicate(timeout=30)[0] == "1\n"
-        assert client.ask("GET", "/current").sequence == 1

@@ -85,7 +85,7 @@ async def play_on(
     """Run a scenario beside an engine on a store, in the event loop that is running."""
     caller = Caller()
     metrics = Metrics()
-    metrics.show_from_the_start(machine.kinds, ())
+    metrics.show_from_the_start(machine.kinds, (), ())
     engine: Engine[Any, Any] = Engine(machine, metrics, budget or Budget(limits.unsent_bytes_max), limits)
     running = asyncio.create_task(engine.run(store))
     await settled()

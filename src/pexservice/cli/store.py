@@ -41,8 +41,10 @@ def init(load: Load, /, url: StoreUrl, begin: Place[Any] | None = None, *, one_s
     environment.check_assertions()
     machine = load().machine
     place = begin or Place(0, machine.initial)
-    asyncio.run(_init(url, machine, place, is_one_server=one_server))
+    is_enough = asyncio.run(_init(url, machine, place, is_one_server=one_server))
     click.echo(f"The schema is made. Sequence {place.sequence}, {machine.describe(place.state)}.")
+    if not is_enough:
+        click.echo("Replicas do not start until synchronous_standby_names of the server names a standby.", err=True)
 
 
 @click.command(cls=Command)
@@ -60,13 +62,13 @@ def check(load: Load, /, url: StoreUrl) -> None:
     click.echo(f"A replica may start. Sequence {place.sequence}, {machine.describe(place.state)}. {standby}")
 
 
-async def _init(url: StoreUrl, machine: Machine[Any, Any], place: Place[Any], *, is_one_server: bool) -> None:
+async def _init(url: StoreUrl, machine: Machine[Any, Any], place: Place[Any], *, is_one_server: bool) -> bool:
     from pexservice.stores.choice import check_extra  # noqa: PLC0415 - imports are start-up time.
 
     check_extra()
     from pexservice.stores.postgres import schema  # noqa: PLC0415
 
-    await schema.init(url, machine, place, DEFAULT, is_one_server=is_one_server)
+    return await schema.init(url, machine, place, DEFAULT, is_one_server=is_one_server)
 
 
 async def _check(url: StoreUrl, machine: Machine[Any, Any]) -> tuple[Place[Any], str]:

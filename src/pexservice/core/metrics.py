@@ -41,9 +41,12 @@ class Metrics:
     started_s: float = field(default_factory=time.time)
     """When the process started, to a fraction of a second, since 1970."""
 
-    def show_from_the_start(self, kinds: Iterable[str], reasons: Iterable[type[NotApplied]]) -> None:
+    def show_from_the_start(
+        self, kinds: Iterable[str], refusals: Iterable[str], reasons: Iterable[type[NotApplied]]
+    ) -> None:
         """Begin these counts at 0: Prometheus cannot tell the increase of one that appears with its first event."""
         self.taken |= dict.fromkeys(kinds, 0)
+        self.declined |= dict.fromkeys(refusals, 0)
         self.turned_away |= {error.code: 0 for error in reasons}
         self.connections |= dict.fromkeys(CONNECTIONS, 0)
 

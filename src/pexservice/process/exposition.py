@@ -23,7 +23,7 @@ from pexservice.errors import NotApplied
 from pexservice.limits import Limits
 from pexservice.process.usage import Usage
 
-_STATUSES: Final = frozenset({200, 204, 304, 400, 401, 403, 404, 405, 408, 412, 413, 414, 417, 431, 501, 503, 505})
+_STATUSES: Final = frozenset({200, 204, 304, 400, 401, 403, 404, 405, 408, 412, 413, 414, 417, 422, 431, 501, 503, 505})
 """Shown from the start: Prometheus cannot tell the increase of a count that appears with its first event."""
 _CONNECTIONS: Final = {
     "accepted": "Connections accepted.",
@@ -102,9 +102,8 @@ class Exposition(Collector):
             unready.add_metric([each.code], isinstance(state.unready, each))
         yield unready
         yield _counter("pex_steps", "Commands taken since the start, by kind.", "step", metrics.taken)
-        if metrics.declined:  # Many machines never do.
-            text = "Commands that were refused at their turn, by reason."
-            yield _counter("pex_steps_declined", text, "reason", metrics.declined)
+        text = "Commands that were refused at their turn, by reason."
+        yield _counter("pex_steps_declined", text, "reason", metrics.declined)
         replayed = "Commands with a key that had been taken before, and were answered again."
         yield CounterMetricFamily("pex_steps_replayed", replayed, metrics.replayed)
         yield GaugeMetricFamily("pex_steps_waiting", "Commands submitted and not yet durable.", state.waiting)

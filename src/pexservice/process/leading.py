@@ -17,6 +17,7 @@ import structlog
 from pexservice.config import Settings
 from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
+from pexservice.core.judging import OWN_REFUSALS
 from pexservice.core.machine import C, S
 from pexservice.core.store import Store
 from pexservice.disk.daemons import first
@@ -73,7 +74,7 @@ class Leading(Generic[S, C]):
         self._admin: Server | None = None
         metrics = together.writer.metrics
         metrics.show_from_the_start(
-            application.machine.kinds, [QueueFull, AnswersUnsent, WatchersFull, Recovering, *reasons]
+            application.machine.kinds, OWN_REFUSALS, [QueueFull, AnswersUnsent, WatchersFull, Recovering, *reasons]
         )
         together.writer.live[Live.PID] = os.getpid()
         together.writer.live[Live.STARTED_US] = int(metrics.started_s * 1e6)

@@ -20,6 +20,7 @@ import uvloop
 from pexservice.config import Settings
 from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
+from pexservice.core.judging import OWN_REFUSALS
 from pexservice.core.machine import C, S
 from pexservice.core.metrics import Metrics
 from pexservice.core.store import Store
@@ -120,7 +121,7 @@ class Service(Generic[S, C]):
             Recovering,
             *held.store.unready_reasons,
         ]
-        self._metrics.show_from_the_start(application.machine.kinds, reasons)
+        self._metrics.show_from_the_start(application.machine.kinds, OWN_REFUSALS, reasons)
 
     async def run(self, stopping: asyncio.Future[None]) -> None:
         """Start, serve, and stop when told to. Raises Fatal."""

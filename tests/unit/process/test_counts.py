@@ -16,7 +16,7 @@ def _regions(count: int) -> tuple[mmap, list[Region]]:
 def test_what_one_counts_another_sees() -> None:
     """In all kinds of counts, and summed over all processes."""
     memory, (one, other) = _regions(2)
-    one.metrics.show_from_the_start(["next"], [])
+    one.metrics.show_from_the_start(["next"], [], [])
     for region, many in ((one, 1), (other, 2)):
         for _ in range(many):
             region.metrics.count_group({"next": 2, "reset": 1}, 3, 0.002)
@@ -42,7 +42,7 @@ def test_who_comes_next_goes_on_in_the_same_numbers() -> None:
     region.metrics.declined["sold-out"] += 3
     region.metrics.commit_seconds.observe(0.5)
     after = Region(memory, 0)
-    after.metrics.show_from_the_start(["next"], [])
+    after.metrics.show_from_the_start(["next"], [], [])
     after.metrics.declined["sold-out"] += 1
     after.metrics.commit_seconds.observe(0.5)
     counted = total([region], 0, 0)

@@ -125,7 +125,8 @@ def _schema_refusal(facts: Facts, machine: str) -> Fatal | None:
     if not facts.settings["synchronous_standby_names"].strip() and not setup.is_one_server:
         return ServerUnavailable(
             "the server names no synchronous standby (synchronous_standby_names is empty), so losing it would lose "
-            "groups. Name one, or say that there is one server only with 'pexservice store init --one-server'."
+            "groups. Name one; or say that one server is all there is, by 'store init --one-server' where there is no "
+            "schema yet, and by UPDATE pexservice.setup SET is_one_server = true where there is."
         )
     return None
 

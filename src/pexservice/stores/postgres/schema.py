@@ -28,10 +28,11 @@ _STANDBYS: Final = "SELECT current_setting('synchronous_standby_names')"
 
 async def init(
     url: StoreUrl, machine: Machine[S, Any], begin: Place[S], limits: Limits, *, is_one_server: bool
-) -> None:
+) -> bool:
     """Make the schema on the primary among the hosts of a URL, for a machine that begins at a place.
 
-    Raises CannotCreate if there is one, ServerUnavailable, NotPermitted.
+    Returns whether replicas may start: not without a standby, unless there is to be one server only. Raises
+    CannotCreate if there is a schema, ServerUnavailable, NotPermitted.
     """
     told: Fatal | None = None
     for dsn in hosts(url):
@@ -46,6 +47,7 @@ async def init(
             if await connection.fetchval(_IS_STANDBY):
                 told = ServerUnavailable(f"the server at {where(dsn)} is a standby. Name the primary.")
                 continue
+            has_standby = bool((await connection.fetchval(_STANDBYS)).strip())
             await _make(connection, machine, begin, is_one_server=is_one_server)
         except asyncpg.DuplicateSchemaError as error:
             message = "the database has a schema pexservice already. Nothing was changed. Name another database."
@@ -53,7 +55,7 @@ async def init(
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise explain(error, where(dsn)) from error
         else:
-            return
+            return has_standby or is_one_server
         finally:
             connection.terminate()
             await asyncio.sleep(0)  # In which its socket is closed.
