@@ -56,6 +56,8 @@ class Engine(Generic[S, C]):
         self._room: Room[S] = Room(limits.group_answer_bytes_max, self._answer_bytes)
         self._is_over = False
         """Whether the end has come, or comes once the groups in flight are done: the store gets no more."""
+        self._is_told = False
+        """Whether it was told that commands are turned away, since one was last taken."""
         self._is_open = False
         """Whether the next command that arrives is to have a group handed over."""
         self._arrival: asyncio.Future[None] | None = None
@@ -122,7 +124,10 @@ class Engine(Generic[S, C]):
         """
         store = self._store
         if store is None or store.unready is not None:
-            raise (self.unready or Recovering()).with_traceback(None)  # Else it would grow with every use.
+            error = self.unready or Recovering()
+            if store is not None:
+                self._tell(error)
+            raise error.with_traceback(None)  # Else it would grow with every use.
         queue = self._queue
         if len(queue) >= self._limits.pending_max:
             raise QueueFull
@@ -232,10 +237,11 @@ class Engine(Generic[S, C]):
         self._in_flight.popleft()
         self._durable.append(group)
         if isinstance(group.error, NotApplied):
-            log.error("commands are turned away", reason=group.error.code, error=str(group.error))
+            self._tell(group.error)
             if group.error.is_lasting:  # Else it is about this group alone.
                 self._turn_away_rest(group.error)
             return
+        self._is_told = False
         judgement = group.judgement
         assert judgement is not None, "what is durable was judged"
         if judgement.replays:
@@ -246,6 +252,12 @@ class Engine(Generic[S, C]):
         if judgement.taken:
             self.metrics.count_group(self.machine.tally(judgement.taken), len(judgement.taken), group.seconds)
         self._measure(judgement.end)
+
+    def _tell(self, error: NotApplied) -> None:
+        """Tell why commands are turned away; what lasts, once until one is taken again."""
+        if not (self._is_told and error.is_lasting):
+            log.error("commands are turned away", reason=error.code, error=str(error))
+        self._is_told = error.is_lasting
 
     def _measure(self, place: Place[S]) -> None:
         self._value_bytes = self.machine.answer_bytes_max(place.state) + _HEAD_BYTES

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog
 
 from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
@@ -15,8 +16,8 @@ from pexservice.errors import Fatal, NotApplied, Recovering
 from pexservice.limits import DEFAULT
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS
-from support.engine_scenes import Asked, Caller, settled
-from support.memory_store import MemoryStore
+from support.engine_scenes import Asked, Caller, play, settled
+from support.memory_store import Full, MemoryStore
 
 
 @pytest.mark.parametrize("error", [Fatal("the disk is broken"), KeyError("a defect")])
@@ -213,3 +214,22 @@ def test_what_is_wrong_with_one_group_turns_nobody_else_away() -> None:
 
     asyncio.run(scenario())
     assert [told if isinstance(told, bytes) else type(told) for told in caller.told] == [b"1 1", TooLong, b"2 2"]
+
+
+def test_that_commands_are_turned_away_is_told_once_each_time() -> None:
+    """However many are: one line when it begins, also where no group was on its way, and one when it begins again."""
+
+    async def scenario(engine: Engine[Any, Any], caller: Caller) -> None:
+        for _ in range(2):
+            store.unready = Full()
+            for _ in range(3):
+                with pytest.raises(Full):
+                    engine.submit(Asked(), caller)
+            store.unready = None
+            engine.submit(Asked(), caller)
+            await settled()
+
+    store = MemoryStore[Any, Any](WALK)
+    with structlog.testing.capture_logs() as logs:
+        play(scenario, store)
+    assert [(each["event"], each["reason"]) for each in logs] == [("commands are turned away", "full")] * 2
