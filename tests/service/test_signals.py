@@ -152,35 +152,32 @@ main()
 @pytest.mark.parametrize("number", STOPPING)
 def test_other_commands_end_with_the_status_of_their_signal(tmp_path: Path, number: int) -> None:
     """Without a traceback; 0 would say that they had done their work."""
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-    source = (
-        f"import time; from pexservice.walk import original; from pexservice.__main__ import main\n"
-        f"original.read = lambda path: (open({str(fifo)!r}, 'w').close(), time.sleep(60))\nmain()"
-    )
-    with running([sys.executable, "-c", source, "import", "x"], cwd=tmp_path, stderr=subprocess.PIPE) as process:
-        fifo.read_bytes()
-        process.send_signal(number)
-        _, said = process.communicate(timeout=HANG_S)
+    status, said = _told(tmp_path, number)
     by_signal = -number if number == signal.SIGINT else 128 + number  # A shell's loop ends with what Ctrl-C ended.
-    assert (process.returncode, said.strip()) == (by_signal, b"")
+    assert (status, said) == (by_signal, b"")
 
 
 def test_signals_that_come_together_end_another_command_as_one_does(tmp_path: Path) -> None:
     """With the status of one of them, and without a word of Python's."""
-    fifo = tmp_path / "fifo"
+    status, said = _told(tmp_path, signal.SIGSTOP, *STOPPING, signal.SIGCONT)
+    statuses = {each for number in STOPPING for each in (-number, 128 + number)}
+    assert (status in statuses, said) == (True, b"")
+
+
+def _told(directory: Path, *numbers: int) -> tuple[int, bytes]:
+    """Send signals to a command at its work; return its status and what it said."""
+    fifo = directory / "fifo"
     os.mkfifo(fifo)
     source = (
         f"import time; from pexservice.walk import original; from pexservice.__main__ import main\n"
         f"original.read = lambda path: (open({str(fifo)!r}, 'w').close(), time.sleep(60))\nmain()"
     )
-    with running([sys.executable, "-c", source, "import", "x"], cwd=tmp_path, stderr=subprocess.PIPE) as process:
+    with running([sys.executable, "-c", source, "import", "x"], cwd=directory, stderr=subprocess.PIPE) as process:
         fifo.read_bytes()
-        for number in (signal.SIGSTOP, *STOPPING, signal.SIGCONT):
+        for number in numbers:
             process.send_signal(number)
         _, said = process.communicate(timeout=HANG_S)
-    statuses = {status for number in STOPPING for status in (-number, 128 + number)}
-    assert (process.returncode in statuses, said.strip()) == (True, b"")
+    return process.returncode, said.strip()
 
 
 class TestSocketFile:

@@ -16,9 +16,9 @@ def reset_when_closed(connected: socket.SocketType) -> None:
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
 
 
-def narrow(connected: socket.SocketType, kernel_bytes: int, patience_s: float) -> None:
+def narrow(connected: socket.SocketType, buffer_bytes: int, patience_s: float) -> None:
     """Have the kernel keep few bytes of a slow client, and on TCP lose one that acknowledges none for so long."""
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, kernel_bytes)
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer_bytes)
     if connected.family != socket.AF_UNIX:
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(patience_s * 1000))
 

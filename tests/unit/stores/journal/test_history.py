@@ -153,16 +153,21 @@ def test_damage_is_told_and_salvaged_only_when_asked(offset: int) -> None:
     play(scenario)
 
 
+async def _with_segments() -> tuple[Service, list[str]]:
+    """Return a service that has written several segments and ended, and their names, oldest first."""
+    service = await Service.start(SimulatedDisk(Random(1)))
+    for _ in range(60):
+        await service.step(1)
+        await service.journal._write_history()
+    service.running.cancel()
+    return service, sorted(name for name in service.disk.names() if name.startswith("journal-"))
+
+
 def test_segments_must_go_on_from_each_other() -> None:
     """One in the middle that is missing is found, and the oldest ones may be missing."""
 
     async def scenario() -> None:
-        service = await Service.start(SimulatedDisk(Random(1)))
-        for _ in range(60):
-            await service.step(1)
-            await service.journal._write_history()
-        service.running.cancel()
-        names = sorted(name for name in service.disk.names() if name.startswith("journal-"))
+        service, names = await _with_segments()
         kept = service.disk.inodes.pop(names[0])
         assert next(iter(sequences(service.disk))) > 1
         service.disk.inodes[names[0]] = kept
@@ -177,12 +182,7 @@ def test_a_segment_that_goes_while_it_is_read_was_the_oldest() -> None:
     """The service let go of it; any other that goes is an error."""
 
     async def scenario() -> None:
-        service = await Service.start(SimulatedDisk(Random(1)))
-        for _ in range(60):
-            await service.step(1)
-            await service.journal._write_history()
-        service.running.cancel()
-        names = sorted(name for name in service.disk.names() if name.startswith("journal-"))
+        service, names = await _with_segments()
         history = History.look(service.disk, CODEC)
         del service.disk.inodes[names[0]]
         assert next(history.pieces()).name == names[1]
@@ -213,12 +213,7 @@ def test_a_segment_that_goes_while_they_are_listed_is_no_failure(monkeypatch: py
     """The service let go of it between its name and its size."""
 
     async def scenario() -> None:
-        service = await Service.start(SimulatedDisk(Random(1)))
-        for _ in range(60):
-            await service.step(1)
-            await service.journal._write_history()
-        service.running.cancel()
-        names = sorted(name for name in service.disk.names() if name.startswith("journal-"))
+        service, names = await _with_segments()
         monkeypatch.setattr("pexservice.stores.journal.history.segment_names", lambda _: names)
         del service.disk.inodes[names[0]]
         assert next(History.look(service.disk, CODEC).pieces()).name == names[1]
