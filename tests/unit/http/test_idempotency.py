@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pexservice.errors import BadRequest
-from pexservice.http.idempotency import check_none, cut, is_given, key_of
+from pexservice.http.idempotency import check_none, cut, is_given, is_plain, key_of
 from pexservice.http.request import parse_head
 from support.client import message
 
@@ -74,12 +74,13 @@ def test_what_is_cut_out_is_the_key(fields: list[str], value: str, at: int, name
     taken = cut(head)
     has_another = "Idempotency-Key: x" in fields
     if taken is not None and not has_another:
-        assert taken == (before, key(f"{name}: {value}"))
+        assert (taken.without, taken.key) == (before, key(f"{name}: {value}"))
+        assert taken.before + taken.key + taken.behind == head
     elif taken is None:
         with pytest.raises(BadRequest):
             key_of(parse_head(head))
     else:
-        assert b"idempotency-key: " in taken[0].lower()
+        assert b"idempotency-key: " in taken.without.lower()
 
 
 def test_a_name_in_unusual_letters_is_left_to_the_parser() -> None:
@@ -100,4 +101,22 @@ def test_a_line_behind_an_empty_line_is_of_another_request() -> None:
     assert cut(head + b"Idempotency-Key: k\r\n") is None
     assert cut(head + b'Idempotency-Key: "k"\r\n\r\n') is None
     taken = cut(head + message("POST", "/next", "Idempotency-Key: k"))
-    assert taken == (head + head, b"k")
+    assert taken is not None
+    assert (taken.without, taken.key) == (head + head, b"k")
+
+
+@given(st.binary(max_size=4))
+def test_a_plain_key_is_one_in_quotation_marks_and_without(key: bytes) -> None:
+    """Whatever is plain is a key as it stands."""
+    if is_plain(key):
+        for value in (key, b'"%b"' % key):
+            taken = cut(b"POST /next HTTP/1.1\r\nIdempotency-Key: %b\r\n\r\n" % value)
+            assert taken is not None
+            assert taken.key == key
+
+
+@pytest.mark.parametrize("key", [b"", b"a" * 256, b'a"', b"a\\", b"a b", b"a\r", b"\x7f", b"\x80"])
+def test_what_needs_a_closer_look_is_not_plain(key: bytes) -> None:
+    """Whether or not it is a key."""
+    assert not is_plain(key)
+    assert is_plain(b"a" * 255)

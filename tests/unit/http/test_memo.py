@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from pexservice.core.keys import Terms
 from pexservice.http.action import Action, CommandAction, ReplyAction
 from pexservice.http.answer import Head
@@ -84,6 +87,19 @@ def test_a_key_is_no_part_of_what_is_remembered() -> None:
     assert plain.terms is None
     routed.ask(message("POST", "/step", "Idempotency-Key: c", "A: b"))
     assert [b"Idempotency-Key" in head for head in routed.requests] == [True, False, True]
+
+
+@given(st.text(st.sampled_from('ab"\\ \t,~\x7f\x80\r'), max_size=6), st.sampled_from(["{}", '"{}"']))
+def test_what_was_around_the_last_key_tells_no_more_than_a_search(value: str, form: str) -> None:
+    """Whatever stands where a key stood is taken for what it is by who sees such a request for the first time."""
+    first, used = Routed(), Routed()
+    head = message("POST", "/step", f"Idempotency-Key: {form.format(value)}", "A: b")
+    for routed in (first, used):
+        routed.ask(message("POST", "/step", "A: b"))
+    used.memo.keyed(message("POST", "/step", f"Idempotency-Key: {form.format('c')}", "A: b"))
+    actions = used.memo.keyed(head), first.memo.keyed(head)
+    terms = [action.terms if isinstance(action, CommandAction) else None for action in actions]
+    assert terms[0] == terms[1]
 
 
 def test_only_a_command_has_its_key_looked_up() -> None:
