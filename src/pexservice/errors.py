@@ -124,7 +124,7 @@ class ServiceEnded(Fatal):
 
 
 class DirectoryOwned(Fatal):
-    """Raised when another process owns the data directory."""
+    """Raised when another process owns a directory that this one is to write in."""
 
     exit_status = 75
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 import pty
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -226,20 +225,6 @@ def test_progress_is_shown_at_a_terminal_that_can(history: Path, terminal: str, 
     assert (b"reading the journal" in shown) is shows
 
 
-@pytest.fixture(scope="module")
-def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give the directory of a running service, of whose seven groups the last two are in the ring only."""
-    data = tmp_path_factory.mktemp("busy")
-    for count, is_stopped in ((5, True), (2, False)):
-        with serving(data) as service, service.connect() as client:
-            for _ in range(count):
-                assert client.ask("POST", "/next").status == 200
-            if is_stopped:
-                service.stop()
-            else:
-                yield data
-
-
 def test_segments_and_ring_are_one_history(busy: Path) -> None:
     """Beside a running service, whose last groups are in no segment yet."""
     assert journal("verify", data=busy).stdout == "1 segment, 7 groups: whole. Sequence 7, position 7.\n"
@@ -250,43 +235,6 @@ def test_segments_and_ring_are_one_history(busy: Path) -> None:
     for arguments, first in ((["--last", "1"], 7), (["--last", "3"], 5), (["--from", "7"], 7), (["--from", "2"], 2)):
         rows = journal("export", *arguments, data=busy).stdout.splitlines()[1:]
         assert rows == [f"{number},next,{number}" for number in range(first, 8)]
-
-
-def test_a_backup_of_a_running_service_is_a_journal(busy: Path, tmp_path: Path) -> None:
-    """It has what was answered, and a service goes on from it; into a directory that has a journal none is written."""
-    ended = journal("backup", str(tmp_path / "copy"), data=busy)
-    assert (ended.returncode, ended.stdout) == (0, f"Sequence 7, position 7, now in {tmp_path / 'copy'}.\n")
-    with serving(tmp_path / "copy") as service, service.connect() as client:
-        assert client.ask("POST", "/next").sequence == 8
-        service.stop()
-    assert journal("verify", data=tmp_path / "copy").stdout.endswith("8 groups: whole. Sequence 8, position 8.\n")
-    before = {file: file.read_bytes() for file in (tmp_path / "copy").glob("*.csv")}
-    assert journal("backup", str(tmp_path / "copy"), data=busy).returncode == 73
-    assert before == {file: file.read_bytes() for file in (tmp_path / "copy").glob("*.csv")}
-
-
-def test_a_backup_goes_to_an_empty_directory(busy: Path, tmp_path: Path) -> None:
-    """Nothing is put among what is there, nor into the journal; and DIR is what is to be named anew."""
-    (tmp_path / "file").touch()
-    (tmp_path / "loop").symlink_to("loop")
-    wrong = {
-        str(tmp_path): "is not empty: it has file. Choose another directory as DIR.",
-        str(busy / "within"): "is in the data directory. Choose another directory as DIR.",
-        str(tmp_path / "file"): "is no directory. Choose another as DIR.",
-        str(tmp_path / "loop"): "is no directory. Choose another as DIR.",
-    }
-    for target, told in wrong.items():
-        ended = journal("backup", target, data=busy)
-        assert ended.returncode == 73
-        assert told in ended.stderr
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "loop"]
-
-
-def test_a_backup_of_nothing_creates_nothing(tmp_path: Path) -> None:
-    """66, and no directory."""
-    ended = journal("backup", str(tmp_path / "copy"), data=tmp_path)
-    assert (ended.returncode, ended.stdout) == (66, "")
-    assert not (tmp_path / "copy").exists()
 
 
 def test_a_ring_without_its_history_is_damage(busy: Path, tmp_path: Path) -> None:

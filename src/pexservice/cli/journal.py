@@ -19,7 +19,7 @@ from pexservice.config import StoreUrl
 from pexservice.core.judging import Place
 from pexservice.core.machine import Machine
 from pexservice.disk import LOCK_NAME
-from pexservice.errors import CannotCreate, NoJournal
+from pexservice.errors import CannotCreate, DirectoryOwned, NoJournal
 from pexservice.stores.journal.record import SEQUENCE_MAX, decode_keys
 from pexservice.stores.journal.ring import RING_NAME
 
@@ -168,11 +168,14 @@ def backup(load: Load, /, data_dir: Path, target: Path, *, salvage: bool) -> Non
     with read_history(machine, data_dir, is_hidden=True):
         pass  # There is one; and nothing was created.
     was_there = _check_empty(target, data_dir)
-    made = None
+    made, is_ours = None, True
     try:
         made = asyncio.run(_back_up(machine, data_dir, target, is_salvaging=salvage))
+    except DirectoryOwned:  # By another backup, which is about to fill it.
+        is_ours = False
+        raise
     finally:
-        if made is None and not was_there:
+        if made is None and is_ours and not was_there:
             with suppress(OSError):  # It is told already why there is no backup.
                 (target / LOCK_NAME).unlink()
                 target.rmdir()

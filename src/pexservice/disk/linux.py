@@ -116,7 +116,7 @@ class LinuxDisk:
             raise _cannot("use", what, error, role.choice_beside(path)) from error
         disk = cls(path, fd, syncer)
         try:
-            disk._take_lock()
+            disk._take_lock(what, role.choice)
         except OSError as error:
             if not os.access(LOCK_NAME, os.F_OK, dir_fd=fd, follow_symlinks=False):
                 raise _cannot("write in", what, error, role.choice_beside(path)) from error
@@ -228,14 +228,14 @@ class LinuxDisk:
             os.close(self._lock)
         os.close(self._fd)
 
-    def _take_lock(self) -> None:
+    def _take_lock(self, what: str, choice: str) -> None:
         # Without O_NONBLOCK some devices would wait to be opened.
         lock = os.open(LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, _FILE_MODE, dir_fd=self._fd)
         if not stat.S_ISREG(os.fstat(lock).st_mode):
             os.close(lock)
             raise OSError(_NOT_REGULAR, "it is not a regular file")
         try:
-            locking.take(lock, self.path)
+            locking.take(lock, what, choice)
         except BaseException:
             os.close(lock)
             raise

@@ -20,8 +20,11 @@ _ENDED: Final = {"Z", "X"}
 """The states of a process that waits only to be asked for its status: proc_pid_stat(5)."""
 
 
-def take(lock: int, directory: Path) -> None:
-    """Lock an open file for this process, and write its number there. Raises DirectoryOwned, OSError."""
+def take(lock: int, directory: str, choice: str) -> None:
+    """Lock an open file for this process, and write its number there. Raises DirectoryOwned, OSError.
+
+    The directory, and how another is chosen, are as the message is to name them.
+    """
     deadline_s = time.monotonic() + _ORPHANS_S
     while not _is_locked(lock):
         owner = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
@@ -29,8 +32,8 @@ def take(lock: int, directory: Path) -> None:
             time.sleep(_ORPHANS_RETRY_S)
             continue
         message = (
-            f"another process (pid {owner}) owns the data directory {directory}. "
-            "Stop it first, or give this one a directory of its own with --data-dir."
+            f"another process (pid {owner}) owns {directory}. "
+            f"Stop it first, or give this one a directory of its own {choice}."
         )
         raise DirectoryOwned(message)
     with suppress(OSError):  # The number is a courtesy to whoever is turned away; a full disk must not stop us.

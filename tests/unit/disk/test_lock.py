@@ -37,7 +37,7 @@ def test_the_owner_is_named(tmp_path: Path) -> None:
     """Whoever is turned away can see whom to stop."""
     lock = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
     os.write(lock, b"1234567890\n")
-    take(lock, tmp_path)
+    take(lock, "the data directory", "with --data-dir")
     assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
     os.close(lock)
 
@@ -54,7 +54,7 @@ def test_a_directory_of_a_process_that_lives_is_not_waited_for(held: tuple[Path,
     lock = os.open(path, os.O_RDWR)
     began_s = time.monotonic()
     with pytest.raises(DirectoryOwned, match=rf"\(pid {named}\) owns"):
-        take(lock, path.parent)
+        take(lock, "the data directory", "with --data-dir")
     assert time.monotonic() - began_s < 4
     os.close(lock)
 
@@ -66,7 +66,7 @@ def test_the_workers_of_a_service_that_was_killed_are_waited_for(held: tuple[Pat
     lock = os.open(path, os.O_RDWR)
     ending = threading.Timer(0.1, fcntl.flock, (holder, fcntl.LOCK_UN))
     ending.start()
-    take(lock, path.parent)
+    take(lock, "the data directory", "with --data-dir")
     assert path.read_text() == f"{os.getpid()}\n"
     ending.join()
     os.close(lock)
@@ -79,7 +79,7 @@ def test_they_are_not_waited_for_for_ever(held: tuple[Path, int], monkeypatch: p
     path.write_text(f"{ended()}\n")
     lock = os.open(path, os.O_RDWR)
     with pytest.raises(DirectoryOwned):
-        take(lock, path.parent)
+        take(lock, "the data directory", "with --data-dir")
     os.close(lock)
 
 
@@ -94,7 +94,7 @@ def test_a_process_that_was_not_waited_for_has_ended(held: tuple[Path, int]) -> 
     lock = os.open(path, os.O_RDWR)
     ending = threading.Timer(0.1, fcntl.flock, (holder, fcntl.LOCK_UN))
     ending.start()
-    take(lock, path.parent)
+    take(lock, "the data directory", "with --data-dir")
     ending.join()
     os.waitpid(pid, 0)
     os.close(lock)

@@ -1,0 +1,74 @@
+"""`pexservice journal backup`: a journal like any other, in a directory that nobody else uses."""
+
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pexservice.cli import commands
+from pexservice.cli.loading import load_walk
+from pexservice.disk import LOCK_NAME
+from pexservice.errors import DirectoryOwned
+from support.process import run, serving
+
+
+def test_a_backup_of_a_running_service_is_a_journal(busy: Path, tmp_path: Path) -> None:
+    """It has what was answered, and a service goes on from it; into a directory that has a journal none is written."""
+    ended = run("journal", "backup", str(tmp_path / "copy"), "--data-dir", str(busy))
+    assert (ended.returncode, ended.stdout) == (0, f"Sequence 7, position 7, now in {tmp_path / 'copy'}.\n")
+    with serving(tmp_path / "copy") as service, service.connect() as client:
+        assert client.ask("POST", "/next").sequence == 8
+        service.stop()
+    assert run("journal", "verify", "--data-dir", str(tmp_path / "copy")).stdout.endswith(
+        "8 groups: whole. Sequence 8, position 8.\n"
+    )
+    before = {file: file.read_bytes() for file in (tmp_path / "copy").glob("*.csv")}
+    assert run("journal", "backup", str(tmp_path / "copy"), "--data-dir", str(busy)).returncode == 73
+    assert before == {file: file.read_bytes() for file in (tmp_path / "copy").glob("*.csv")}
+
+
+def test_a_backup_goes_to_an_empty_directory(busy: Path, tmp_path: Path) -> None:
+    """Nothing is put among what is there, nor into the journal; and DIR is what is to be named anew."""
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    wrong = {
+        str(tmp_path): "is not empty: it has file. Choose another directory as DIR.",
+        str(busy / "within"): "is in the data directory. Choose another directory as DIR.",
+        str(tmp_path / "file"): "is no directory. Choose another as DIR.",
+        str(tmp_path / "loop"): "is no directory. Choose another as DIR.",
+    }
+    for target, told in wrong.items():
+        ended = run("journal", "backup", target, "--data-dir", str(busy))
+        assert ended.returncode == 73
+        assert told in ended.stderr
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "loop"]
+
+
+def test_a_directory_that_another_backup_has_just_made_is_left_to_it(
+    busy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock, which says whose it is, is not taken away either."""
+    target = tmp_path / "copy"
+    target.mkdir()
+    lock = os.open(target / LOCK_NAME, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    monkeypatch.setattr("pexservice.cli.journal._check_empty", lambda *_: False)  # It was not there a moment ago.
+    with pytest.raises(DirectoryOwned, match=r"owns the directory of the backup .* of its own as DIR"):
+        CliRunner().invoke(
+            commands,
+            ["journal", "backup", str(target), "--data-dir", str(busy)],
+            obj=load_walk,
+            standalone_mode=False,
+            catch_exceptions=False,
+        )
+    os.close(lock)
+    assert [each.name for each in target.iterdir()] == [LOCK_NAME]
+
+
+def test_a_backup_of_nothing_creates_nothing(tmp_path: Path) -> None:
+    """66, and no directory."""
+    ended = run("journal", "backup", str(tmp_path / "copy"), "--data-dir", str(tmp_path))
+    assert (ended.returncode, ended.stdout) == (66, "")
+    assert not (tmp_path / "copy").exists()
