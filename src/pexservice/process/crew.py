@@ -139,22 +139,24 @@ class Crew(Generic[S, C]):
     async def _replace(self, member: _Member[S, C]) -> None:
         self._ending += 1
         status = await self._nursery.end(member.number)
+        lived_s = time.monotonic() - member.began_s
+        if not self._is_stopping:  # Ctrl-C tells every process, and a worker may hear of it first.
+            await asyncio.sleep(self._limits.replace_pause_s)
         self._ending -= 1
         if self._is_stopping:
             self.unanswered += status != 0
             if not self.channels and not self._ending and not self._gone.done():
                 self._gone.set_result(None)
             return
-        lived_s = time.monotonic() - member.began_s
         is_young = lived_s < self._limits.replace_pause_s_max
         member.pause_s = min(2 * member.pause_s, self._limits.replace_pause_s_max) if is_young else 0
         member.pause_s = max(member.pause_s, self._limits.replace_pause_s)
         self._own[Live.WORKERS_REPLACED] += 1
         log.error("a worker ended and is replaced", worker=member.number, status=status, pause_s=member.pause_s)
-        is_over = False
+        is_over, wait_s = False, member.pause_s - self._limits.replace_pause_s
         while not is_over:
-            await asyncio.sleep(member.pause_s)
-            is_over = await self._is_replaced(member)
+            await asyncio.sleep(wait_s)
+            is_over, wait_s = await self._is_replaced(member), member.pause_s
 
     async def _is_replaced(self, member: _Member[S, C]) -> bool:
         """Start a worker unless all stop; tell whether that could be. If not just now, the others serve meanwhile."""

@@ -12,7 +12,7 @@ import pytest
 from pexservice.config import Settings
 from pexservice.errors import Scarce
 from pexservice.http.access import Access
-from pexservice.limits import DEFAULT
+from pexservice.limits import DEFAULT, Limits
 from pexservice.process.counts import Live
 from pexservice.process.crew import Crew
 from pexservice.process.together import Together
@@ -61,25 +61,25 @@ class Nursery:
 class Scene:
     """A crew of two. Each of its workers ends at once, unless channels are kept."""
 
-    def __init__(self, nursery: Nursery) -> None:
+    def __init__(self, nursery: Nursery, limits: Limits) -> None:
         self.together: Together[Any, Any] = Together(WALK, Settings(workers=2))
         self.nursery = nursery
-        writer: Writer[Any, Any] = Writer(WALK, self.together.board([]), LIMITS)
+        writer: Writer[Any, Any] = Writer(WALK, self.together.board([]), limits)
         self.crew: Crew[Any, Any] = Crew(
             nursery,  # type: ignore[arg-type]
             writer,
             self.together.workers,
             self.together.writer,
-            LIMITS,
+            limits,
         )
 
 
-def play(scenario: Any, nursery: Nursery | None = None) -> Nursery:
+def play(scenario: Any, nursery: Nursery | None = None, limits: Limits = LIMITS) -> Nursery:
     """Run a scenario on a crew that has yet to begin."""
     nursery = nursery or Nursery()
 
     async def run() -> None:
-        scene = Scene(nursery)
+        scene = Scene(nursery, limits)
         await scenario(scene)
         await scene.crew.stop(0.01)
         for each in nursery.kept:
@@ -122,6 +122,21 @@ def test_a_worker_that_cannot_be_replaced_yet_is_replaced_later() -> None:
         assert not scene.crew.failed.done()
 
     play(scenario)
+
+
+def test_workers_that_hear_first_that_all_are_to_stop_are_not_taken_for_dead() -> None:
+    """A terminal tells every process; what they did not answer counts."""
+
+    async def scenario(scene: Scene) -> None:
+        await scene.crew.begin(ORDER, [])
+        async with asyncio.timeout(20):
+            while scene.crew.channels or scene.nursery.asked.count(("end", 1)) < 1:
+                await settled()
+        await scene.crew.stop(1)
+        assert scene.crew.unanswered == 2
+        assert scene.together.writer.live[Live.WORKERS_REPLACED] == 0
+
+    play(scenario, limits=replace(LIMITS, replace_pause_s=0.2))
 
 
 def test_nobody_is_replaced_once_it_stops() -> None:
