@@ -28,9 +28,9 @@ from pexservice.limits import DEFAULT
 
 _KEYS: Final = DEFAULT.idempotency_keys_max
 _SERVE: Final = (sys.executable, "-m", "pexservice", "serve")
-_CLIENTS: Final = 64
-_PASSES: Final = 60
-"""Of one request from each client, in a round."""
+_CLIENTS: Final = (1, 10, 64)
+_REQUESTS: Final = 3_840
+"""In a round, in passes of one from each client."""
 _ROUNDS: Final = 9
 _STARTS: Final = 5
 _QUIET_S: Final = 2 * DEFAULT.start_quiet_s
@@ -92,29 +92,32 @@ def _resident_bytes(pid: int) -> int:
     return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) << 10
 
 
-def steps(data: Path) -> str:
-    """Return the service's processor time for a step."""
+def steps(data: Path, clients_count: int) -> str:
+    """Return the service's processor time for a step, where so many clients ask at a time."""
     port = free_port()
     used_us: dict[bool, list[float]] = {False: [], True: []}
     numbers = itertools.count()
     with ExitStack() as stack:
         process = stack.enter_context(
-            serving([*_SERVE, "--port", str(port), "--data-dir", str(data / "steps")], data / "log", {})
+            serving(
+                [*_SERVE, "--port", str(port), "--data-dir", str(data / f"steps-{clients_count}")], data / "log", {}
+            )
         )
         ask(port, "/current", patience_s=30)
-        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", port), 30)) for _ in range(_CLIENTS)]
+        addresses = [("127.0.0.1", port)] * clients_count
+        clients = [stack.enter_context(socket.create_connection(address, 30)) for address in addresses]
         for _, has_key in itertools.product(range(_ROUNDS), used_us):
             # Made beforehand: a client that is slower with keys would make for smaller groups, which cost more.
-            passes = [[_request(numbers, has_key=has_key) for _ in clients] for _ in range(_PASSES)]
+            passes = [[_request(numbers, has_key=has_key) for _ in clients] for _ in range(_REQUESTS // clients_count)]
             before_us = _processor_us(process.pid)
             for requests in passes:
                 for client, request in zip(clients, requests, strict=True):
                     client.sendall(request)
                 for client in clients:
                     client.recv(1 << 16)
-            used_us[has_key].append((_processor_us(process.pid) - before_us) / (_CLIENTS * _PASSES))
+            used_us[has_key].append((_processor_us(process.pid) - before_us) / (clients_count * len(passes)))
     without_us, with_us = (statistics.median(each) for each in used_us.values())
-    return f"a step: {without_us:.1f} us, with a key {with_us:.1f} us, {with_us / without_us:.2f} times as much"
+    return f"a step of {clients_count} clients: {without_us:.1f} us, with a key {with_us:.1f} us, {with_us / without_us:.2f} times as much"
 
 
 def _request(numbers: Iterator[int], *, has_key: bool) -> bytes:
@@ -131,5 +134,6 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:
         first, *others = sorted(os.sched_getaffinity(0))
         beside = Placement("beside", first, others[0] if others else first)
-        for line in (table(), memory(Path(directory)), starts(Path(directory), beside), steps(Path(directory))):
+        of_steps = (steps(Path(directory), count) for count in _CLIENTS)
+        for line in (table(), memory(Path(directory)), starts(Path(directory), beside), *of_steps):
             sys.stdout.write(line + "\n")
