@@ -117,7 +117,10 @@ def steps(data: Path, clients_count: int) -> str:
                     client.recv(1 << 16)
             used_us[has_key].append((_processor_us(process.pid) - before_us) / (clients_count * len(passes)))
     without_us, with_us = (statistics.median(each) for each in used_us.values())
-    return f"a step of {clients_count} clients: {without_us:.1f} us, with a key {with_us:.1f} us, {with_us / without_us:.2f} times as much"
+    ratio = with_us / without_us
+    return (
+        f"a step, {clients_count} clients: {without_us:.1f} us, with a key {with_us:.1f} us, {ratio:.2f} times as much"
+    )
 
 
 def _request(numbers: Iterator[int], *, has_key: bool) -> bytes:
