@@ -11,24 +11,17 @@ from typing import Final
 import pytest
 
 from pexservice.limits import DEFAULT
-from support.client import Client
 from support.messages import NEXT
-from support.process import HANG_S, Service, run, serving, slow_to_recover
+from support.process import HANG_S, run, serving, slow_to_recover
 
 ADMIN: Final = ("/livez", "/readyz", "/metrics")
 WALK: Final = ("/", "/current", "/next", "/previous", "/reset", "/openapi.json")
 BIND: Final = ("--admin-bind", "127.0.0.1:0")
 
 
-def connect_admin(service: Service) -> Client:
-    """Return a connection to the listener for probes and metrics."""
-    port = service.logged("listening")["admin"].rpartition(":")[2]
-    return Client(("127.0.0.1", int(port)))
-
-
 def test_each_listener_has_its_own_paths(tmp_path: Path) -> None:
     """Probes and metrics are on the one alone, all else on the other; neither names what it does not have."""
-    with serving(tmp_path, *BIND) as service, service.connect() as client, connect_admin(service) as admin:
+    with serving(tmp_path, *BIND) as service, service.connect() as client, service.connect_admin() as admin:
         assert [admin.ask("GET", path).status for path in ADMIN + WALK] == [200] * 3 + [404] * 6
         assert [admin.ask("POST", path).status for path in WALK] == [404] * 6
         assert [client.ask("GET", path).status for path in ADMIN] == [404] * 3
@@ -51,8 +44,8 @@ def test_it_answers_when_all_connections_are_taken(tmp_path: Path) -> None:
             assert busy.read().status == 200
         with pytest.raises(ConnectionError):
             stack.enter_context(service.connect()).ask("GET", "/current")
-        idle = [stack.enter_context(connect_admin(service)) for _ in range(DEFAULT.admin_connections_max)]
-        assert stack.enter_context(connect_admin(service)).ask("GET", "/readyz").status == 200
+        idle = [stack.enter_context(service.connect_admin()) for _ in range(DEFAULT.admin_connections_max)]
+        assert stack.enter_context(service.connect_admin()).ask("GET", "/readyz").status == 200
         evicted, _, _ = select([client.socket for client in idle], [], [], HANG_S)
         assert len(evicted) == 1
 
@@ -60,21 +53,21 @@ def test_it_answers_when_all_connections_are_taken(tmp_path: Path) -> None:
 def test_it_answers_during_a_long_recovery(tmp_path: Path) -> None:
     """Alive, not ready, and without counts of a walk that is not known yet."""
     with serving(tmp_path, *BIND, program=[sys.executable, "-c", slow_to_recover(60)]) as service:
-        with connect_admin(service) as admin:
+        with service.connect_admin() as admin:
             assert [admin.ask("GET", path).status for path in ADMIN] == [200, 503, 200]
         assert service.stop() == 0
 
 
 def test_it_answers_during_a_drain(tmp_path: Path) -> None:
     """Until the last answer is given the process is alive and not ready; then its connections end, and it with 0."""
-    with serving(tmp_path, *BIND) as service, service.connect() as client, connect_admin(service) as admin:
+    with serving(tmp_path, *BIND) as service, service.connect() as client, service.connect_admin() as admin:
         client.send(NEXT[:9])  # The drain waits for the rest of it.
         assert admin.ask("GET", "/readyz").status == 200
         service.send_signal(15)
         service.logged("draining")
         refused = admin.ask("GET", "/readyz")
         assert (refused.status, json.loads(refused.body)["type"]) == (503, "urn:pexservice:problem:draining")
-        with connect_admin(service) as another:
+        with service.connect_admin() as another:
             assert [another.ask("GET", path).status for path in ADMIN] == [200, 503, 200]
         client.send(NEXT[9:])
         assert client.read().status == 200

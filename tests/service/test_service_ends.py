@@ -11,7 +11,7 @@ import pytest
 
 from pexservice.limits import DEFAULT
 from support.messages import NEXT
-from support.process import HANG_S, command, run, serving, slow_to_recover
+from support.process import HANG_S, command, run, serving, slow_to_recover, wait_until
 from support.unheard import answering
 
 
@@ -74,6 +74,22 @@ def test_a_stop_does_not_wait_for_recovery(tmp_path: Path) -> None:
         began_s = time.monotonic()
         assert service.stop() == 0
         assert time.monotonic() - began_s < DEFAULT.drain_timeout_s / 2
+
+
+def test_who_stops_while_it_recovers_does_not_become_ready(tmp_path: Path) -> None:
+    """Also once the journal is read, while a client is still in the middle of a request."""
+    program = [sys.executable, "-c", slow_to_recover(2)]
+    with serving(tmp_path, "--admin-bind", "127.0.0.1:0", program=program) as service, service.connect() as client:
+        client.send(NEXT[:9])
+        with service.connect_admin() as admin:
+            assert admin.ask("GET", "/readyz").status == 503
+            service.send_signal(signal.SIGTERM)
+            wait_until(lambda: b"pex_sequence_total" in admin.ask("GET", "/metrics").body)
+            refused = admin.ask("GET", "/readyz")
+            assert (refused.status, json.loads(refused.body)["type"]) == (503, "urn:pexservice:problem:draining")
+        client.send(NEXT[9:])
+        assert client.read().closes
+        assert service.wait() == 0
 
 
 _DEFECTIVE = """

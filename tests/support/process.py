@@ -151,6 +151,10 @@ class Service:
             return Client(self.where.removeprefix("unix:"))
         return Client(("127.0.0.1", self.port))
 
+    def connect_admin(self) -> Client:
+        """Return a connection to the listener for probes and metrics."""
+        return Client(("127.0.0.1", int(self.logged("listening")["admin"].rpartition(":")[2])))
+
     def sequence(self) -> int:
         """Return how many steps were taken, asked on a connection of its own."""
         with self.connect() as another:

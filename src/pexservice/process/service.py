@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from enum import Enum, auto
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Protocol
@@ -51,16 +50,6 @@ log = structlog.get_logger()
 
 _SWITCH_INTERVAL_S = 0.0002
 """How long a thread that computes may keep the event loop from running: Python's default of 5 ms is 30 syncs."""
-
-
-class Stage(Enum):
-    """How far a service has come, one after the other."""
-
-    STARTING = auto()
-    """Its store is being read; clients wait, or are told 503."""
-    SERVING = auto()
-    DRAINING = auto()
-    """It was told to stop: what was accepted is answered, and nobody new comes in."""
 
 
 def serve(application: Application[S, C], settings: Settings) -> None:
@@ -105,7 +94,7 @@ class Service(Generic[S, C]):
         self._application = application
         self._settings = settings
         self._held = held
-        self._stage = Stage.STARTING
+        self._is_draining = False
         self._metrics = Metrics()
         self._budget = Budget(settings.limits.unsent_bytes_max)
         self._engine = Engine(application.machine, self._metrics, self._budget, settings.limits)
@@ -126,7 +115,7 @@ class Service(Generic[S, C]):
     async def run(self, stopping: asyncio.Future[None]) -> None:
         """Start, serve, and stop when told to. Raises Fatal."""
         limits = self._settings.limits
-        reports = Reports(self._engine, lambda: self._stage is Stage.DRAINING, limits.start_patience_s)
+        reports = Reports(self._engine, lambda: self._is_draining, limits.start_patience_s)
         working = asyncio.create_task(self._work())
         self._held.manager.keep_informed(reports.report)
 
@@ -147,7 +136,6 @@ class Service(Generic[S, C]):
         """Open the store, then take commands for ever. Raises Fatal."""
         store, self._metrics.recovery_seconds = await opened(self._application, self._held)
         self._opened.set_result(store)
-        self._stage = Stage.SERVING
         await asyncio.gather(self._engine.run(store), store.run())
 
     def _accept(self) -> None:
@@ -167,7 +155,7 @@ class Service(Generic[S, C]):
         limits = self._settings.limits
         timeout_s = limits.drain_timeout_s
         log.info("draining", connections=self._server.connections, timeout_s=timeout_s)
-        self._stage = Stage.DRAINING
+        self._is_draining = True
         patience_us = int((timeout_s + limits.stop_patience_s) * 10**6)
         self._held.manager.tell(["STOPPING=1", f"EXTEND_TIMEOUT_USEC={patience_us}"])
         began_s = time.monotonic()
@@ -197,10 +185,10 @@ class Service(Generic[S, C]):
         return Server(shared, connections_max=connections_max)
 
     def _unready(self) -> NotApplied | None:
-        return Draining() if self._stage is Stage.DRAINING else self._engine.unready
+        return Draining() if self._is_draining else self._engine.unready
 
     def _look(self) -> "State":
-        """Return what the service is like now, whatever stage it is in."""
+        """Return what the service is like now, before the store is open, too."""
         from pexservice.process.exposition import State  # noqa: PLC0415 - as `Front.metrics_text`.
         from pexservice.process.usage import usage  # noqa: PLC0415
 
