@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 
 from pexservice.trial.linearizability import check
-from support.client import Client
+from support.client import Client, message
 from support.crew import metrics, nursery, shares, workers
 from support.process import Service, run, serving, wait_until
 from support.stream import Stream
@@ -56,6 +56,18 @@ def test_connections_are_spread_evenly(crewed: Service) -> None:
             wait_until(lambda: sum(shares(crewed)) == 49)  # With the one that asks.
             assert max(shares(crewed)) <= 1.5 * 48 / 3 + 1
         wait_until(lambda: sum(shares(crewed)) == 1)
+
+
+def test_watchers_are_bounded_over_all_workers(tmp_path: Path) -> None:
+    """So that they leave half of the connections to others, however they are spread."""
+    with serving(tmp_path, "--workers", "2", "--max-connections", "20") as service, ExitStack() as stack:
+        statuses = []
+        for _ in range(16):
+            client = stack.enter_context(service.connect())
+            client.send(message("GET", "/events", "Accept: text/event-stream"))
+            statuses.append(int(client.socket.recv(1 << 16).split(maxsplit=2)[1]))
+        assert set(statuses) == {200, 503}
+        assert statuses.count(200) <= 10
 
 
 def test_whoever_is_asked_all_watchers_are_told(crewed: Service) -> None:

@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from socket import socket
 from typing import Generic, NoReturn
 
@@ -111,7 +111,7 @@ class Worker(Generic[S, C]):
         )
         front = Front(
             application,
-            settings,
+            replace(settings, limits=limits),
             self._engine,
             order.access,
             self._unready,
