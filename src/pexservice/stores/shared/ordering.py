@@ -11,6 +11,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Generic, cast
@@ -138,8 +139,10 @@ class Writer(Generic[S, C]):
                 unsent.popleft()
         except BlockingIOError:
             pass
-        except OSError:  # It is gone.
+        except OSError:  # It is gone; or it would wait for this for ever, so it has to go.
             unsent.clear()
+            with suppress(OSError):
+                channel.socket.shutdown(socket.SHUT_RDWR)
         channel.is_waiting = bool(unsent)
         if channel.is_waiting and not was_waiting:
             asyncio.get_running_loop().add_writer(channel.socket, self._send, channel)

@@ -1,6 +1,9 @@
 """What the writer makes of workers that end, and of a store that fails."""
 
 import asyncio
+import errno
+import os
+import socket
 from typing import Any
 
 import pytest
@@ -137,5 +140,35 @@ def test_what_waits_for_a_worker_goes_with_it() -> None:
             await heard()
         assert shared.ended == ["worker"]
         assert not shared.channels[0].unsent
+
+    play(scenario)
+
+
+class Unsendable:
+    """A socket that the kernel has no memory for to send from."""
+
+    def __init__(self, its: socket.socket) -> None:
+        self._its = its
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._its, name)
+
+    def send(self, *_: object) -> int:
+        """As `socket.socket.send`."""
+        raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+
+
+def test_a_worker_that_cannot_be_told_is_ended() -> None:
+    """It would wait for what it was not told for ever, and its clients with it; so it is replaced."""
+
+    async def scenario(shared: Shared, below: MemoryStore[Any, Any]) -> None:
+        shared.worker()
+        await heard()
+        channel = shared.channels[0]
+        channel.socket = Unsendable(channel.socket)  # type: ignore[assignment]
+        shared.writer.tell(channel, Told(Kind.STOP))
+        await heard()
+        assert set(shared.ended) == {"worker", "writer"}, "each of the two hears that the other is gone"
+        assert channel.socket.fileno() == -1
 
     play(scenario)
