@@ -80,9 +80,9 @@ class JointServer(Server):
         try:
             self._poller.announce(fd)
         except (OSError, MemoryError) as error:  # As many sockets are watched as one user may watch.
-            del self._newcomers[fd]
-            client.close()
-            log.warning("a connection could not be taken", error=reason(error))
+            if self._newcomers.pop(fd, None) is not None:  # Else a sweep of the event loop was faster, and closed it.
+                client.close()
+                log.warning("a connection could not be taken", error=reason(error))
         self._occupancy.count(self.connections)
 
     def _settle(self, fd: int) -> None:

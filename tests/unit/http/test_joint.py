@@ -1,0 +1,59 @@
+"""The server of one process of several, in what is its own."""
+
+import asyncio
+import errno
+import os
+import socket
+
+import structlog
+
+from pexservice.http.joint import JointServer
+from support.wire import Wire
+
+
+class Alone:
+    """The connections of all processes, of which there is but one."""
+
+    def __init__(self) -> None:
+        self.counted = 0
+
+    def connections(self) -> int:
+        """As `joint.Occupancy.connections`."""
+        return self.counted
+
+    def count(self, connections: int) -> None:
+        """As `joint.Occupancy.count`."""
+        self.counted = connections
+
+    def pause_s(self) -> float:
+        """As `joint.Occupancy.pause_s`."""
+        return 0.0
+
+
+async def _scene(*, is_swept: bool) -> tuple[int, list[str]]:
+    """Return how many connections there are after one of which the event loop cannot hear, and what was logged."""
+    server = JointServer(Wire().shared, Alone(), connections_max=1, processes=1)
+    ours, its = socket.socketpair()
+    taken = socket.SocketType(ours.family, ours.type, ours.proto, ours.detach())
+
+    def announce(fd: int) -> None:
+        if is_swept:  # The event loop came in between, and had no place for it.
+            server._newcomers.pop(fd).close()
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    server._poller.announce = announce  # type: ignore[method-assign]
+    with structlog.testing.capture_logs() as logs:
+        server._welcome(taken)
+    assert taken.fileno() == -1
+    its.close()
+    return server.connections, [each["event"] for each in logs]
+
+
+def test_a_connection_of_which_the_event_loop_cannot_hear_is_closed() -> None:
+    """And that is told."""
+    assert asyncio.run(_scene(is_swept=False)) == (0, ["a connection could not be taken"])
+
+
+def test_a_connection_that_a_sweep_has_closed_meanwhile_is_none() -> None:
+    """The thread that accepts and the event loop share the newcomers."""
+    assert asyncio.run(_scene(is_swept=True)) == (0, [])
