@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 _STOP: Final = signal.SIGUSR1
 """Interrupts accept(2), and is of no meaning otherwise."""
+_STDERR: Final = 2
 _STOP_S_MAX: Final = 5.0
 """For a thread that was interrupted to end: it has some lines to run."""
 
@@ -64,9 +65,8 @@ class Acceptor:
         The socket itself goes on to listen, for the others and for whoever comes after us.
         """
         self._is_stopping = True
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, self._listening.fileno(), inheritable=False)  # The next call finds no socket, and ends.
-        os.close(nothing)
+        # The next call finds no socket that listens, and ends. It is one that is there: none may be left to be had.
+        os.dup2(_STDERR, self._listening.fileno(), inheritable=False)
         if self._thread.is_alive() and self._thread.ident is not None:
             signal.pthread_kill(self._thread.ident, _STOP)
             self._thread.join(_STOP_S_MAX)

@@ -1,5 +1,6 @@
 """Threads that wait in accept(2), on sockets that others share."""
 
+import errno
 import os
 import socket
 import threading
@@ -85,6 +86,21 @@ def test_who_stops_leaves_the_socket_to_others(listening: socket.socket) -> None
         wait_until(lambda: len(other) == 5)
     assert not one
     _stop([first, second], [one, other])
+
+
+def test_a_stop_needs_no_descriptor(listening: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be none to be had, of the process or of the machine, and what was accepted is owed answers."""
+    acceptor = _accepting(listening, lambda _: None)
+    wait_until(lambda: _waiting() == 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", _none_left)
+        acceptor.stop()
+    assert not acceptor._thread.is_alive()
+    _stop([acceptor], [])
+
+
+def _none_left(*_: object, **_more: object) -> int:
+    raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
 
 
 def test_who_pauses_leaves_connections_to_others(listening: socket.socket) -> None:
