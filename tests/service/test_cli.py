@@ -136,7 +136,7 @@ def test_errors_have_a_status_and_say_what_to_do(
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("arguments", [["serve", "--port", "0"], ["import", "fibo.csv"]])
+@pytest.mark.parametrize("arguments", [["serve", "--port", "0"], ["import", "fibo.csv"], ["journal", "backup", "copy"]])
 def test_nothing_is_written_without_assertions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pexservice.cli import options
+from pexservice.cli import environment, options
 from pexservice.cli.history import read_history, tell_beyond
 from pexservice.cli.loading import Load
 from pexservice.cli.options import Command, CommandGroup
@@ -164,6 +164,7 @@ def backup(load: Load, /, data_dir: Path, target: Path, *, salvage: bool) -> Non
     DIR must be empty, or not be there. It becomes a journal like any other, proved row by row, with all that was
     answered before the command began.
     """
+    environment.check_assertions()
     machine = load().machine
     with read_history(machine, data_dir, is_hidden=True):
         pass  # There is one; and nothing was created.

@@ -57,9 +57,17 @@ class Shape:
 
     def __post_init__(self) -> None:
         """Hold the relations between bounds."""
-        assert self.in_flight_max >= 1, "something may be written"
-        assert self.lines >= 2 * self.in_flight_max, "the line that calls another durable outlives what is in flight"
-        assert self.slot_bytes >= _SECTOR_BYTES, "a slot is a sector or more"
+        why = self.contradiction(self.lines, self.slot_bytes, self.in_flight_max)
+        assert why is None, why
+
+    @staticmethod
+    def contradiction(lines: int, slot_bytes: int, in_flight_max: int) -> str | None:
+        """Say why there is no ring of this shape; None if there may be."""
+        if in_flight_max < 1:
+            return "nothing may be written"
+        if lines < 2 * in_flight_max:
+            return "the line that calls another durable would be written over while that is in flight"
+        return "a slot is smaller than a sector" if slot_bytes < _SECTOR_BYTES else None
 
     @property
     def size_bytes(self) -> int:
@@ -255,8 +263,8 @@ def _read_header(codec: Codec[S, C], data: bytes) -> tuple[Header, int]:
     life, lines, slot_bytes, in_flight_max, base = (int(matched[index]) for index in range(3, 8))
     if end != slot_bytes:
         raise damage(RING_NAME, 1, 0, "it does not fill its slot")
-    try:
-        shape = Shape(lines, slot_bytes, in_flight_max)
-    except AssertionError as error:
-        raise damage(RING_NAME, 1, 0, f"it contradicts itself: {error}") from error
+    why = Shape.contradiction(lines, slot_bytes, in_flight_max)
+    if why is not None:
+        raise damage(RING_NAME, 1, 0, f"it contradicts itself: {why}")
+    shape = Shape(lines, slot_bytes, in_flight_max)
     return Header(codec.machine.name, life, shape, base, int(matched[8], 16)), checksum

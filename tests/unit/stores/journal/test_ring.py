@@ -218,7 +218,7 @@ def _header(text: bytes) -> bytes:
         ),
         (
             _header(b"v2,fibonacci,life=1,lines=6,slot_bytes=512,in_flight=4,base=0,base_checksum=00000000"),
-            "it contradicts itself: the line that calls another durable outlives what is in flight",
+            "it contradicts itself: the line that calls another durable would be written over",
         ),
     ],
 )
