@@ -159,8 +159,8 @@ def check_pair(codec: Codec[S, C], data: bytes | None, newest: Segment[S] | None
 
 def shape_for(disk: Disk) -> Shape:
     """Return the shape of a new ring on a disk, a smaller one on a small disk. Raises JournalFailed."""
-    block_bytes = disk.block_bytes()
     try:
+        block_bytes = disk.block_bytes()
         room_bytes = min(disk.free_bytes() // _SHARE, disk.file_bytes_max())
     except OSError as error:
         raise failed("look at", "the file system of the journal", error) from error

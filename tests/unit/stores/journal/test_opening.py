@@ -52,11 +52,12 @@ def test_a_smaller_ring_is_told_of(free_bytes: int, allowed: list[int]) -> None:
     asyncio.run(scenario())
 
 
-def test_a_file_system_that_tells_nothing_ends_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its room decides how large the ring gets."""
+@pytest.mark.parametrize("asked", ["free_bytes", "block_bytes", "file_bytes_max"])
+def test_a_file_system_that_tells_nothing_ends_the_start(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it says decides how large the ring gets."""
     on = disk()
-    monkeypatch.setattr(on, "free_bytes", broken)
-    with pytest.raises(JournalFailed, match="cannot look at the file system of the journal"):
+    monkeypatch.setattr(on, asked, broken)
+    with pytest.raises(JournalFailed, match="cannot look at the file system"):
         shape_for(on)
 
 
