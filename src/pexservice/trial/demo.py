@@ -271,7 +271,8 @@ def summary(  # noqa: PLR0913 - what happened, and where it is told.
     lines = ["", paper.paint(outcome, "1;32" if verdict.is_kept else "1;31")]
     if killed:
         lines.append(f"Killed {_times(killed)}{_of_parts(parts, part)}; longest pause {pause_s:.2f} s.")
-    lines.append(f"Cut off, and sent again with the same key: {retried:,} requests, each step taken once.")
+    once = ", each step taken once" if verdict.is_kept else ""
+    lines.append(f"Cut off, and sent again with the same key: {retried:,} requests{once}.")
     if verdict.unknown:
         lines.append(f"Never answered: {verdict.unknown:,} steps; {verdict.unknown_taken:,} of them taken.")
     if verdict.turned_away:
