@@ -175,6 +175,22 @@ def test_a_long_number_is_shown_by_its_ends_and_copied_whole(tmp_path: Path, bro
             tab.page.close()
 
 
+def test_the_index_is_that_of_the_digits_while_no_others_come(tmp_path: Path, browser: Browser) -> None:
+    """A step tells where the walk stands and no digits; a copy is of the number that the walk stands at."""
+    with serving(tmp_path) as service:
+        tab = browser(address(service), permissions=["clipboard-read", "clipboard-write"]).goes_live()
+        tab.page.evaluate("rest()")
+        for position in range(1, 6):
+            tab.click("Next")
+            tab.shows("position", str(position))
+        assert (tab.text("index"), tab.text("value")) == ("0", "0")
+        tab.page.get_by_role("button", name="Copy").click()
+        tab.shows("message", "Copied F(5).")
+        assert tab.page.evaluate("navigator.clipboard.readText()") == "5"
+        tab.page.evaluate("watch()")
+        tab.shows("index", "5")
+
+
 def test_the_plot_shows_steps_a_second(service: Service, browser: Browser) -> None:
     """A sample a second, and what it says is there for who does not see it."""
     tab = browser(address(service)).goes_live()

@@ -13,6 +13,7 @@ const byId = (id) => document.getElementById(id);
 const main = document.querySelector("main");
 const shown = { ...main.dataset, value: byId("value").textContent };
 for (const name of ["sequence", "position", "digits"]) shown[name] = Number(shown[name]);
+shown.of = shown.position;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 // The state.
@@ -21,8 +22,9 @@ function show(state) {
   Object.assign(shown, state);
   document.title = `F(${shown.position}) \u00b7 pexservice`;
   for (const id of ["position", "sequence"]) byId(id).textContent = grouped(shown[id]);
-  byId("index").textContent = grouped(shown.position);
   if (!state.value) return;
+  shown.of = shown.position;  // The digits go with this index, and stay with it until those of another come.
+  byId("index").textContent = grouped(shown.of);
   const digits = shown.digits;
   byId("digits").textContent = digits === 1 ? "1 digit" : `${grouped(digits)} digits`;
   const parts = [];
@@ -214,8 +216,8 @@ async function step(form) {
 }
 
 async function copy() {
-  let digits = shown.value, position = shown.position;
-  if (digits.length !== shown.digits) {
+  let digits = shown.value, position = shown.of;
+  if (position !== shown.position || digits.length !== shown.digits) {
     const answer = await fetch("current", { headers: { Accept: "text/plain" } });
     if (!answer.ok) throw new Error(answer.statusText);
     [digits, position] = [(await answer.text()).trim(), Number(answer.headers.get("Pex-Position"))];
