@@ -41,9 +41,11 @@ class Result:
 @click.option("--only", multiple=True, metavar="WORD", help="Only commands with this in them; may be repeated.")
 @click.option("--render", "is_rendered", is_flag=True, help="Run nothing, but write the page anew.")
 def main(*, only: tuple[str, ...], is_rendered: bool) -> None:
-    """Run what shows the claims of README, and write docs/proof.md. Ends with 1 unless every claim holds."""
+    """Run what shows the claims of README, and write docs/proof.md. Ends with 1 unless all that was asked for holds."""
     results = load()
     wanted = [] if is_rendered else [each for each in COMMANDS if not only or any(word in each for word in only)]
+    if not wanted and not is_rendered:
+        raise click.UsageError(f"No command has {' or '.join(map(repr, only))} in it. There are: {', '.join(COMMANDS)}")
     commit = _printed("git", "rev-parse", "--short", "HEAD")
     if wanted and _printed("git", "status", "--porcelain", "--", ".", *_PAGES):
         sys.exit("Commit first: what is proved must be a commit.")
@@ -58,7 +60,9 @@ def main(*, only: tuple[str, ...], is_rendered: bool) -> None:
         )
         click.echo("  " + "\n  ".join(results[command].said or [f"ended with {results[command].status}"]))
     PAGE.write_text(page(results), "utf-8")
-    sys.exit(any(each.command not in results or results[each.command].status for each in CLAIMS))
+    failed = [command for command in wanted if results[command].status]
+    if failed:
+        sys.exit(f"Not shown: {', '.join(failed)}. What they printed is in {_LOGS}.")
 
 
 def load(checkout: Path = Path()) -> dict[str, Result]:
@@ -116,7 +120,8 @@ _PAGE: Final = """\
 
 What [README](../README.md) claims, the command that shows it, and what that said last. Each ends with 0 only if the
 claim holds, and each can be run from a fresh clone, on a Debian that can be thrown away where it says *as root* in
-`make help`. `make proof` runs them all and writes this page; `PROOF="--only demo"` runs one.
+`make help`. `make proof` runs them all and writes this page; `PROOF="--only demo"` runs those
+with *demo* in them.
 
 | claim | explained in | shown by |
 |---|---|---|

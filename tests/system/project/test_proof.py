@@ -56,6 +56,18 @@ def test_what_a_command_said_is_on_the_page(checkout: Path) -> None:
     assert re.search(rf"\| `sh \./code` \| .* \| 3 passed \| {commit} \|", (checkout / "docs/proof.md").read_text())
 
 
+def test_only_what_was_asked_for_is_judged(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others may be shown another time; and a word that is in no command is told, with those that there are."""
+    one, other = "sh ./code", "sh ./code # again"
+    monkeypatch.setattr(proof, "COMMANDS", {each: Command(r"^\d+ passed", "a moment") for each in (one, other)})
+    monkeypatch.setattr(proof, "CLAIMS", [type(CLAIMS[0])("It holds.", "page.md", each) for each in (one, other)])
+    assert _prove("--only", "again")[0] == 0
+    assert "not run yet" in (checkout / "docs/proof.md").read_text()
+    status, told = _prove("--only", "nothing")
+    assert status == 2
+    assert f"No command has 'nothing' in it. There are: {one}, {other}" in told
+
+
 def test_what_is_known_of_the_code_is_not_run_again(checkout: Path) -> None:
     """Also if pages have changed since; but if anything else has."""
     _prove()
