@@ -173,7 +173,10 @@ def options(rng: Random, **more: Any) -> Options:
     lines = rng.choice([40, 44, 64, 100])
     shape = Shape(lines, rng.choice([512, 4096]), lines // 2)
     limits = Limits(
-        segment_bytes_max=rng.choice([300, 1500]), heal_period_s=rng.choice([0.0, 0.0, 10.0]), group_commands_max=4
+        segment_bytes_max=rng.choice([300, 1500]),
+        history_bytes_max=rng.choice([0, 3000]),
+        heal_period_s=rng.choice([0.0, 0.0, 10.0]),
+        group_commands_max=4,
     )
     more.setdefault("shape", shape)
-    return Options(limits, history_bytes_max=rng.choice([0, 3000]), sync_interval_s=rng.choice([0.0, 0.001]), **more)
+    return Options(limits, sync_interval_s=rng.choice([0.0, 0.001]), **more)

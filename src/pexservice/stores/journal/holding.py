@@ -67,9 +67,6 @@ class HeldJournal(Generic[S, C]):
             settings.limits,
             is_interval=settings.durability == "interval",
             sync_interval_s=settings.sync_interval_s,
-            keys_max=settings.limits.idempotency_keys_max,
-            keys_ttl_s=settings.limits.idempotency_ttl_s,
-            history_bytes_max=settings.limits.history_bytes_max,
         )
         return await Journal.open(self._disk, self._codec, found, options)
 

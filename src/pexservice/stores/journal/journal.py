@@ -70,7 +70,9 @@ class Journal(Generic[S, C]):
         self._disk = disk
         self._codec = codec
         self._options = options
-        self._keys = KeysWriter(disk, codec, KnownKeys(options.keys_max, options.keys_ttl_s), found.keys)
+        self._keys = KeysWriter(
+            disk, codec, KnownKeys(limits.idempotency_keys_max, limits.idempotency_ttl_s), found.keys
+        )
         self._history: HistoryWriter[S, C] = HistoryWriter(
             disk, codec, is_interval=options.is_interval, segment_bytes_max=limits.segment_bytes_max, keys=self._keys
         )
@@ -228,7 +230,7 @@ class Journal(Generic[S, C]):
         file, header = await self._opener.renew(self._options.shape, is_cached=self._options.is_interval)
         self._ring = RingWriter(file, header, self._on_durable)
         self.in_flight_max = min(IN_FLIGHT_MAX, file.in_flight_max)
-        await self._history.forget(self._options.history_bytes_max)
+        await self._history.forget(self._options.limits.history_bytes_max)
 
     async def _write_history(self) -> None:
         async with self._writing:
@@ -237,7 +239,7 @@ class Journal(Generic[S, C]):
             if self._lack is not None:
                 self._lack = None
                 log.info("there is room again: commands are taken")
-            await self._history.forget(self._options.history_bytes_max)
+            await self._history.forget(self._options.limits.history_bytes_max)
 
     async def _sync(self, ring: RingWriter[S, C]) -> None:
         if self._options.is_interval and ring.last > ring.durable:

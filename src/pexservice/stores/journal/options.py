@@ -20,11 +20,5 @@ class Options:
     is_interval: bool = False
     """Answer once a row is written, and sync now and again."""
     sync_interval_s: float = 1.0
-    keys_max: int = 65_536
-    """How many keys are known,"""
-    keys_ttl_s: float = 86_400.0
-    """and for how long."""
-    history_bytes_max: int = 0
-    """The oldest segments go beyond it; 0 keeps all."""
     shape: Shape | None = None
     """Of the ring, if not the one that suits the disk."""

@@ -97,7 +97,7 @@ def test_the_oldest_segments_go_and_the_newest_stays() -> None:
     async def scenario() -> None:
         on = disk()
         limits = Limits(segment_bytes_max=100, heal_period_s=1000.0)
-        journal = await opened(on, replace(CALM, limits=limits, history_bytes_max=1000))
+        journal = await opened(on, replace(CALM, limits=replace(limits, history_bytes_max=1000)))
         for _ in range(30):
             await journal.commit([NEXT])
             await journal._write_history()
