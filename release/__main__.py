@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from release import inventory, trial
+from release import installed, inventory
 from release.building import Commit, Unfit, build
 
 _INTO: Final = Path("dist")
@@ -31,10 +31,10 @@ def _make(work: Path) -> Path:
     built = build(commit, work)
     source = work / "source"
     version = built.wheel.name.split("-")[1]
-    installed = trial.Environment.install(built.wheel, source / "requirements" / "run.txt", work / "environment")
-    trial.use(installed, version, work / "data")
+    environment = installed.Environment.install(built.wheel, source / "requirements" / "run.txt", work / "environment")
+    installed.use(environment, version, work / "data")
     made = work / "built"
-    sbom = inventory.write(source, built.wheel, version, installed, commit.epoch_s)
+    sbom = inventory.write(source, built.wheel, version, environment, commit.epoch_s)
     (made / f"pexservice-{version}.cdx.json").write_text(sbom, "utf-8")
     sums = "".join(f"{sha256(each.read_bytes()).hexdigest()}  {each.name}\n" for each in sorted(made.iterdir()))
     (made / "SHA256SUMS").write_text(sums, "ascii")

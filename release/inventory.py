@@ -18,8 +18,8 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from release.building import Unfit
+from release.installed import Environment
 from release.lock import Locked, read
-from release.trial import Environment
 
 _NAME: Final = re.compile(r"[\w.-]+")
 _DESCRIBE: Final = """

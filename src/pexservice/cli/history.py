@@ -21,7 +21,7 @@ from pexservice.stores.journal.history import History, Piece
 from pexservice.stores.journal.keys_writer import check_span
 from pexservice.stores.journal.record import Codec, Row
 from pexservice.stores.journal.ring import RING_NAME
-from pexservice.stores.journal.segment import sequence_of
+from pexservice.stores.journal.segment import begin_of
 
 _BATCH_ROWS: Final = 1_000
 """Rows between two looks at the progress: some 10 ms."""
@@ -41,7 +41,7 @@ class Reading(Generic[S]):
 
     def index_of(self, sequence: int) -> int:
         """Return the index of the segment in which the step of this number may be, or of the first that is kept."""
-        starts = [sequence_of(name) for name in self._sizes]
+        starts = [begin_of(name) for name in self._sizes]
         return max((index for index, start in enumerate(starts) if start is not None and start < sequence), default=0)
 
     def skip_to(self, sequence: int) -> int:

@@ -23,7 +23,9 @@ from pexservice.errors import NotApplied
 from pexservice.limits import Limits
 from pexservice.process.usage import Usage
 
-_STATUSES: Final = frozenset({200, 204, 304, 400, 401, 403, 404, 405, 408, 412, 413, 414, 417, 422, 431, 501, 503, 505})
+_STATUSES: Final = frozenset(
+    {200, 204, 303, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 414, 417, 422, 431, 501, 503, 505}
+)
 """Shown from the start: Prometheus cannot tell the increase of a count that appears with its first event."""
 _CONNECTIONS: Final = {
     "accepted": "Connections accepted.",

@@ -26,7 +26,7 @@ from pexservice.disk.linux import LinuxDisk
 from pexservice.errors import Fatal
 from pexservice.stores.journal.opening import look
 from pexservice.stores.journal.ring import RING_NAME
-from pexservice.stores.journal.segment import sequence_of
+from pexservice.stores.journal.segment import begin_of
 from support.process import Service, run, wait_until
 from torture.attack import Bench, Violation, require
 from torture.attacks.specimen import CODEC, Content, Damage, Specimen
@@ -255,5 +255,5 @@ def judge_files(before: dict[str, tuple[int, bytes]], after: dict[str, tuple[int
     for name, content in before.items():
         now = after.get(name)
         is_left = now == content or name in {RING_NAME, RING_NAME + ".new"} or name.endswith(".csv.new")
-        is_longer = sequence_of(name) is not None and now is not None and now[1].startswith(content[1])
+        is_longer = begin_of(name) is not None and now is not None and now[1].startswith(content[1])
         require(is_left or is_longer, f"the start at {begun} changed {name}")

@@ -19,7 +19,7 @@ from pexservice.core.machine import C, S
 from pexservice.disk import Disk
 from pexservice.stores.journal.keys_writer import KeysWriter
 from pexservice.stores.journal.record import Codec, seal
-from pexservice.stores.journal.segment import Segment, segment_name, sequence_of
+from pexservice.stores.journal.segment import Segment, begin_of, segment_name
 from pexservice.stores.journal.whole_file import put, sync_names
 
 log = structlog.get_logger()
@@ -164,4 +164,4 @@ class HistoryWriter(Generic[S, C]):
 
 def segment_names(disk: Disk) -> list[str]:
     """Return the names of the segments of a directory, oldest first. Raises OSError."""
-    return sorted(name for name in disk.names() if sequence_of(name) is not None)
+    return sorted(name for name in disk.names() if begin_of(name) is not None)

@@ -23,7 +23,7 @@ def segment_name(sequence: int) -> str:
     return f"journal-{sequence:020}.csv"
 
 
-def sequence_of(name: str) -> int | None:
+def begin_of(name: str) -> int | None:
     """Return the sequence that a segment of this name starts after, or None if it is no segment's name."""
     matched = _NAME.fullmatch(name)
     return int(matched[1]) if matched else None
@@ -102,7 +102,7 @@ def _read_opening(codec: Codec[S, C], name: str, data: bytes) -> Opening[S]:
         opening = codec.decode_opening(row)
     except InvalidRowError as error:
         raise damage(name, 2, len(codec.header), str(error)) from error
-    if opening.place.sequence != sequence_of(name):
+    if opening.place.sequence != begin_of(name):
         reason = f"its sequence {opening.place.sequence} is not the one in the file's name"
         raise damage(name, 2, len(codec.header), reason)
     return opening

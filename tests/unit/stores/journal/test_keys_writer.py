@@ -20,7 +20,7 @@ from pexservice.stores.journal.journal import Journal
 from pexservice.stores.journal.keys_writer import KeysWriter
 from pexservice.stores.journal.live_keys import KEYS_NAME, LiveKeys, encode, read
 from pexservice.stores.journal.opening import look
-from pexservice.stores.journal.segment import sequence_of
+from pexservice.stores.journal.segment import begin_of
 from pexservice.walk.steps import NEXT
 from support.journals import CALM, WALKS, disk, opened, play
 from support.simulated_disk import SimulatedDisk
@@ -74,8 +74,8 @@ def test_the_file_covers_all_before_the_newest_segment() -> None:
         for begin in range(0, 60, 6):
             await take(journal, range(begin, begin + 6))
             await journal._write_history()
-            newest = max(name for name in on.names() if sequence_of(name) is not None)
-            assert read(WALKS, on.read(KEYS_NAME)).sequence >= (sequence_of(newest) or 0)
+            newest = max(name for name in on.names() if begin_of(name) is not None)
+            assert read(WALKS, on.read(KEYS_NAME)).sequence >= (begin_of(newest) or 0)
 
     play(scenario)
 
@@ -100,13 +100,13 @@ def test_an_older_file_is_made_up_for_by_the_history() -> None:
         with pytest.raises(DamagedData, match="has keys up to sequence 31, and the history ends at 30"):
             look(on, WALKS)
         on.inodes[KEYS_NAME].written[:] = older
-        segments = sorted(name for name in on.names() if sequence_of(name) is not None)
+        segments = sorted(name for name in on.names() if begin_of(name) is not None)
         middle = on.read(segments[1])
         on.remove(segments[1])
         with pytest.raises(DamagedData, match=f"{segments[2]} does not begin where {segments[0]} ends"):
             look(on, WALKS)
         on.create(segments[1]).append(middle)
-        on.remove(min(name for name in on.names() if sequence_of(name) is not None))
+        on.remove(min(name for name in on.names() if begin_of(name) is not None))
         with pytest.raises(DamagedData, match=r"keys\.csv ends at sequence 0, from where the history does not go on"):
             look(on, WALKS)
         on.remove(KEYS_NAME)
