@@ -21,7 +21,7 @@ from benchmarks.peers.catalogue import SERVE
 from benchmarks.peers.running import free_port, write_original
 from benchmarks.placement import Placement
 from pexservice.core.judging import Place
-from pexservice.core.keys import SECRET_BYTES, Seen, digest
+from pexservice.core.keys import SECRET_BYTES, Seen, digests
 from pexservice.core.known import KnownKeys
 from pexservice.limits import DEFAULT
 from pexservice.stores.journal.live_keys import KEYS_NAME, LiveKeys, encode
@@ -114,7 +114,9 @@ def _keys(count: int, place: Place[int]) -> bytes:
     known = KnownKeys(max(count, 1), DEFAULT.idempotency_ttl_s)
     command, state = WALK.encode([NEXT]), WALK.encode_state(place.state)
     for number in range(count):
-        known.settle({digest(b"%d" % number, b"any"): Seen(known.now_s(), place.sequence, command, state).packed()})
+        known.settle(
+            {digests([b"%d" % number], b"any")[0]: Seen(known.now_s(), place.sequence, command, state).packed()}
+        )
     return known.write()
 
 

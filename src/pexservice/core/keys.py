@@ -130,23 +130,19 @@ def keyed(key: bytes) -> Terms:
 
 def digested(terms: AllTerms, secret: bytes) -> AllTerms:
     """Return the terms of a group with the digests of its keys in their places."""
-    digests = iter(_digests([own.key for own in terms.values() if own.key is not None], secret))
+    of_keys = iter(digests([own.key for own in terms.values() if own.key is not None], secret))
     return {
-        index: own if own.key is None else _new(Terms, (next(digests), own.match, own.none_match))
+        index: own if own.key is None else _new(Terms, (next(of_keys), own.match, own.none_match))
         for index, own in terms.items()
     }
 
 
-def digest(key: bytes, secret: bytes) -> bytes:
-    """Return the digest by which a key is known: BLAKE2b (RFC 7693) of 128 bits, keyed with the store's secret.
+def digests(keys: Iterable[bytes], secret: bytes) -> list[bytes]:
+    """Return the digests by which keys are known: BLAKE2b (RFC 7693) of 128 bits, keyed with the store's secret.
 
-    It is as it is written: `DIGEST_CHARACTERS` of base64 for file names (RFC 4648, 5).
+    Each is as it is written: `DIGEST_CHARACTERS` of base64 for file names (RFC 4648, 5). PERF: all keys of a group are
+    written in one go, 0.5 us a key instead of 1.1.
     """
-    return _digests([key], secret)[0]
-
-
-def _digests(keys: Iterable[bytes], secret: bytes) -> list[bytes]:
-    """PERF: all keys of a group are written in one go, 0.5 us a key instead of 1.1."""
     start, raw = _keyed(secret).copy, []
     for key in keys:
         hashing = start()

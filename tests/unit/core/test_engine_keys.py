@@ -8,7 +8,7 @@ import pytest
 
 from pexservice.core.engine import Engine
 from pexservice.core.judging import Place
-from pexservice.core.keys import Tag, Terms, digest
+from pexservice.core.keys import Tag, Terms, digests
 from pexservice.errors import AnswersUnsent
 from pexservice.limits import DEFAULT
 from pexservice.walk.machine import WALK
@@ -51,7 +51,7 @@ def test_a_key_goes_to_the_store_as_a_digest() -> None:
             await settled()
 
     play(scenario, store)
-    expected = Terms(digest(b"k", store.key_secret), frozenset({Tag(1, "1")}))
+    expected = Terms(digests([b"k"], store.key_secret)[0], frozenset({Tag(1, "1")}))
     assert [dict(commit.terms) for commit in store.commits] == [{}, {0: expected}, {}]
 
 

@@ -3,7 +3,7 @@
 from base64 import urlsafe_b64encode
 from hashlib import blake2b
 
-from pexservice.core.keys import Seen, Tag, Terms, digest, digested, keyed, sequence_of
+from pexservice.core.keys import Seen, Tag, Terms, digested, digests, keyed, sequence_of
 
 SECRET = b"s" * 32
 
@@ -23,8 +23,8 @@ def test_a_key_is_digested_with_the_secret() -> None:
         5: Terms(_written(raw[b"l" * 255])),
     }
     for key in (b"%d" % number for number in range(50)):  # Some have a sign that file names may not have.
-        assert digest(key, SECRET) == _written(blake2b(key, digest_size=16, key=SECRET).digest())
-    assert digest(b"k", b"t" * 32) != digest(b"k", SECRET)
+        assert digests([key], SECRET)[0] == _written(blake2b(key, digest_size=16, key=SECRET).digest())
+    assert digests([b"k"], b"t" * 32)[0] != digests([b"k"], SECRET)[0]
 
 
 def test_what_a_key_was_used_for_is_a_line_of_text() -> None:

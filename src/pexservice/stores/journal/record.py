@@ -52,7 +52,6 @@ class Opening(Generic[S]):
     place: Place[S]
     is_interval: bool
     """Whether the rows were answered before they were synced (`--durability interval`)."""
-    time: str
     checksum: int
 
 
@@ -103,12 +102,12 @@ class Codec(Generic[S, C]):
     def decode_opening(self, line: bytes) -> Opening[S]:
         """Read an opening row, given without its newline. Raises InvalidRowError."""
         checksum = check(line, self._header_checksum)
-        sequence, state, what, keys, time = self._fields(body_of(line))
+        sequence, state, what, keys, _ = self._fields(body_of(line))
         matched = _OPENING.fullmatch(what)
         if matched is None or matched[1] != self.machine.name or keys:
             message = "it is not an opening row of this machine"
             raise InvalidRowError(message)
-        return Opening(self._place(sequence, state), matched[2] is not None, time, checksum)
+        return Opening(self._place(sequence, state), matched[2] is not None, checksum)
 
     def decode_body(self, body: bytes) -> Row[S]:
         """Read the fields of the body of a group row, which `check` has proved. Raises InvalidRowError."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pexservice.core.judging import Place
-from pexservice.core.keys import Terms, digest
+from pexservice.core.keys import Terms, digests
 from pexservice.core.known import KnownKeys
 from pexservice.errors import DamagedData
 from pexservice.limits import Limits
@@ -33,7 +33,7 @@ async def take(journal: Journal[Any, Any], numbers: Sequence[int]) -> list[Any]:
     places = []
     for begin in range(0, len(numbers), 3):
         part = numbers[begin : begin + 3]
-        terms = {index: Terms(digest(b"%d" % number, journal.key_secret)) for index, number in enumerate(part)}
+        terms = {index: Terms(digests([b"%d" % number], journal.key_secret)[0]) for index, number in enumerate(part)}
         judgement = await journal.commit([NEXT] * len(part), terms)
         sequence = judgement.start.sequence
         for index in range(len(part)):

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from pexservice.core.judging import Place
-from pexservice.core.keys import digest, keyed
+from pexservice.core.keys import digests, keyed
 from pexservice.errors import DamagedData
 from pexservice.stores.journal.errors import JournalFailed
 from pexservice.stores.journal.journal import Journal
@@ -152,7 +152,7 @@ def test_keys_without_ring_and_history_are_damage() -> None:
     async def scenario() -> None:
         on = disk()
         journal = await opened(on)
-        key = digest(b"a", journal.key_secret)
+        key = digests([b"a"], journal.key_secret)[0]
         await journal.commit([NEXT], {0: keyed(key)})
         await journal.close()
         for name in set(on.inodes) - {KEYS_NAME}:

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pexservice.core.judging import CONDITION_FAILED, KEY_REUSED, Place
-from pexservice.core.keys import Tag, Terms, digest
+from pexservice.core.keys import Tag, Terms, digests
 from pexservice.limits import DEFAULT
 from pexservice.stores.shared.message import Hearing, Kind, Part, Told, group, told
 from pexservice.walk.machine import WALK
 from support.machines import COUNTER
 
 SMALL = replace(DEFAULT, message_bytes_max=40, shared_state_bytes_max=1)
-_keys = st.none() | st.binary(min_size=1, max_size=255).map(lambda key: digest(key, b"secret"))
+_keys = st.none() | st.binary(min_size=1, max_size=255).map(lambda key: digests([key], b"secret")[0])
 _tags = st.frozensets(st.builds(Tag, st.integers(0, 2**64), st.text("0123456789abcdef._", max_size=9)), max_size=3)
 _terms = st.builds(Terms, _keys, st.none() | _tags, _tags)
 
