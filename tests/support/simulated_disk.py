@@ -71,6 +71,7 @@ class SimulatedFixedFile:
         """With a list, writes are not done until whoever has it calls what is in it."""
         self._disk = disk
         self._inode = inode
+        self._size_bytes = len(inode.written)
 
     def write(self, offset: int, data: bytes, done: Done) -> None:
         disk, inode, faults = self._disk, self._inode, self._disk.faults
@@ -109,8 +110,8 @@ class SimulatedFixedFile:
     async def sync(self) -> None:
         await self._disk.sync(self._inode)
 
-    def is_linked(self) -> bool:
-        return self._inode in self._disk.inodes.values()
+    def is_whole(self) -> bool:
+        return self._inode in self._disk.inodes.values() and len(self._inode.written) == self._size_bytes
 
     def close(self) -> None:
         """Do nothing."""

@@ -72,7 +72,7 @@ def trust_failed_sync() -> Patches:
 
 def ignore_removal() -> Patches:
     """A ring that was removed is written to as before."""
-    return [patch.object(kind, "is_linked", lambda _self: True) for kind in (DirectFile, CachedFile)]
+    return [patch.object(kind, "is_whole", lambda _self: True) for kind in (DirectFile, CachedFile)]
 
 
 def late_write() -> Patches:

@@ -58,8 +58,8 @@ class FixedFile(Protocol):
         """As `File.sync`, for what `write_cached` wrote."""
         ...
 
-    def is_linked(self) -> bool:
-        """Tell whether the file still has a name."""
+    def is_whole(self) -> bool:
+        """Tell whether the file still has a name, and the size that it had."""
         ...
 
     def close(self) -> None:

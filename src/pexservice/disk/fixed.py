@@ -38,6 +38,7 @@ class DirectFile:
     def __init__(self, fd: int, syncer: Syncer) -> None:
         """Use `open`."""
         self._fd = fd
+        self._size_bytes = os.fstat(fd).st_size
         self._syncer = syncer
         self._buffers: list[_Buffer] = []
 
@@ -54,7 +55,7 @@ class DirectFile:
 
     async def _try(self, block_bytes: int) -> None:
         buffer = _Buffer(block_bytes)
-        offset = os.fstat(self._fd).st_size - block_bytes
+        offset = self._size_bytes - block_bytes
         os.preadv(self._fd, [buffer.memory], offset)
         tried: asyncio.Future[OSError | None] = asyncio.get_running_loop().create_future()
         self.write(offset, buffer.memory[:], tried.set_result)
@@ -81,9 +82,9 @@ class DirectFile:
         """As `FixedFile.sync`: not here."""
         raise NotImplementedError
 
-    def is_linked(self) -> bool:
-        """As `FixedFile.is_linked`."""
-        return os.fstat(self._fd).st_nlink > 0
+    def is_whole(self) -> bool:
+        """As `FixedFile.is_whole`."""
+        return _is_whole(self._fd, self._size_bytes)
 
     def close(self) -> None:
         """As `FixedFile.close`."""
@@ -107,6 +108,7 @@ class CachedFile:
 
     def __init__(self, fd: int, syncer: Syncer) -> None:
         self._fd = fd
+        self._size_bytes = os.fstat(fd).st_size
         self._syncer = syncer
         self._waiting: list[Done] = []
         self._is_syncing = False
@@ -155,13 +157,18 @@ class CachedFile:
         for done in waiting:
             done(error)
 
-    def is_linked(self) -> bool:
-        """As `FixedFile.is_linked`."""
-        return os.fstat(self._fd).st_nlink > 0
+    def is_whole(self) -> bool:
+        """As `FixedFile.is_whole`."""
+        return _is_whole(self._fd, self._size_bytes)
 
     def close(self) -> None:
         """As `FixedFile.close`."""
         os.close(self._fd)
+
+
+def _is_whole(fd: int, size_bytes: int) -> bool:
+    found = os.fstat(fd)
+    return found.st_nlink > 0 and found.st_size == size_bytes
 
 
 def _error_of(result: int, size_bytes: int) -> OSError:

@@ -59,11 +59,17 @@ def test_writes_that_overlap_in_time_all_arrive(tmp_path: Path) -> None:
             assert disk.read("file").startswith(turn * block * count)
         assert await written(file, (0, b"d" * 2 * block)) == [None]
         assert disk.read("file").startswith(b"d" * 2 * block)
-        assert file.is_linked()
+        assert file.is_whole()
         disk.rename("file", "other")
-        assert file.is_linked()
+        assert file.is_whole()
+        with (tmp_path / "other").open("r+b") as other:
+            size_bytes = other.seek(0, 2)
+            other.truncate(size_bytes - 1)
+            assert not file.is_whole()
+            other.truncate(size_bytes)
+        assert file.is_whole()
         disk.remove("other")
-        assert not file.is_linked()
+        assert not file.is_whole()
         file.close()
 
     on_disk(tmp_path, scenario)
@@ -80,7 +86,7 @@ def test_cached_writes_are_there_at_once(tmp_path: Path) -> None:
         await file.sync()
         assert await written(file, (0, b"y" * 512)) == [None]
         assert file.method == disk._syncer.method  # type: ignore[union-attr]  # it has one.
-        assert file.is_linked()
+        assert file.is_whole()
         file.close()
 
     on_disk(tmp_path, scenario)

@@ -65,6 +65,14 @@ def failed(doing: str, name: str, error: OSError) -> NotPermitted | JournalFaile
     return found
 
 
+def gone(name: str) -> JournalFailed:
+    """Return the error for a file that is not as it was put in place, while nobody but us may have changed it."""
+    return JournalFailed(
+        f"{name} was removed, renamed or cut while it was in use. Put it back as it was, or restore the data "
+        "directory; and keep log rotation and the like away from it."
+    )
+
+
 def damage(name: str, line: int, offset: int, why: str) -> DamagedData:
     """Return the error for a damaged line of a file, with what an operator can do about it."""
     return DamagedData(

@@ -152,12 +152,9 @@ class Journal(Generic[S, C]):
 
     async def run(self) -> None:
         """As `Store.run`: sync, seal, write history, look for room. Raises JournalFailed, NotPermitted."""
-        period_s = self._options.limits.heal_period_s
-        if self._options.is_interval:
-            period_s = min(period_s, self._options.sync_interval_s)
         while not self._chores.are_over:
             with suppress(TimeoutError):
-                async with asyncio.timeout(period_s):
+                async with asyncio.timeout(self._options.chores_period_s):
                     await self._wanted.wait()
             self._wanted.clear()
             if not self._chores.are_over:
@@ -173,6 +170,7 @@ class Journal(Generic[S, C]):
             await self._write_history()
             await self._keys.finish(self._places.shown.sequence)
         self._ring.close()
+        self._ring.check_in_place(self._disk, self._history.in_place | self._keys.in_place)
 
     async def _tend(self) -> None:
         ring, chores, now_s = self._ring, self._chores, time.monotonic()
@@ -185,6 +183,8 @@ class Journal(Generic[S, C]):
             return
         if ring.failure is not None:
             raise ring.failure
+        if is_tick and not self._writing.locked():
+            ring.check_in_place(self._disk, self._history.in_place | self._keys.in_place)
         if self._options.is_interval:
             is_late = now_s - chores.sync_s >= self._options.sync_interval_s
             if self._blocked or is_late or ring.is_sync_due or self._is_half_full(ring):

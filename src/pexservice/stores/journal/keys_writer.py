@@ -32,6 +32,8 @@ class KeysWriter:
         self._codec = codec
         self._sequence = -1 if found is None else found.sequence
         self._unwritten = 0
+        self.in_place: dict[str, int] = {}
+        """The file by its name, and its size, as far as this process has put it there."""
         if found is not None:
             known.read(found.lines)
 
@@ -76,6 +78,7 @@ class KeysWriter:
         unwritten = self._unwritten
         data = encode(self._codec, LiveKeys(self.secret, end, self.known.write()))
         await put(self._disk, KEYS_NAME, data, "the keys", is_private=True)
+        self.in_place = {KEYS_NAME: len(data)}
         self._sequence = end
         self._unwritten -= unwritten
 

@@ -1,6 +1,7 @@
 """How a journal is to be kept."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from pexservice.limits import Limits
@@ -22,3 +23,8 @@ class Options:
     sync_interval_s: float = 1.0
     shape: Shape | None = None
     """Of the ring, if not the one that suits the disk."""
+
+    @property
+    def chores_period_s(self) -> float:
+        """How long what is to be done now and again may wait."""
+        return min(self.limits.heal_period_s, self.sync_interval_s if self.is_interval else inf)

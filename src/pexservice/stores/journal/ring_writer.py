@@ -9,7 +9,7 @@ After one failed write nothing more is: what came of it cannot be known.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, Generic
 
@@ -18,7 +18,7 @@ import structlog
 from pexservice.core.machine import C, S
 from pexservice.disk import Disk, FixedFile
 from pexservice.errors import Fatal, defect, scarcity
-from pexservice.stores.journal.errors import JournalFailed, failed, translate
+from pexservice.stores.journal.errors import failed, gone, translate
 from pexservice.stores.journal.flight import Flight
 from pexservice.stores.journal.ring import RING_NAME, Header, Shape, encode_line, fill
 from pexservice.stores.journal.whole_file import new_name, remove_if_there
@@ -81,7 +81,7 @@ class RingWriter(Generic[S, C]):
                     self.file.write_cached(offset, piece)
             except OSError as error:
                 raise self._fail(error) from error
-            self._check_linked()
+            self._check_whole()
             return
         flight.writes_left = len(writes)
         for offset, piece in writes:
@@ -97,9 +97,24 @@ class RingWriter(Generic[S, C]):
                 await self.file.sync()
             except OSError as error:
                 raise self._fail(error) from error
-            self._check_linked()
+            self._check_whole()
             while self._under_way and self._under_way[0].last <= last:
                 self._pass()
+
+    def check_in_place(self, disk: Disk, sizes: Mapping[str, int]) -> None:
+        """Raise Fatal unless the ring, and other files of these sizes, have the names that they were given.
+
+        A file that somebody renames can be written to as before, and no start finds it.
+        """
+        for name, size_bytes in {RING_NAME: self.shape.size_bytes, **sizes}.items():
+            try:
+                is_in_place = disk.size(name) == size_bytes
+            except FileNotFoundError:
+                is_in_place = False
+            except OSError as error:
+                raise self._end(failed("look at", name, error)) from error
+            if not is_in_place:
+                raise self._end(gone(name))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -134,7 +149,7 @@ class RingWriter(Generic[S, C]):
         flight.writes_left -= 1
         if flight is self._under_way[0] and not flight.writes_left:
             try:
-                self._check_linked()
+                self._check_whole()
                 self._advance()
             except Fatal:
                 return
@@ -153,15 +168,14 @@ class RingWriter(Generic[S, C]):
         self._on_durable(flight)
         self._under_way.popleft()
 
-    def _check_linked(self) -> None:
-        """Raise Fatal if the file is not to be found any more: what is written to it is lost."""
+    def _check_whole(self) -> None:
+        """Raise Fatal if the file was removed or cut: what is written to it is lost."""
         try:
-            is_linked = self.file.is_linked()
+            is_whole = self.file.is_whole()
         except OSError as error:
             raise self._fail(error) from error
-        if not is_linked:
-            message = f"{RING_NAME} was removed while it was in use. Restore the data directory."
-            raise self._end(JournalFailed(message))
+        if not is_whole:
+            raise self._end(gone(RING_NAME))
 
     def _fail(self, error: OSError) -> Fatal:
         return self._end(failed("write to", RING_NAME, error))

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from pexservice.core.judging import Place
+from pexservice.core.keys import keyed
 from pexservice.core.store import Commit
 from pexservice.errors import Fatal, Scarce
 from pexservice.stores.journal.errors import JournalFailed
+from pexservice.stores.journal.live_keys import KEYS_NAME
 from pexservice.stores.journal.ring import RING_NAME
+from pexservice.stores.journal.segment import segment_name
 from pexservice.walk.steps import NEXT
 from support.journals import CALM, OPTIONS, broken, disk, opened, play
 
@@ -79,8 +82,43 @@ def test_a_ring_that_was_removed_is_noticed_by_the_next_group(*, is_interval: bo
         on = disk()
         journal = await opened(on, replace(OPTIONS, is_interval=is_interval))
         on.remove(RING_NAME)
-        with pytest.raises(JournalFailed, match=r"ring.csv was removed while it was in use"):
+        with pytest.raises(JournalFailed, match=r"ring.csv was removed, renamed or cut while it was in use"):
             await journal.commit([NEXT])
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("is_interval", [False, True])
+def test_a_ring_that_was_cut_is_noticed_by_the_next_group(*, is_interval: bool) -> None:
+    """A start would take nothing of it."""
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on, replace(OPTIONS, is_interval=is_interval))
+        del on.inodes[RING_NAME].written[1000:]
+        with pytest.raises(JournalFailed, match=r"ring.csv was removed, renamed or cut while it was in use"):
+            await journal.commit([NEXT])
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+@pytest.mark.parametrize("name", [RING_NAME, KEYS_NAME, segment_name(0)])
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_file_that_is_not_in_its_place_is_noticed(name: str, *, is_stopped: bool, is_replaced: bool) -> None:
+    """Soon, and at the latest by a stop: what is written to it under another name is found by no start."""
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on)
+        await journal.commit([NEXT], {0: keyed(b"k" * 22)})
+        await journal._write_history()
+        await journal._keys.finish(1)
+        on.rename(name, "aside")
+        if is_replaced:
+            on.create(name)
+        with pytest.raises(JournalFailed, match=f"{name} was removed, renamed or cut while it was in use"):
+            await (journal.close() if is_stopped else journal.run())
 
     play(scenario)
 
@@ -91,7 +129,7 @@ def test_a_ring_that_cannot_be_looked_at_is_a_failure(monkeypatch: pytest.Monkey
     async def scenario() -> None:
         on = disk()
         journal = await opened(on)
-        monkeypatch.setattr(on.fixed[-1], "is_linked", broken)
+        monkeypatch.setattr(on.fixed[-1], "is_whole", broken)
         with pytest.raises(JournalFailed):
             await journal.commit([NEXT])
 
