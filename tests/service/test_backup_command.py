@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from pexservice.cli import commands
 from pexservice.cli.loading import load_walk
 from pexservice.disk import LOCK_NAME
 from pexservice.errors import DirectoryOwned
-from support.process import run, serving
+from support.process import HANG_S, command, run, serving
 
 
 def test_a_backup_of_a_running_service_is_a_journal(busy: Path, tmp_path: Path) -> None:
@@ -65,6 +66,26 @@ def test_a_directory_that_another_backup_has_just_made_is_left_to_it(
         )
     os.close(lock)
     assert [each.name for each in target.iterdir()] == [LOCK_NAME]
+
+
+@pytest.mark.parametrize(
+    ("limit", "status", "told"),
+    [
+        ("-f 1", 74, "Raise the limit on the size of files (ulimit -f; LimitFSIZE= of systemd), and run it again."),
+        ("-n 7", 71, "no file descriptor is left. Raise the limit on them (ulimit -n; LimitNOFILE= of systemd)."),
+        ("-n 20", 0, ""),
+    ],
+)
+def test_a_backup_that_is_not_made_leaves_nothing(
+    busy: Path, tmp_path: Path, limit: str, status: int, told: str
+) -> None:
+    """Nor a directory that was made for it; and one line says why."""
+    backup = [*command("pexservice", "journal"), "backup", "--data-dir", str(busy), str(tmp_path / "a" / "b" / "copy")]
+    limited = ["bash", "-c", f'ulimit {limit}; exec "$@"', "bash", *backup]
+    ended = subprocess.run(limited, capture_output=True, text=True, check=False, timeout=HANG_S)
+    assert (ended.returncode, ended.stderr.count("\n")) == (status, min(status, 1))
+    assert told in ended.stderr
+    assert list(tmp_path.iterdir()) == ([] if status else [tmp_path / "a"])
 
 
 def test_a_backup_of_nothing_creates_nothing(tmp_path: Path) -> None:

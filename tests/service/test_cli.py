@@ -84,7 +84,8 @@ def test_an_import_without_room_says_so_once(tmp_path: Path) -> None:
     ended = run("import", str(tmp_path / "fibo.csv"), "--data-dir", str(tmp_path), wrapper=["prlimit", "--fsize=8192"])
     assert (ended.returncode, ended.stdout) == (73, "")
     assert ended.stderr.endswith(
-        "no room for a journal: File too large. Nothing was imported. Make room, and import it again.\n"
+        "no room for a journal: File too large. Nothing was imported. Raise the limit on the size of files (ulimit -f; "
+        "LimitFSIZE= of systemd), and import it again.\n"
     )
     assert run("import", str(tmp_path / "fibo.csv"), "--data-dir", str(tmp_path)).returncode == 0
 

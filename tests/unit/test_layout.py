@@ -20,7 +20,7 @@ _ELSEWHERE: Final = {
     # What was asked, and by what it is judged.
     "trial/operation.py": "unit/trial/test_linearizability.py",
     "cli/asking.py": "service/test_status.py",
-    "cli/ending.py": "service/test_usage.py",
+    "cli/ending.py": "service/test_wrong_usage.py",
     "cli/export.py": "service/test_journal_commands.py",
     "cli/frame.py": "unit/cli/test_help.py",
     "cli/history.py": "service/test_journal_commands.py",
@@ -33,10 +33,8 @@ _ELSEWHERE: Final = {
     "cli/server_history.py": "service/test_replicas_history.py",
     "cli/store.py": "service/test_replicas.py",
     # What is about a process is tried on one, and what is about several, on them.
-    "http/joint.py": "service/test_workers.py",
     "process/front.py": "service/test_service_http.py",
     "process/leading.py": "service/test_workers.py",
-    "process/usage.py": "system/watching/test_exposition.py",
     "process/logs.py": "service/test_terminal.py",
     "process/service.py": "service/test_service_ends.py",
     "process/signals.py": "service/test_signals.py",
@@ -59,6 +57,7 @@ _ELSEWHERE: Final = {
     "disk/aio.py": "unit/disk/test_syncer.py",
     "http/action.py": "unit/http/test_resource.py",
     "http/endpoint.py": "unit/http/test_router.py",
+    "stores/journal/options.py": "unit/stores/journal/test_journal.py",
     "stores/journal/flight.py": "unit/stores/journal/test_journal.py",
     "stores/journal/segment.py": "unit/stores/journal/test_ring.py",
     "walk/forms.py": "unit/walk/test_endpoints.py",

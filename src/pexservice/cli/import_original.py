@@ -1,6 +1,5 @@
 """`pexservice import`."""
 
-import asyncio
 import logging
 from pathlib import Path
 
@@ -8,9 +7,11 @@ import click
 import structlog
 
 from pexservice.cli import environment, options
+from pexservice.cli.looping import looped
 from pexservice.core.judging import Place
 from pexservice.errors import CannotCreate, reason, scarcity
 from pexservice.limits import DEFAULT
+from pexservice.stores.journal.errors import make_room
 from pexservice.stores.journal.record import Codec
 from pexservice.walk.machine import WALK
 
@@ -27,7 +28,7 @@ def import_original(file: Path, data_dir: Path) -> None:
     from pexservice.walk import original  # noqa: PLC0415 - imports are start-up time.
 
     place = original.read(file)
-    asyncio.run(_begin(data_dir, place))
+    looped(lambda: _begin(data_dir, place))
     click.echo(f"{file}: position {place.state}, sequence {place.sequence}, now in {data_dir}.")
 
 
@@ -54,6 +55,7 @@ async def _begin(data_dir: Path, place: Place[int]) -> None:
     if journal.unready is not None:
         cause = journal.unready.__cause__
         why = reason(cause) if isinstance(cause, OSError) else "its file system is full"
-        message = f"{data_dir} has no room for a journal: {why}. Nothing was imported. Make room, and import it again."
+        remedy = f"{make_room(cause)}, and import it again."
+        message = f"{data_dir} has no room for a journal: {why}. Nothing was imported. {remedy}"
         raise scarcity(journal.unready) or CannotCreate(message)
     await journal.close()

@@ -1,10 +1,9 @@
 """`pexservice journal`: the history, read beside a running service or without one."""
 
-import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import chain, islice
-from os.path import realpath
+from os.path import lexists, realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +12,7 @@ import click
 from pexservice.cli import environment, options
 from pexservice.cli.history import read_history, tell_beyond
 from pexservice.cli.loading import Load
+from pexservice.cli.looping import looped
 from pexservice.cli.options import Command, CommandGroup
 from pexservice.cli.server_history import read_server
 from pexservice.config import StoreUrl
@@ -168,18 +168,17 @@ def backup(load: Load, /, data_dir: Path, target: Path, *, salvage: bool) -> Non
     machine = load().machine
     with read_history(machine, data_dir, is_hidden=True):
         pass  # There is one; and nothing was created.
-    was_there = _check_empty(target, data_dir)
+    _check_empty(target, data_dir)
+    missing = [each for each in (target, *target.parents) if not lexists(each)]
     made, is_ours = None, True
     try:
-        made = asyncio.run(_back_up(machine, data_dir, target, is_salvaging=salvage))
+        made = looped(lambda: _back_up(machine, data_dir, target, is_salvaging=salvage))
     except DirectoryOwned:  # By another backup, which is about to fill it.
         is_ours = False
         raise
     finally:
-        if made is None and is_ours and not was_there:
-            with suppress(OSError):  # It is told already why there is no backup.
-                (target / LOCK_NAME).unlink()
-                target.rmdir()
+        if made is None and is_ours:
+            _clear_away(missing)
     if made is None:
         raise NoJournal(f"there is no journal in {data_dir}: no segment is whole yet. Try again.")
     click.echo(f"Sequence {made.end.sequence}, {machine.describe(made.end.state)}, now in {target}.")
@@ -204,20 +203,26 @@ async def _back_up(
         copy.close()
 
 
-def _check_empty(target: Path, data_dir: Path) -> bool:
-    """Return whether there is a directory for the backup. Raises CannotCreate if it is not for a backup to use."""
+def _clear_away(made: list[Path]) -> None:
+    """Remove directories that were made for a backup, the innermost first, unless something else is in them."""
+    with suppress(OSError):  # It is told already why there is no backup.
+        if made and {each.name for each in made[0].iterdir()} == {LOCK_NAME}:
+            (made[0] / LOCK_NAME).unlink()
+        for each in made:
+            each.rmdir()
+
+
+def _check_empty(target: Path, data_dir: Path) -> None:
+    """Raise CannotCreate if a directory is not for a backup to use."""
     with suppress(OSError):  # The working directory was removed: there is no such place.
         if Path(realpath(target)).is_relative_to(realpath(data_dir)):  # A loop of links is no error of `realpath`.
             raise CannotCreate(f"{_BACKUP} {target} is in the data directory. Choose another directory as DIR.")
     try:
         found = {each.name for each in target.iterdir()} - {LOCK_NAME}
-    except FileNotFoundError:
-        return False
     except OSError:
-        return True  # Whoever takes possession of it says what is wrong with it.
+        return  # There is none; or whoever takes possession of it says what is wrong with it.
     if found:
         raise CannotCreate(f"{_BACKUP} {target} is not empty: it has {min(found)}. Choose another directory as DIR.")
-    return True
 
 
 def _first(counts: dict[int, int], last: int | None) -> int:

@@ -1,6 +1,5 @@
 """`pexservice store`: the schema on a PostgreSQL server, for replicas of whatever machine is served."""
 
-import asyncio
 from collections.abc import Callable
 from copy import copy
 from pathlib import Path
@@ -10,6 +9,7 @@ import click
 
 from pexservice.cli import environment, options
 from pexservice.cli.loading import Load
+from pexservice.cli.looping import looped
 from pexservice.cli.options import Command, CommandGroup
 from pexservice.config import StoreUrl, parse_store
 from pexservice.core.judging import Place
@@ -41,7 +41,7 @@ def init(load: Load, /, url: StoreUrl, begin: Place[Any] | None = None, *, one_s
     environment.check_assertions()
     machine = load().machine
     place = begin or Place(0, machine.initial)
-    is_enough = asyncio.run(_init(url, machine, place, is_one_server=one_server))
+    is_enough = looped(lambda: _init(url, machine, place, is_one_server=one_server))
     click.echo(f"The schema is made. Sequence {place.sequence}, {machine.describe(place.state)}.")
     if not is_enough:
         click.echo("Replicas do not start until synchronous_standby_names of the server names a standby.", err=True)
@@ -58,7 +58,7 @@ def check(load: Load, /, url: StoreUrl) -> None:
     """
     options.check_password(click.get_current_context(), "url", url)
     machine = load().machine
-    place, standby = asyncio.run(_check(url, machine))
+    place, standby = looped(lambda: _check(url, machine))
     click.echo(f"A replica may start. Sequence {place.sequence}, {machine.describe(place.state)}. {standby}")
 
 

@@ -5,9 +5,12 @@ with system calls; the tests implement them with a disk that can be cut off at a
 None of them gives meaning to the bytes.
 """
 
+import errno
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
+NOT_REGULAR: Final = errno.EBADFD
+"""What is raised of a file that is a directory, a pipe or a device; the system has no number of its own for it."""
 LOCK_NAME: Final = "lock"
 """The file by which a process owns a directory."""
 Done = Callable[[OSError | None], None]

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from pexservice.disk import LOCK_NAME, FixedFile
+from pexservice.disk import LOCK_NAME, NOT_REGULAR, FixedFile
 from pexservice.disk import lock as locking
 from pexservice.disk.fixed import NOT_DIRECT, CachedFile, DirectFile
 from pexservice.disk.syncer import Syncer
@@ -37,14 +37,13 @@ _BLOCK_BYTES_UNKNOWN = 4096
 """As large as any that is common."""
 _NOT_OURS_TO_SYNC = {errno.EACCES, errno.EPERM, errno.EROFS} | _NO_DIRECTORY_SYNC
 """What a directory says that this user did not make: it may not be read, or its file system keeps nothing."""
-_NOT_REGULAR = errno.EBADFD
 """For a lock that is a pipe or a device; no system call says so."""
 _HINTS: Final[dict[int | None, str]] = {
     errno.EROFS: "Let its file system be writable, or choose another directory {choice}.",
     errno.ENOSPC: "Free some space, or choose another directory {choice}.",
     errno.EDQUOT: "Free some space, or choose another directory {choice}.",
     errno.EISDIR: "Remove it, and a file is made.",
-    _NOT_REGULAR: "Remove it, and a file is made.",
+    NOT_REGULAR: "Remove it, and a file is made.",
     errno.ENOLCK: "Its file system has no locks: choose another directory {choice}.",
     errno.EOPNOTSUPP: "Its file system has no locks: choose another directory {choice}.",
 }
@@ -233,7 +232,7 @@ class LinuxDisk:
         lock = os.open(LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, _FILE_MODE, dir_fd=self._fd)
         if not stat.S_ISREG(os.fstat(lock).st_mode):
             os.close(lock)
-            raise OSError(_NOT_REGULAR, "it is not a regular file")
+            raise OSError(NOT_REGULAR, "it is not a regular file")
         try:
             locking.take(lock, what, choice)
         except BaseException:
@@ -250,7 +249,7 @@ def read_regular(name: str | Path, *, bytes_max: int = -1, dir_fd: int | None = 
     # Without O_NONBLOCK a named pipe would wait for somebody to write to it.
     with os.fdopen(os.open(name, os.O_RDONLY | os.O_NONBLOCK, dir_fd=dir_fd), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file")
+            raise OSError(NOT_REGULAR, "it is not a regular file")
         if from_disk:
             os.fdatasync(file.fileno())
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

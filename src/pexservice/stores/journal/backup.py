@@ -18,7 +18,7 @@ from pexservice.core.machine import C, S
 from pexservice.disk import Disk
 from pexservice.errors import CannotCreate, DamagedData, reason, scarcity
 from pexservice.limits import DEFAULT
-from pexservice.stores.journal.errors import JournalFailed, JournalFull, failed
+from pexservice.stores.journal.errors import JournalFailed, JournalFull, failed, make_room
 from pexservice.stores.journal.history import History
 from pexservice.stores.journal.history_writer import HistoryWriter, segment_names
 from pexservice.stores.journal.keys_writer import KeysWriter, check_span
@@ -63,8 +63,9 @@ async def backup(source: Disk, target: Disk, codec: Codec[S, C], *, is_salvaging
         _clear(target, found)
         if isinstance(error, JournalFull):
             why = reason(error.__cause__) if isinstance(error.__cause__, OSError) else str(error)
-            message = f"there is no room for the backup, and what was written of it was removed: {why}. Make room, and "
-            raise scarcity(error) or JournalFailed(f"{message}run it again.") from error
+            message = f"there is no room for the backup, and what was written of it was removed: {why}. "
+            remedy = f"{make_room(error.__cause__)}, and run it again."
+            raise scarcity(error) or JournalFailed(message + remedy) from error
         raise
 
 

@@ -1,13 +1,13 @@
 """What the journal alone may end with, and the one translation of the operating system's errors into it."""
 
 import errno
+import os
 from typing import ClassVar, Final
 
+from pexservice.disk import NOT_REGULAR
 from pexservice.errors import DamagedData, NotApplied, NotPermitted, Scarce, StorageFailed, reason, scarcity
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE})
-_LIMIT: Final = "Raise the limit on the size of files (ulimit -f; LimitFSIZE= of systemd), then start again."
-"""What to do where room is not what lacks: the limit is set when a process starts."""
 _NO_RIGHT: Final = frozenset({errno.EACCES, errno.EPERM})
 
 
@@ -43,12 +43,14 @@ class RowTooLong(NotApplied):
 def translate(doing: str, name: str, error: OSError) -> NotPermitted | JournalFull | JournalFailed | Scarce:
     """Return the error for what the operating system said when we were `doing` something to a file."""
     if error.errno in _NO_RIGHT:
-        return NotPermitted(f"may not {doing} {name}: {reason(error)}. Give this user the right to.")
+        return NotPermitted(f"may not {doing} {name}: {reason(error)}. Give user id {os.geteuid()} the right to.")
     if error.errno == errno.EISDIR:
         return JournalFailed(f"cannot {doing} {name}: a directory has this name, or the same and .new. Move it away.")
+    if error.errno == NOT_REGULAR:
+        return JournalFailed(f"cannot {doing} {name}: {reason(error)}. Move it away.")
     if error.errno in _NO_ROOM:
-        remedy = _LIMIT if error.errno == errno.EFBIG else "Make room; nothing else needs to be done."
-        return JournalFull(f"cannot {doing} {name}: {reason(error)}. {remedy}")
+        then = ", then start again." if error.errno == errno.EFBIG else "; nothing else needs to be done."
+        return JournalFull(f"cannot {doing} {name}: {reason(error)}. {make_room(error)}{then}")
     message = f"cannot {doing} {name}: {reason(error)}. Check the disk and the kernel's log."
     return scarcity(error) or JournalFailed(message)
 
@@ -60,9 +62,18 @@ def failed(doing: str, name: str, error: OSError) -> NotPermitted | JournalFaile
     """
     found = translate(doing, name, error)
     if isinstance(found, JournalFull):
-        remedy = _LIMIT if error.errno == errno.EFBIG else "Make room, then start again."
+        remedy = f"{make_room(error)}, then start again."
         return scarcity(error) or JournalFailed(f"cannot {doing} {name}: {reason(error)}. {remedy}")
     return found
+
+
+def make_room(error: BaseException | None) -> str:
+    """Return what to do about an error that tells of no room, as the beginning of a sentence.
+
+    A limit is set when a process starts, and no room on the disk helps against it.
+    """
+    is_limit = isinstance(error, OSError) and error.errno == errno.EFBIG
+    return "Raise the limit on the size of files (ulimit -f; LimitFSIZE= of systemd)" if is_limit else "Make room"
 
 
 def gone(name: str) -> JournalFailed:
