@@ -145,7 +145,9 @@ class Exposition(Collector):
         """Tell of the process, or of all of them, by the names that all exporters use."""
         usage = state.usage
         started_s = state.metrics.started_s
-        yield GaugeMetricFamily("process_start_time_seconds", "When the process started, since 1970.", started_s)
+        yield GaugeMetricFamily(
+            "process_start_time_seconds", "When the process started, since 1970.", max(0.0, started_s)
+        )
         yield CounterMetricFamily("process_cpu_seconds", "Processor time used.", usage.cpu_s)
         if usage.resident_bytes:
             yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", usage.resident_bytes)
