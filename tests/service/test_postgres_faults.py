@@ -125,6 +125,35 @@ def test_a_server_that_answers_and_takes_no_groups_is_away(server: Server) -> No
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("how", ["busy", "idle"])
+def test_old_keys_that_cannot_be_removed_make_no_replica_unready(how: str, server: Server) -> None:
+    """Somebody has locked the table: what needs it waits, and is given up; groups without keys do not need it."""
+    import asyncpg  # noqa: PLC0415
+
+    url = server.database(WALK)
+    limits = replace(QUICK, store_call_s=1.0, store_away_s=2.0, heal_period_s=1.0, store_forget_s=1.0)
+
+    async def scenario() -> None:
+        store = await opened(WALK, url, limits)
+        running = asyncio.create_task(store.run())
+        other = await asyncpg.connect(url)
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute("LOCK TABLE pexservice.keys")
+        while store._chores.repeats < 2:
+            if how == "busy":
+                await store.commit([NEXT])
+            await asyncio.sleep(0.02)
+            assert store.unready is None
+            assert store.status().measures[0].value < limits.store_away_s
+        other.terminate()
+        running.cancel()
+        await asyncio.wait([running])
+        await store.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_server_that_is_away_turns_groups_away_until_it_is_back(server: Server) -> None:
     """Groups that were never sent are turned away after a while, then at once; by itself it goes on."""
     from pexservice.stores.postgres.rules import ServerAway  # noqa: PLC0415 - needs asyncpg.
