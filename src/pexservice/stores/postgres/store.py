@@ -154,7 +154,7 @@ class PostgresStore(Generic[S, C]):
 
     async def _forget(self) -> None:
         limits = self._limits
-        rows_max = limits.history_bytes_max // limits.store_row_bytes
+        rows_max = -(-limits.history_bytes_max // limits.store_row_bytes)  # Rounded up: 0 would keep all.
         bounds = (rows_max, limits.idempotency_keys_max, int(limits.idempotency_ttl_s), limits.store_forget_rows)
         try:
             row = await self._chores.call(lambda connection: connection.fetchrow(_FORGET, *bounds), is_harmless=True)
