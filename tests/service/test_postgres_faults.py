@@ -76,7 +76,7 @@ def test_a_group_whose_wait_was_cut_short_is_not_acknowledged(how: str, server: 
 def test_waits_that_were_given_up_keep_no_connections_of_the_server(server: Server) -> None:
     """While the standby is away, and calls are made again and again, there are no more of them than sessions."""
     url = server.database(WALK)
-    serving = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pexservice'"
+    serving = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pexservice%'"
 
     async def scenario() -> None:
         store = await opened(WALK, url, QUICK)
@@ -118,6 +118,35 @@ def test_a_server_that_answers_and_takes_no_groups_is_away(server: Server) -> No
         server.ask("DROP TRIGGER full_disk ON pexservice.history", name)
         assert (await committing).end == Place(1, 1)
         assert store.unready is None
+        running.cancel()
+        await asyncio.wait([running])
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("how", ["busy", "idle"])
+def test_old_keys_that_cannot_be_removed_make_no_replica_unready(how: str, server: Server) -> None:
+    """Somebody has locked the table: what needs it waits, and is given up; groups without keys do not need it."""
+    import asyncpg  # noqa: PLC0415
+
+    url = server.database(WALK)
+    limits = replace(QUICK, store_call_s=1.0, store_away_s=2.0, heal_period_s=1.0, store_forget_s=1.0)
+
+    async def scenario() -> None:
+        store = await opened(WALK, url, limits)
+        running = asyncio.create_task(store.run())
+        other = await asyncpg.connect(url)
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute("LOCK TABLE pexservice.keys")
+        while store._chores.repeats < 2:
+            if how == "busy":
+                await store.commit([NEXT])
+            await asyncio.sleep(0.02)
+            assert store.unready is None
+            assert store.status().measures[0].value < limits.store_away_s
+        other.terminate()
         running.cancel()
         await asyncio.wait([running])
         await store.close()

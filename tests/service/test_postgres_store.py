@@ -157,6 +157,22 @@ def test_old_rows_and_keys_go_but_not_the_last_of_a_writer() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(("bytes_max", "rows"), [(0, 12), (1, 2), (301, 3)])
+def test_a_bound_on_the_history_is_rounded_up_to_a_row(bytes_max: int, rows: int) -> None:
+    """The smallest is one row, beside the first one, which is the last of its writer; only 0 keeps all."""
+    url = postgres.shared().database(WALK)
+
+    async def scenario() -> None:
+        store = await opened(WALK, url, replace(QUICK, history_bytes_max=bytes_max))
+        for _ in range(10):
+            await store.commit([NEXT])
+        await store._forget()
+        assert (await ask(url, "SELECT count(*) FROM pexservice.history"))[0][0] == rows
+        await store.close()
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("whose", ["mine", "of another"])
 def test_a_server_that_lost_groups_is_refused(whose: str) -> None:
     """It lacks the last group of this writer, or one that this writer was told of: nothing more is written."""

@@ -1,12 +1,14 @@
 """`pexservice journal … --store`: the history at a server, proved and shown as that of a directory is."""
 
+import subprocess
+import time
 from itertools import product
 
 import pytest
 
 from pexservice.walk.machine import WALK
 from support import postgres
-from support.process import run, serving
+from support.process import HANG_S, command, environment, run, serving
 
 pytestmark = pytest.mark.skipif(not postgres.is_there(), reason="needs PostgreSQL, and root")
 
@@ -68,8 +70,8 @@ def test_the_last_groups_are_shown(url: str) -> None:
     lines = run("journal", "show", "--from", "7", "--store", url).stdout.splitlines()
     assert [line.split("  ", 1)[1] for line in lines] == ["sequence 7  position 2  1n"]
     assert run("journal", "show", "--last", "0", "--store", url).stdout == ""
-    for command, number in product(("show", "export"), ("8", str(2**63), str(2**64 - 1))):
-        beyond = run("journal", command, "--from", number, "--store", url)
+    for subcommand, number in product(("show", "export"), ("8", str(2**63), str(2**64 - 1))):
+        beyond = run("journal", subcommand, "--from", number, "--store", url)
         assert (beyond.returncode, beyond.stderr) == (0, f"There is no step {number}: the last one is 7.\n")
 
 
@@ -87,11 +89,29 @@ def test_the_history_is_exported_as_that_of_a_directory(url: str) -> None:
     assert run("journal", "export", "--store", url, "--original", "--last", "1").stdout == "7,2,1,1,2\n"
 
 
+@pytest.mark.parametrize("arguments", [["show", "--from", "1"], ["export"]], ids=["show", "export"])
+def test_a_history_is_read_as_slowly_as_its_reader_likes(arguments: list[str], url: str) -> None:
+    """A pager that stands still for longer than a replica may leave its turn open gets the rest all the same."""
+    change(
+        url,
+        "INSERT INTO pexservice.history SELECT 10 + n, 6 + n, 1 + n, 7 + n, 2 + n, '1n', NULL, gen_random_uuid(), 0"
+        " FROM generate_series(1, 10000) n",
+    )
+    program = command("pexservice", "journal", *arguments, "--store", url)
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as reading:
+        assert reading.stdout is not None
+        reading.stdout.readline()
+        time.sleep(3)
+        rest, errors = reading.communicate(timeout=HANG_S)
+    assert (reading.returncode, errors) == (0, b"")
+    assert b"10007" in rest.splitlines()[-1]
+
+
 def test_what_cannot_be_read_is_told_as_at_a_start() -> None:
     """No schema is no journal."""
     shared = postgres.shared()
     shared.ask("CREATE DATABASE bare")
-    for command in ("verify", "show", "export"):
-        refused = run("journal", command, "--store", f"{shared.url}/bare")
+    for subcommand in ("verify", "show", "export"):
+        refused = run("journal", subcommand, "--store", f"{shared.url}/bare")
         assert (refused.returncode, "store init" in refused.stderr) == (66, True)
-        assert run("journal", command, "--store", "x").returncode == 2
+        assert run("journal", subcommand, "--store", "x").returncode == 2

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
 
-from pexservice.config import StoreUrl
+from pexservice.config import Settings, StoreUrl
 from pexservice.core.judging import Place
 from pexservice.core.machine import Machine
 from pexservice.limits import DEFAULT, Limits
@@ -151,12 +151,9 @@ def shared() -> Server:
 
 async def opened(machine: Machine[Any, Any], url: str, limits: Limits = DEFAULT) -> Any:
     """Return a store as a replica has it."""
-    from pexservice.stores.postgres.address import hosts  # noqa: PLC0415 - needs asyncpg.
-    from pexservice.stores.postgres.session import Session  # noqa: PLC0415
-    from pexservice.stores.postgres.store import PostgresStore  # noqa: PLC0415
+    from pexservice.stores.postgres.holding import HeldServer  # noqa: PLC0415 - needs asyncpg.
 
-    session, chores = (Session(hosts(StoreUrl(url)), machine.name, limits) for _ in range(2))
-    return await PostgresStore.open(machine, session, chores, limits)
+    return await (await HeldServer.hold(machine, Settings(store=StoreUrl(url), limits=limits))).open()
 
 
 @contextmanager

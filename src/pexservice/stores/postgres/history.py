@@ -15,6 +15,12 @@ from pexservice.core.machine import Machine, S
 from pexservice.errors import DamagedData
 from pexservice.stores.postgres.session import Session
 
+_UNHURRIED: Final = (
+    "SELECT set_config(name, '0', true) FROM pg_settings"
+    " WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')"
+)
+"""Whoever reads may stand still, as a pager does, and keeps no replica from its turn. The first is set for those
+turns; the second, of servers from 17 on, may be set for a role or a database."""
 _BOUNDS: Final = (
     "SELECT greatest(forgotten + 1, (SELECT min(number) FROM pexservice.history)) AS first,"
     " (SELECT max(number) FROM pexservice.history) AS last FROM pexservice.setup"
@@ -106,6 +112,7 @@ async def look(machine: Machine[S, Any], session: Session) -> AsyncIterator[Hist
     connection = await session.open()
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
+            await connection.execute(_UNHURRIED)
             bounds = await connection.fetchrow(_BOUNDS)
             yield History(machine, connection, bounds["first"], bounds["last"])
     except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:

@@ -162,15 +162,13 @@ BEGIN
 END $$;
 
 -- Remove the oldest rows and keys, so many of each at the most. The last row of a writer stays for a week, since with it
--- goes what tells its last group from a new one. Returns how many rows and keys went.
+-- goes what tells its last group from a new one.
 CREATE FUNCTION pexservice.forget(
-    rows_max bigint, keys_max bigint, keys_ttl_s bigint, at_once integer, OUT gone_rows bigint, OUT gone_keys bigint
-) LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog AS $$
+    rows_max bigint, keys_max bigint, keys_ttl_s bigint, at_once integer
+) RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog AS $$
 DECLARE
     last_gone bigint;
 BEGIN
-    gone_rows := 0;
-    gone_keys := 0;
     IF NOT pg_try_advisory_xact_lock(7305, 1) THEN  -- Another replica is at it.
         RETURN;
     END IF;
@@ -182,8 +180,8 @@ BEGIN
                     SELECT 1 FROM pexservice.history later
                     WHERE later.writer = old.writer AND later.writer_group > old.writer_group))
             ORDER BY old.number LIMIT at_once) RETURNING number)
-        SELECT count(*), max(number) INTO gone_rows, last_gone FROM gone;
-        IF gone_rows > 0 THEN
+        SELECT max(number) INTO last_gone FROM gone;
+        IF last_gone IS NOT NULL THEN
             UPDATE pexservice.setup SET forgotten = greatest(forgotten, last_gone);
         END IF;
     END IF;
@@ -192,5 +190,4 @@ BEGIN
         WHERE old.time_s + keys_ttl_s <= extract(epoch FROM clock_timestamp())
             OR old.sequence < (SELECT sequence FROM pexservice.keys ORDER BY sequence DESC OFFSET keys_max - 1 LIMIT 1)
         ORDER BY old.sequence LIMIT at_once);
-    GET DIAGNOSTICS gone_keys = ROW_COUNT;
 END $$;

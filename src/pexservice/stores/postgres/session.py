@@ -231,7 +231,7 @@ class Session:
         committed stays, and is found to be a repeat.
         """
         if self._left is not None and self._left[0] == self._host:
-            await connection.fetchval(_END, self._left[1], SESSION["application_name"])
+            await connection.fetchval(_END, self._left[1], self._settings["application_name"])
         self._left = None
 
 

@@ -65,7 +65,8 @@ class PostgresStore(Generic[S, C]):
         self._known = 0
         """The newest row that this writer was told of: a server that has less lost some."""
         self._place = Place(0, machine.initial)
-        self._looked_s = 0.0
+        self._answered_s = 0.0
+        """When a group or a look was last answered."""
         self.key_secret = b""
 
     @classmethod
@@ -81,10 +82,7 @@ class PostgresStore(Generic[S, C]):
     @property
     def unready(self) -> NotApplied | None:
         """As `Store.unready`: ServerAway once no call was answered for a while."""
-        since = self._session.failing_since or self._chores.failing_since
-        if since is None or time.monotonic() - since < self._limits.store_away_s:
-            return None
-        return ServerAway()
+        return ServerAway() if self._away_s >= self._limits.store_away_s else None
 
     def commit(self, commands: Sequence[C], terms: AllTerms = NO_TERMS) -> PostgresCommit[S, C]:
         """As `Store.commit`. Raises ServerAway."""
@@ -99,10 +97,8 @@ class PostgresStore(Generic[S, C]):
 
     def status(self) -> Status:
         """As `Store.status`."""
-        since = self._session.failing_since or self._chores.failing_since
-        away_s = 0.0 if since is None else time.monotonic() - since
         measures = [
-            Measure("pex_store_away_seconds", "For how long no call was answered by the server.", away_s),
+            Measure("pex_store_away_seconds", "For how long no call was answered by the server.", self._away_s),
             Measure("pex_store_repeats", "Calls that were made again, since the start.", self._session.repeats),
             Measure("pex_store_groups", "Groups that this replica sent, since the start.", self._group),
         ]
@@ -117,7 +113,7 @@ class PostgresStore(Generic[S, C]):
         while True:
             await asyncio.sleep(self._limits.heal_period_s)
             try:
-                if time.monotonic() - self._looked_s >= self._limits.heal_period_s:
+                if time.monotonic() - self._answered_s >= self._limits.heal_period_s:
                     await self._look(self._chores)
                     # While groups are turned away, it would not find out. One that is under way does: a server may
                     # answer looks and refuse groups, as where its disk is full.
@@ -135,6 +131,14 @@ class PostgresStore(Generic[S, C]):
         self._chores.end()
         await asyncio.sleep(0)  # In which their sockets are closed.
 
+    @property
+    def _away_s(self) -> float:
+        """For how long no call was answered: of groups, if one failed, else of any."""
+        since, chore_since = self._session.failing_since, self._chores.failing_since
+        if since is None and chore_since is not None:
+            since = max(chore_since, self._answered_s)
+        return 0.0 if since is None else time.monotonic() - since
+
     async def _commit(self, commands: Sequence[C], terms: AllTerms) -> Judgement[S, C]:
         if not commands:
             await self._look(self._session)
@@ -150,9 +154,13 @@ class PostgresStore(Generic[S, C]):
 
     async def _forget(self) -> None:
         limits = self._limits
-        rows_max = limits.history_bytes_max // limits.store_row_bytes
+        rows_max = -(-limits.history_bytes_max // limits.store_row_bytes)  # Rounded up: 0 would keep all.
         bounds = (rows_max, limits.idempotency_keys_max, int(limits.idempotency_ttl_s), limits.store_forget_rows)
-        row = await self._chores.call(lambda connection: connection.fetchrow(_FORGET, *bounds), is_harmless=True)
+        try:
+            row = await self._chores.call(lambda connection: connection.fetchrow(_FORGET, *bounds), is_harmless=True)
+        except ServerAway:  # Or what is removed is locked: a look tells, before the replica is taken for unready.
+            await self._look(self._chores)
+            return
         if self._session.standbys is not None:
             self._session.standbys = row["standbys"]
         self._session.replicas = row["replicas"]
@@ -221,7 +229,7 @@ class PostgresStore(Generic[S, C]):
         return judgement
 
     def _learn(self, number: int, place: Place[S]) -> None:
-        self._looked_s = time.monotonic()
+        self._answered_s = time.monotonic()
         if number >= self._known:  # The other session may have been told of a newer one meanwhile.
             self._known, self._place = number, place
 
