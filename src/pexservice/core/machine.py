@@ -19,6 +19,7 @@ from typing import ClassVar, Final, Generic, NamedTuple, TypeVar
 from zlib import crc32
 
 from pexservice.core.measures import Measure
+from pexservice.core.rules import called
 from pexservice.errors import WrongMachine
 
 S = TypeVar("S")
@@ -202,16 +203,16 @@ class Machine(ABC, Generic[S, C]):
             raise WrongMachine(f"the column {max(columns, key=columns.__getitem__)} is there twice; {_IN_EVERY_ROW}.")
         if not hasattr(self, "initial"):
             raise WrongMachine("it has no initial state.")
-        fields = _try("encode_state", self.encode_state, self.initial).split(",")
+        fields = called(WrongMachine, "its encode_state", self.encode_state, self.initial).split(",")
         if len(fields) != len(self.columns):
             raise WrongMachine(f"encode_state writes {len(fields)} fields of the initial state, for {self.columns}.")
         wrong = next((index for index, field in enumerate(fields) if not is_field(field)), None)
         if wrong is not None:
             column = self.columns[wrong]
             raise WrongMachine(f"encode_state writes the field {column} as {fields[wrong]!r:.80}. {FIELDS_ARE}")
-        if _try("decode_state", self.decode_state, ",".join(fields)) != self.initial:
+        if called(WrongMachine, "its decode_state", self.decode_state, ",".join(fields)) != self.initial:
             raise WrongMachine("decode_state reads another state than the initial one that encode_state wrote.")
-        names = tuple(measure.name for measure in _try("measures", self.measures, self.initial))
+        names = tuple(measure.name for measure in called(WrongMachine, "its measures", self.measures, self.initial))
         if names:
             _check_names("measures", names, _MEASURE, "pex_, then small letters and underscores")
 
@@ -233,16 +234,6 @@ def _check_names(what: str, names: object, pattern: re.Pattern[str], demand: str
             raise WrongMachine(f"its {what} {name!r:.80} must be: {demand}.")
     if len(set(names)) < len(names):
         raise WrongMachine(f"its {what} are there twice: {names!r:.200}.")
-
-
-def _try(method: str, call: Callable[[S], T], state: S) -> T:
-    """Call a method with the initial state, or what was written of it."""
-    try:
-        return call(state)
-    except Exception as error:
-        raise WrongMachine(
-            f"its {method} raises {type(error).__name__} of the initial state: {error!s:.200}."
-        ) from error
 
 
 def _attempt(decode: Callable[[str], T], text: str) -> T:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic
 
 from pexservice.core.machine import S
+from pexservice.core.rules import called, text_of
+from pexservice.errors import WrongApplication
 
 Fields = Callable[[int, S], str]
 """Makes the header lines, each with its CR LF, from the sequence and the state. ASCII: a line of more is a defect."""
@@ -31,3 +33,16 @@ class Forms(Generic[S]):
     """The fields, by name, as OpenAPI describes headers."""
     schemas: Mapping[str, Any]
     """The bodies, by media type, as JSON Schema describes them."""
+
+    def check(self, state: S) -> None:
+        """Raise WrongApplication unless a state is shown as HTTP needs it: called once, with the initial one."""
+        if not self.bodies:
+            raise WrongApplication("Forms.bodies is empty: give it a media type, and what writes a body of that.")
+        for media_type, body in self.bodies.items():
+            check_body(f"the body of {media_type} (Forms.bodies)", body, state)
+
+
+def check_body(what: str, body: Body[S], state: S) -> None:
+    """Raise WrongApplication, which names `what`, unless a body is a text that can be sent."""
+    text = text_of(WrongApplication, what, body, 0, state)
+    called(WrongApplication, what, text.encode)

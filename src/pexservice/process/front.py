@@ -1,7 +1,7 @@
 """What a process shows to clients: its endpoints, its probes, its metrics."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
 from pexservice.config import Settings
 from pexservice.core.budget import Budget
@@ -79,3 +79,20 @@ class Front(Generic[S, C]):
             unready = [each for each in reasons if each.is_lasting]
             self._exposition = Exposition(self._application.version, self._look, unready)
         return self._exposition.text()
+
+
+def check_endpoints(application: Application[S, C], settings: Settings) -> None:
+    """Raise WrongApplication if the endpoints are wrong: before a start gets hold of anything, and in no worker.
+
+    They are made for nobody, once; those that serve are made when there is a store.
+    """
+    limits = settings.limits
+    metrics, budget = Metrics(), Budget(limits.unsent_bytes_max)
+    engine = Engine(application.machine, metrics, budget, limits)
+    access = Access((b"any",) if settings.token_file else ())
+    front = Front(application, settings, engine, access, _unasked, _unasked, ())
+    front.shared(front.endpoints, metrics, budget)
+
+
+def _unasked() -> NoReturn:
+    raise AssertionError("nobody asks endpoints that are made to be checked")

@@ -1,0 +1,46 @@
+"""An application that is not written as it must be: its author is told before it listens, by a sentence and a 2."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from support.process import command, environment, run
+
+CHECKOUT: Final = Path(__file__).parents[2]
+PROGRAM: Final = """
+from dataclasses import replace
+from pexservice.__main__ import main
+
+def run():
+    from pexservice.cli.frame import command_line, run
+    from tickets import endpoints
+    from tickets.app import APPLICATION
+    FORMS = endpoints._FORMS
+    application = APPLICATION
+    {change}
+    run(command_line("wrong", "1.0", "Sells."), lambda: application)
+
+main(run)
+"""
+CHANGES: Final = [
+    (
+        "endpoints._FORMS = replace(FORMS, bodies={'application/json': lambda _, hall: dict(hall)})",
+        "the body of application/json (Forms.bodies) returns {} of the initial state: it must return a text",
+    ),
+]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(("change", "told"), CHANGES)
+def test_a_wrong_application_is_wrong_configuration(tmp_path: Path, change: str, told: str, workers: str) -> None:
+    """In one process or several: one sentence, exit status 2, and nothing was made or listened to."""
+    (tmp_path / "wrong.py").write_text(PROGRAM.format(change=change))
+    path = f"{environment()['PYTHONPATH']}:{CHECKOUT / 'examples'}:{tmp_path}"
+    data_dir = tmp_path / "data"
+    arguments = ["serve", "--port", "0", "--workers", workers, "--data-dir", str(data_dir)]
+    done = run(*arguments, wrapper=["timeout", "20"], program=command("wrong"), PYTHONPATH=path)
+    assert (done.returncode, data_dir.exists()) == (2, False), done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "listening" not in done.stderr
