@@ -28,6 +28,10 @@ CHANGES: Final = [
         "endpoints._FORMS = replace(FORMS, bodies={'application/json': lambda _, hall: dict(hall)})",
         "the body of application/json (Forms.bodies) returns {} of the initial state: it must return a text",
     ),
+    (
+        "endpoints._FORMS = replace(FORMS, fields=lambda sequence, hall: 'Seats-Left: 20')",
+        "Forms.fields writes 'Seats-Left: 20' of the initial state: each line is ASCII, NAME: VALUE, and ends with CR",
+    ),
 ]
 
 

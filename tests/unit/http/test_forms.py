@@ -59,6 +59,38 @@ def test_an_event_that_is_no_text_is_told_of_at_the_start(body: Any, told: str) 
         _resource(FORMS).events("/events", "tells", body)
 
 
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        (lambda *_: "Here: 0", r"Forms\.fields writes 'Here: 0' of the initial state: each line is ASCII, NAME: VALUE"),
+        (lambda *_: "Here: 0\n", r"writes 'Here: 0\\n' of"),
+        (lambda *_: "Pex-Sequence: 0\r\nHere: 0", "each line is ASCII"),
+        (lambda *_: "Here: 0\r\n\r\n", "each line is ASCII"),
+        (lambda *_: "Here: a\nb\r\n", "each line is ASCII"),
+        (lambda *_: "Here: a\0b\r\n", "each line is ASCII"),
+        (lambda *_: "Here 0\r\n", "each line is ASCII"),
+        (lambda *_: "Is Here: 0\r\n", "each line is ASCII"),
+        (lambda *_: ": 0\r\n", "each line is ASCII"),
+        (lambda *_: "Zo\u00eb: 0\r\n", "each line is ASCII"),
+        (lambda *_: "Name: Zo\u00eb\r\n", "each line is ASCII"),
+        (lambda *_: "content-length: 0\r\n", "writes content-length, which every answer has by itself"),
+        (lambda *_: "Here: 0\r\nETag: 0\r\n", "writes ETag, which every answer has by itself"),
+        (lambda *_: {"Here": 0}, r"Forms\.fields returns \{'Here': 0\} of the initial state"),
+        (_fail, r"Forms\.fields raises KeyError of the initial state: 'there'"),
+    ],
+)
+def test_header_fields_that_http_does_not_have_are_told_of_at_the_start(fields: Any, told: str) -> None:
+    """Else clients would wait for the end of a head, or read another answer than was written."""
+    with pytest.raises(WrongApplication, match=told):
+        _resource(replace(FORMS, fields=fields))
+
+
+@pytest.mark.parametrize("lines", ["", "Here:\r\n", "Here:0\r\n", "A: b c\t d\r\nX-1: \r\nMy-ETag: ETag: 1\r\n"])
+def test_header_fields_that_http_has_are_taken(lines: str) -> None:
+    """None, empty ones, and whatever is printable."""
+    assert _resource(replace(FORMS, fields=lambda *_: lines)).forms.fields(0, 0) == lines
+
+
 def test_a_state_has_a_form() -> None:
     """Without any there would be no answer."""
     with pytest.raises(WrongApplication, match=r"Forms\.bodies is empty"):
