@@ -32,6 +32,22 @@ CHANGES: Final = [
         "endpoints._FORMS = replace(FORMS, fields=lambda sequence, hall: 'Seats-Left: 20')",
         "Forms.fields writes 'Seats-Left: 20' of the initial state: each line is ASCII, NAME: VALUE, and ends with CR",
     ),
+    (
+        "application = replace(APPLICATION, endpoints=lambda site, probes: [*probes, probes[0]])",
+        "its endpoints have two rows with the path /livez. Leave one out.",
+    ),
+    (
+        "application = replace(APPLICATION, endpoints=lambda site, probes: [*probes, None])",
+        "row 4 of its endpoints is None: a row is what Resource.state, command and events return.",
+    ),
+    (
+        "application = replace(APPLICATION, endpoints=lambda site, probes: None)",
+        "its endpoints return None, which is no list: return described(...).",
+    ),
+    (
+        "application = replace(APPLICATION, endpoints=lambda site, _: endpoints.Resource(site, FORMS).state())",
+        "its endpoints raise TypeError at wrong.py:11 in run.<locals>.<lambda>",
+    ),
 ]
 
 

@@ -1,8 +1,11 @@
 """From a request to an endpoint: paths, methods, and what is said of them."""
 
+import re
+from typing import Any
+
 import pytest
 
-from pexservice.errors import BadRequest
+from pexservice.errors import BadRequest, WrongApplication
 from pexservice.http.action import CommandAction, ReplyAction
 from pexservice.http.endpoint import Endpoint
 from pexservice.http.request import Request
@@ -48,6 +51,19 @@ def test_another_path_is_told_what_there_is() -> None:
         answer = reply(router, f"GET {path}")
         assert answer.startswith(b"HTTP/1.1 404 ")
         assert b"/current, /events, /livez, /metrics, /next, /openapi.json, /previous, /readyz, /reset." in answer
+
+
+def test_a_path_has_one_row() -> None:
+    """Else one of the two could never be reached: told by the path, before there is a client."""
+    with pytest.raises(WrongApplication, match="its endpoints have two rows with the path /next"):
+        Router(CLOCK, [*table(), next(row for row in table() if row.path == "/next")])
+
+
+@pytest.mark.parametrize("row", [None, "/next", ("/next", ("GET",))])
+def test_a_row_is_an_endpoint(row: Any) -> None:
+    """A function that forgot to return one is told by the number of the row."""
+    with pytest.raises(WrongApplication, match=rf"row 2 of its endpoints is {re.escape(repr(row))}: a row is what"):
+        Router(CLOCK, [table()[0], row])
 
 
 def test_a_query_does_not_change_the_path() -> None:
