@@ -15,11 +15,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import ClassVar, Final, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 from zlib import crc32
 
 from pexservice.core.measures import Measure
-from pexservice.core.rules import called
+from pexservice.core.rules import called, text_of
 from pexservice.errors import WrongMachine
 
 S = TypeVar("S")
@@ -33,6 +33,8 @@ _STATUSES: Final = frozenset(
 _NAME: Final = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
 _COLUMN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _KIND: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_TAG: Final = re.compile(r"[A-Za-z0-9._]+", re.ASCII)
+_TAG_IS: Final = "letters, numerals, points and underscores"
 _MEASURE: Final = re.compile(r"pex_[a-z_]+", re.ASCII)
 FIELD: Final = r"[\x20\x21\x23-\x2b\x2d-\x7e]+"
 """Of a row: printable, and nothing that CSV would put in quotes."""
@@ -203,7 +205,7 @@ class Machine(ABC, Generic[S, C]):
             raise WrongMachine(f"the column {max(columns, key=columns.__getitem__)} is there twice; {_IN_EVERY_ROW}.")
         if not hasattr(self, "initial"):
             raise WrongMachine("it has no initial state.")
-        fields = called(WrongMachine, "its encode_state", self.encode_state, self.initial).split(",")
+        fields = text_of(WrongMachine, "its encode_state", self.encode_state, self.initial).split(",")
         if len(fields) != len(self.columns):
             raise WrongMachine(f"encode_state writes {len(fields)} fields of the initial state, for {self.columns}.")
         wrong = next((index for index, field in enumerate(fields) if not is_field(field)), None)
@@ -212,7 +214,21 @@ class Machine(ABC, Generic[S, C]):
             raise WrongMachine(f"encode_state writes the field {column} as {fields[wrong]!r:.80}. {FIELDS_ARE}")
         if called(WrongMachine, "its decode_state", self.decode_state, ",".join(fields)) != self.initial:
             raise WrongMachine("decode_state reads another state than the initial one that encode_state wrote.")
-        names = tuple(measure.name for measure in called(WrongMachine, "its measures", self.measures, self.initial))
+        _check_names("tag", (text_of(WrongMachine, "its tag", self.tag, self.initial),), _TAG, _TAG_IS)
+        text_of(WrongMachine, "its describe", self.describe, self.initial)
+        size: object = called(WrongMachine, "its answer_bytes_max", self.answer_bytes_max, self.initial)
+        if not isinstance(size, int) or size < 0:
+            raise WrongMachine(
+                f"its answer_bytes_max returns {size!r:.80} of the initial state: give a number of bytes."
+            )
+        measures: list[Any] = called(WrongMachine, "its measures", lambda: list(self.measures(self.initial)))
+        for measure in measures:
+            if not isinstance(measure, Measure) or not measure.is_shown:
+                raise WrongMachine(
+                    f"its measures have {measure!r:.200}: each is a Measure, with a sentence of printable ASCII and a "
+                    "number or a Histogram."
+                )
+        names = tuple(measure.name for measure in measures)
         if names:
             _check_names("measures", names, _MEASURE, "pex_, then small letters and underscores")
 

@@ -48,3 +48,10 @@ class Measure:
     name: str
     text: str
     value: float | Histogram
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether a scrape can show it: the sentence and the value are what they must be."""
+        text: object = self.text
+        is_sentence = isinstance(text, str) and text.isascii() and text.isprintable()
+        return is_sentence and isinstance(self.value, (int, float, Histogram))
