@@ -48,6 +48,17 @@ CHANGES: Final = [
         "application = replace(APPLICATION, endpoints=lambda site, _: endpoints.Resource(site, FORMS).state())",
         "its endpoints raise TypeError at wrong.py:11 in run.<locals>.<lambda>",
     ),
+    ("application = None", "what is given to run loads None: it must return an Application."),
+    ("application = replace(APPLICATION, machine=None)", "its machine is None: it must be an instance of a subclass"),
+    ("type(APPLICATION)(name='wrong')", "Application(...) lacks version, machine, endpoints, hold. Give it by name."),
+    (
+        "from pexservice.core.machine import Machine; type('Half', (Machine,), {'step': None})()",
+        "Half lacks answer_bytes_max, decode, decode_state, encode, encode_state, kind. Write what is missing.",
+    ),
+    (
+        "from pexservice.core.machine import Refusal; Refusal('gone', 'Gone', 'It is.', 200)",
+        "the status of Refusal 'gone' is a 4xx that HTTP has, not 200.",
+    ),
 ]
 
 

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
 from zlib import crc32
 
 from pexservice.core.measures import Measure
@@ -56,7 +56,11 @@ class Refusal:
     status: int = HTTPStatus.CONFLICT
 
     def __post_init__(self) -> None:
-        assert self.status in _STATUSES, f"a refusal is answered with a 4xx that HTTP has, not {self.status}"
+        """Raise WrongMachine if it cannot be answered with: where it is written, and not when a client is refused."""
+        if self.status not in _STATUSES:
+            raise WrongMachine(
+                f"the status of Refusal {self.code!r:.80} is a 4xx that HTTP has, not {self.status!r:.80}."
+            )
 
 
 class Outcomes(NamedTuple, Generic[S]):
@@ -83,6 +87,14 @@ class Machine(ABC, Generic[S, C]):
     kinds: ClassVar[tuple[str, ...]]
     """The kinds of commands that there are, for metrics: letters, numerals, hyphens and underscores."""
     initial: S
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """Make one. Raises WrongMachine, which names the methods that it must have and has not."""
+        if cls.__abstractmethods__:
+            raise WrongMachine(
+                f"{cls.__name__} lacks {', '.join(sorted(cls.__abstractmethods__))}. Write what is missing."
+            )
+        return super().__new__(cls)
 
     @abstractmethod
     def step(self, state: S, command: C) -> S | Refusal:

@@ -94,11 +94,11 @@ def test_a_refusal_leaves_the_state() -> None:
     assert isinstance(TICKETS.step((), Return("ann", 1)), Refusal)
 
 
-@pytest.mark.parametrize("status", [200, 303, 460, 499, 500])
-def test_a_refusal_has_a_status_that_http_has(status: int) -> None:
+@pytest.mark.parametrize("status", [200, 303, 460, 499, 500, None, "409"])
+def test_a_refusal_has_a_status_that_http_has(status: Any) -> None:
     """A status that is no 4xx, or none at all, fails when the machine is written, not when a client is refused."""
     assert Refusal("a", "b", "c", 422).status == 422
-    with pytest.raises(AssertionError, match=f"not {status}"):
+    with pytest.raises(WrongMachine, match=f"the status of Refusal 'a' is a 4xx that HTTP has, not {status!r}"):
         Refusal("a", "b", "c", status)
 
 
@@ -190,6 +190,14 @@ def test_a_machine_begins_somewhere() -> None:
     whole = {name: each for name, each in vars(Counter).items() if name != "initial"}
     with pytest.raises(WrongMachine, match="it has no initial state"):
         type("Wrong", (Machine,), whole)().check()
+
+
+@pytest.mark.parametrize("names", [["kind"], ["step"], ["decode", "encode"], ["answer_bytes_max"]])
+def test_a_machine_that_lacks_a_method_says_so(names: list[str]) -> None:
+    """By the names of all that are missing, as soon as it is made."""
+    parts = {name: each for name, each in vars(Counter).items() if name not in names}
+    with pytest.raises(WrongMachine, match=f"Wrong lacks {', '.join(names)}. Write what is missing"):
+        type("Wrong", (Machine,), parts)()
 
 
 def test_the_fields_that_are_checked_are_those_that_rows_have() -> None:
