@@ -18,7 +18,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
 from zlib import crc32
 
-from pexservice.core.measures import Measure
+from pexservice.core.measures import Measure, clash
 from pexservice.core.rules import called, text_of
 from pexservice.errors import WrongMachine
 
@@ -233,6 +233,9 @@ class Machine(ABC, Generic[S, C]):
             raise WrongMachine(
                 f"its answer_bytes_max returns {size!r:.80} of the initial state: give a number of bytes."
             )
+        self._check_measures()
+
+    def _check_measures(self) -> None:
         measures: list[Any] = called(WrongMachine, "its measures", lambda: list(self.measures(self.initial)))
         for measure in measures:
             if not isinstance(measure, Measure) or not measure.is_shown:
@@ -243,6 +246,9 @@ class Machine(ABC, Generic[S, C]):
         names = tuple(measure.name for measure in measures)
         if names:
             _check_names("measures", names, _MEASURE, "pex_, then small letters and underscores")
+        name, other = clash(measures) or ("", "")
+        if name:
+            raise WrongMachine(f"its measure {name} has the name of the metric {other}. Give it another.")
 
 
 _IN_EVERY_ROW: Final = f"every row also has {', '.join(_COLUMNS_OF_EVERY_ROW)}"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pexservice.core.judging import Place, judge
 from pexservice.core.machine import Machine, Outcomes, Refusal
-from pexservice.core.measures import Measure
+from pexservice.core.measures import Histogram, Measure
 from pexservice.errors import DefectiveMachine, WrongMachine
 from pexservice.limits import ROW_COMMANDS_MAX
 from pexservice.stores.journal.record import Codec
@@ -133,6 +133,11 @@ def test_every_machine_of_ours_is_written_as_it_must_be(name: str) -> None:
     MACHINES[name][0].check()
 
 
+def _shows(*names: str) -> Any:
+    """Return a method that shows measures of these names: `pex_a` as a histogram, all others as numbers."""
+    return lambda *_: [Measure(name, "x", Histogram((1,)) if name == "pex_a" else 0) for name in names]
+
+
 def _raise(_self: object, _given: object) -> Any:
     raise KeyError("there")
 
@@ -164,6 +169,18 @@ def _raise(_self: object, _given: object) -> Any:
         ("answer_bytes_max", lambda *_: None, "its answer_bytes_max returns None of the initial state: give a number"),
         ("answer_bytes_max", lambda *_: -1, "its answer_bytes_max returns -1"),
         ("answer_bytes_max", _raise, "its answer_bytes_max raises KeyError"),
+        ("measures", _shows("pex_keys"), "its measure pex_keys has the name of the metric pex_keys. Give it another"),
+        ("measures", _shows("pex_steps"), "its measure pex_steps has the name of the metric pex_steps"),
+        ("measures", _shows("pex_sequence_total"), "pex_sequence_total has the name of the metric pex_sequence"),
+        (
+            "measures",
+            _shows("pex_commit_seconds_sum"),
+            "pex_commit_seconds_sum has the name of the metric pex_com",
+        ),
+        ("measures", _shows("pex_group_steps_bucket"), "has the name of the metric pex_group_steps"),
+        ("measures", _shows("pex_a_count", "pex_a"), "its measure pex_a has the name of the metric pex_a_count"),
+        ("measures", _shows("pex_a", "pex_a_created"), "its measure pex_a_created has the name of the metric pex_a"),
+        ("measures", _shows("pex_a", "pex_a"), "its measures are there twice"),
         ("measures", lambda *_: None, "its measures raises TypeError"),
         (
             "measures",
