@@ -26,9 +26,10 @@ S = TypeVar("S")
 C = TypeVar("C")
 T = TypeVar("T")
 
-_STATUSES: Final = frozenset(
+CLIENT_STATUSES: Final = frozenset(
     each for each in HTTPStatus if HTTPStatus.BAD_REQUEST <= each < HTTPStatus.INTERNAL_SERVER_ERROR
 )
+"""The 4xx that HTTP has: those of an answer to a request that is the client's to mend."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
 _COLUMN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -36,6 +37,7 @@ _KIND: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _TAG: Final = re.compile(r"[A-Za-z0-9._]+", re.ASCII)
 _TAG_IS: Final = "letters, numerals, points and underscores"
 _MEASURE: Final = re.compile(r"pex_[a-z_]+", re.ASCII)
+_CODE: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 FIELD: Final = r"[\x20\x21\x23-\x2b\x2d-\x7e]+"
 """Of a row: printable, and nothing that CSV would put in quotes."""
 _FIELD: Final = re.compile(FIELD, re.ASCII)
@@ -46,8 +48,8 @@ _COLUMNS_OF_EVERY_ROW: Final = ("sequence", "keys", "time", "checksum")
 class Refusal:
     """A machine's no to a command. The command is not taken: the state stays, and nothing is written.
 
-    `status` is the one of the HTTP answer, a 4xx of `http.HTTPStatus`; `code` names the reason in it and `detail` says
-    what to do.
+    `status` is the one of the HTTP answer, a 4xx of `http.HTTPStatus`; `code`, of small letters, numerals and
+    hyphens, names the reason in it and in metrics, `title` says it in words and `detail` what to do.
     """
 
     code: str
@@ -57,7 +59,13 @@ class Refusal:
 
     def __post_init__(self) -> None:
         """Raise WrongMachine if it cannot be answered with: where it is written, and not when a client is refused."""
-        if self.status not in _STATUSES:
+        code: object = self.code
+        if not isinstance(code, str) or not _CODE.fullmatch(code):
+            raise WrongMachine(f"the code of a Refusal must be small letters, numerals and hyphens, not {code!r:.80}.")
+        words: tuple[object, ...] = (self.title, self.detail)
+        if not all(isinstance(each, str) for each in words):
+            raise WrongMachine(f"title and detail of Refusal {code!r:.80} must be texts, str, not {words!r:.200}.")
+        if self.status not in CLIENT_STATUSES:
             raise WrongMachine(
                 f"the status of Refusal {self.code!r:.80} is a 4xx that HTTP has, not {self.status!r:.80}."
             )

@@ -26,7 +26,7 @@ class Endpoint:
     does: str
     """For people, in a few words."""
     action: Callable[[Request], Action]
-    """Decides what a request of one of the methods amounts to. May raise BadRequest."""
+    """Decides what a request of one of the methods amounts to. May raise BadRequest, with a 4xx that HTTP has."""
     operations: Mapping[str, Any]
     """What OpenAPI calls the operations of a path item, by method in lower case."""
     is_listed: bool = True

@@ -7,6 +7,7 @@ time at which it is carried out is left to the action.
 from collections.abc import Sequence
 from typing import Final
 
+from pexservice.core.machine import CLIENT_STATUSES
 from pexservice.errors import BadRequest, WrongApplication
 from pexservice.http import idempotency
 from pexservice.http.action import Action, ReplyAction, turned_away
@@ -58,6 +59,8 @@ class Router:
                     idempotency.check_none(request)
                 return endpoint.action(request)
             except BadRequest as error:
+                if error.status not in CLIENT_STATUSES:  # Clients would ask again, or take it for done.
+                    raise
                 return turned_away(self._clock, request, error.status, error.detail)
         if request.method == "OPTIONS":
             return self._options(request, endpoint.allow)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pexservice.core.judging import Place, judge
+from pexservice.core.judging import OWN_REFUSALS, Place, judge
 from pexservice.core.machine import Machine, Outcomes, Refusal
 from pexservice.core.measures import Histogram, Measure
 from pexservice.errors import DefectiveMachine, WrongMachine
@@ -100,6 +100,23 @@ def test_a_refusal_has_a_status_that_http_has(status: Any) -> None:
     assert Refusal("a", "b", "c", 422).status == 422
     with pytest.raises(WrongMachine, match=f"the status of Refusal 'a' is a 4xx that HTTP has, not {status!r}"):
         Refusal("a", "b", "c", status)
+
+
+@pytest.mark.parametrize(
+    "code", ["Sold out!", "sold out", "Sold-out", "", "sold_out", "-", "sold-", "\u00e9", None, 'a"b']
+)
+def test_a_refusal_has_a_code_for_a_urn_and_a_label(code: Any) -> None:
+    """As those of the core, it is small letters, numerals and hyphens."""
+    assert {Refusal(each, "b", "c").code for each in ("sold-out", "x2", *OWN_REFUSALS)} > set(OWN_REFUSALS)
+    with pytest.raises(WrongMachine, match=f"must be small letters, numerals and hyphens, not {re.escape(repr(code))}"):
+        Refusal(code, "b", "c")
+
+
+@pytest.mark.parametrize(("title", "detail"), [(None, "c"), ("b", b"c")])
+def test_a_refusal_says_its_reason_in_texts(title: Any, detail: Any) -> None:
+    """Anything else could not be told to a client."""
+    with pytest.raises(WrongMachine, match="title and detail of Refusal 'a' must be texts, str, not"):
+        Refusal("a", title, detail)
 
 
 def test_a_row_that_was_made_up_does_not_take_all_memory() -> None:

@@ -86,3 +86,15 @@ def test_an_endpoint_may_refuse_a_request() -> None:
     answer = reply(router, "POST /buy")
     assert answer.startswith(b"HTTP/1.1 422 ")
     assert b'"detail": "Say how many."' in answer
+
+
+@pytest.mark.parametrize("status", [200, 303, 450, 499, 500, 501, 503])
+def test_an_endpoint_refuses_with_a_status_of_clients(status: int) -> None:
+    """No client is told that it is the service, and asks again, or that all is well: it is the author who is told."""
+
+    def refuse(_: Request) -> ReplyAction:
+        raise BadRequest(status, "Say how many.")
+
+    router = Router(CLOCK, [Endpoint("/buy", ("POST",), "", refuse, {})])
+    with pytest.raises(BadRequest, match="Say how many"):
+        router.action(request("POST /buy"))
