@@ -48,6 +48,10 @@ CHANGES: Final = [
         "application = replace(APPLICATION, endpoints=lambda site, _: endpoints.Resource(site, FORMS).state())",
         "its endpoints raise TypeError at wrong.py:11 in run.<locals>.<lambda>",
     ),
+    (
+        "application = replace(APPLICATION, endpoints=lambda at, _: [endpoints.Resource(at, FORMS).state('hall', '')])",
+        "the path 'hall' of an endpoint can never be reached: it must be a slash, then letters",
+    ),
     ("application = None", "what is given to run loads None: it must return an Application."),
     ("application = replace(APPLICATION, machine=None)", "its machine is None: it must be an instance of a subclass"),
     ("type(APPLICATION)(name='wrong')", "Application(...) lacks version, machine, endpoints, hold. Give it by name."),

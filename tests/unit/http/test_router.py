@@ -98,3 +98,39 @@ def test_an_endpoint_refuses_with_a_status_of_clients(status: int) -> None:
     router = Router(CLOCK, [Endpoint("/buy", ("POST",), "", refuse, {})])
     with pytest.raises(BadRequest, match="Say how many"):
         router.action(request("POST /buy"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "hall",
+        "",
+        "*",
+        "/a?b",
+        "/a#b",
+        "/a b",
+        "/caf\u00e9",
+        "/a%20b",
+        "/{name}",
+        "//a",
+        "/./a",
+        "/a/..",
+        "/a\r\nb",
+        "/a*",
+        None,
+    ],
+)
+def test_a_path_that_no_client_can_ask_for_is_told_of(path: Any) -> None:
+    """A row for it would be there, described, and never found."""
+    with pytest.raises(WrongApplication, match=f"the path {re.escape(repr(path))} of an endpoint can never be reached"):
+        Endpoint(path, ("GET",), "", lambda _: pytest.fail("it is reached"), {})
+
+
+@pytest.mark.parametrize("path", ["/", "/hall", "/v1/my_hall-2/~x.json", "/hall/", "/...", "/.well-known/a"])
+def test_a_path_that_is_taken_is_found(path: str) -> None:
+    """As it is written."""
+
+    def gone(_: Request) -> ReplyAction:
+        raise BadRequest(410, "It is gone.")
+
+    assert reply(Router(CLOCK, [Endpoint(path, ("GET",), "", gone, {})]), f"GET {path}").startswith(b"HTTP/1.1 410 ")
