@@ -4,6 +4,8 @@ import json
 import re
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from support import postgres
 from support.client import Answer, message
-from support.process import Service, command, environment, run, serving
+from support.process import HANG_S, Service, command, environment, free_port, run, serving
 
 CHECKOUT: Final = Path(__file__).parents[2]
 PAGE: Final = (CHECKOUT / "docs" / "build-your-own.md").read_text("utf-8")
@@ -218,6 +220,24 @@ def test_a_copy_runs_under_another_name(tmp_path: Path) -> None:
     assert ("_YOURS_COMPLETE" in shown, "tickets" in shown) == (True, False)
     rows = "".join(path.read_text("utf-8") for path in (tmp_path / "data").glob("journal-*.csv"))
     assert (",v2 yours," in rows, "tickets" in rows) == (True, False)
+
+
+def test_the_scenario_of_the_page_passes(tmp_path: Path) -> None:
+    """As it stands there, but for the port, in a folder that has a copy of the example and nothing of ours."""
+    shutil.copytree(CHECKOUT / "examples" / "tickets", tmp_path / "yours")
+    (scenario,) = re.findall(r"```python scenario\n(.*?)```", PAGE, re.DOTALL)
+    assert scenario.count("8082") == 2
+    (tmp_path / "scenario.py").write_text(scenario.replace("8082", str(free_port())), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "scenario.py"],
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=""),
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
+        check=False,
+    )
+    assert (done.returncode, "Sequence 1, left 5, held ann:15" in done.stdout) == (0, True), done.stderr
 
 
 def test_the_page_shows_the_files_as_they_are() -> None:
