@@ -5,7 +5,8 @@ from pexservice.__main__ import main
 
 def _run() -> None:
     from pexservice.cli.frame import command_line, run  # noqa: PLC0415 - signals are heard before anything is imported.
-    from tickets.app import APPLICATION  # noqa: PLC0415
+
+    from .app import APPLICATION  # noqa: PLC0415
 
     run(command_line("tickets", APPLICATION.version, "Sell each seat once, durably."), lambda: APPLICATION)
 

@@ -5,8 +5,9 @@ from typing import Final
 
 from pexservice.process.application import Application
 from pexservice.stores.choice import hold
-from tickets.endpoints import endpoints
-from tickets.machine import TICKETS, Command, Hall
+
+from .endpoints import endpoints
+from .machine import TICKETS, Command, Hall
 
 APPLICATION: Final = Application[Hall, Command](
     name="tickets",

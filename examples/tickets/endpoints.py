@@ -12,7 +12,8 @@ from pexservice.http.endpoint import Endpoint
 from pexservice.http.forms import Forms
 from pexservice.http.request import Request
 from pexservice.http.resource import Resource, Site
-from tickets.machine import NAME, SEATS, Buy, Command, Hall, Return, left
+
+from .machine import NAME, SEATS, Buy, Command, Hall, Return, left
 
 _INFO: Final = {"title": "tickets", "version": "1.0", "summary": "Sells each of 20 seats once."}
 _NUMBER: Final = re.compile(r"[1-9][0-9]?", re.ASCII)

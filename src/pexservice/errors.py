@@ -46,13 +46,20 @@ class MissingExtra(Fatal):
     exit_status = 2
 
 
-class WrongMachine(Fatal):
-    """Raised when a machine is not written as it must be: for its author, who is told before anything is written."""
+class WrongApplication(Fatal):
+    """Raised when an application is not written as it must be: for its author, who is told before anything is done."""
 
     exit_status = 2
+    what: ClassVar[str] = "application"
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"the machine cannot be served: {why} docs/build-your-own.md has the rules.")
+        super().__init__(f"the {self.what} cannot be served: {why} docs/build-your-own.md has the rules.")
+
+
+class WrongMachine(WrongApplication):
+    """Raised when that is so of its machine."""
+
+    what = "machine"
 
 
 class DefectiveMachine(Fatal):

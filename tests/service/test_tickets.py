@@ -2,7 +2,10 @@
 
 import json
 import re
+import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 
 from support import postgres
 from support.client import Answer, message
-from support.process import Service, command, environment, run, serving
+from support.process import HANG_S, Service, command, environment, free_port, run, serving
 
 CHECKOUT: Final = Path(__file__).parents[2]
 PAGE: Final = (CHECKOUT / "docs" / "build-your-own.md").read_text("utf-8")
@@ -190,6 +193,51 @@ def test_the_journal_of_another_machine_is_refused(tmp_path: Path, ours: str) ->
         assert service.stop() == 0
     done = run("journal", "verify", "--data-dir", str(tmp_path), program=command(ours), PYTHONPATH=_path())
     assert (done.returncode, "another machine" in done.stderr) == (65, True), done.stderr
+
+
+def test_a_copy_runs_under_another_name(tmp_path: Path) -> None:
+    """As the page says: nothing in it needs the folder to be called tickets, and four names are all that there are."""
+    original = CHECKOUT / "examples" / "tickets"
+    shutil.copytree(original, tmp_path / "yours", ignore=shutil.ignore_patterns("__pycache__"))
+    renamed = {
+        "__main__.py": 'command_line("tickets", ',
+        "app.py": 'name="tickets"',
+        "machine.py": 'name = "tickets"',
+        "endpoints.py": '"title": "tickets"',
+    }
+    for name, text in renamed.items():
+        path = tmp_path / "yours" / name
+        source = path.read_text("utf-8")
+        assert source.count(text) == 1, name
+        path.write_text(source.replace(text, text.replace("tickets", "yours")), "utf-8")
+    path_of_it = f"{environment()['PYTHONPATH']}:{tmp_path}"
+    with serving(tmp_path / "data", program=command("yours"), PYTHONPATH=path_of_it) as service:
+        assert buy(service, "ann", 1).sequence == 1
+        with service.connect() as client:
+            assert json.loads(client.ask("GET", "/openapi.json").body)["info"]["title"] == "yours"
+        assert service.stop() == 0
+    shown = run("--help", program=command("yours"), PYTHONPATH=path_of_it).stdout
+    assert ("_YOURS_COMPLETE" in shown, "tickets" in shown) == (True, False)
+    rows = "".join(path.read_text("utf-8") for path in (tmp_path / "data").glob("journal-*.csv"))
+    assert (",v2 yours," in rows, "tickets" in rows) == (True, False)
+
+
+def test_the_scenario_of_the_page_passes(tmp_path: Path) -> None:
+    """As it stands there, but for the port, in a folder that has a copy of the example and nothing of ours."""
+    shutil.copytree(CHECKOUT / "examples" / "tickets", tmp_path / "yours")
+    (scenario,) = re.findall(r"```python scenario\n(.*?)```", PAGE, re.DOTALL)
+    assert scenario.count("8082") == 2
+    (tmp_path / "scenario.py").write_text(scenario.replace("8082", str(free_port())), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "scenario.py"],
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=""),
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
+        check=False,
+    )
+    assert (done.returncode, "Sequence 1, left 5, held ann:15" in done.stdout) == (0, True), done.stderr
 
 
 def test_the_page_shows_the_files_as_they_are() -> None:

@@ -19,7 +19,7 @@ import click
 
 from pexservice.cli import environment, output
 from pexservice.cli.ending import tell, tell_usage
-from pexservice.cli.loading import Load
+from pexservice.cli.loading import Load, loaded
 from pexservice.cli.options import CommandGroup, Late
 from pexservice.cli.serve import serve
 from pexservice.errors import Fatal, defect, ending
@@ -109,7 +109,7 @@ def _run(commands: CommandGroup, load: Load) -> int:
     program = commands.name or ""
     try:
         environment.check_completion(program)
-        exit_status = commands(prog_name=program, obj=load, standalone_mode=False)
+        exit_status = commands(prog_name=program, obj=partial(loaded, load), standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
         return tell_usage(program, error)

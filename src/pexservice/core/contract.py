@@ -55,7 +55,12 @@ def _step_by_step(machine: Machine[S, C], state: S, commands: Sequence[C]) -> tu
 
 
 def _read_again(what: str, write: Callable[[T], str], read: Callable[[str], T], value: T, fields: int) -> str:
-    text = write(value)
+    try:
+        text = write(value)
+    except Exception as error:
+        raise WrongMachine(f"it does not write {what} {value!r:.200}: {type(error).__name__}.") from error
+    if not isinstance(text, str):
+        raise WrongMachine(f"it writes {what} {value!r:.200} as {text!r:.80}, which is not a text, a str.")
     if not all(map(is_field, text.split(","))) or text.count(",") != fields - 1:
         raise WrongMachine(f"it writes {what} as {text!r:.200}, where {fields} fields are due. {FIELDS_ARE}")
     try:

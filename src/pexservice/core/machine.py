@@ -15,24 +15,29 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import ClassVar, Final, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
 from zlib import crc32
 
-from pexservice.core.measures import Measure
+from pexservice.core.measures import Measure, clash
+from pexservice.core.rules import called, text_of
 from pexservice.errors import WrongMachine
 
 S = TypeVar("S")
 C = TypeVar("C")
 T = TypeVar("T")
 
-_STATUSES: Final = frozenset(
+CLIENT_STATUSES: Final = frozenset(
     each for each in HTTPStatus if HTTPStatus.BAD_REQUEST <= each < HTTPStatus.INTERNAL_SERVER_ERROR
 )
+"""The 4xx that HTTP has: those of an answer to a request that is the client's to mend."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
 _COLUMN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _KIND: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_TAG: Final = re.compile(r"[A-Za-z0-9._]+", re.ASCII)
+_TAG_IS: Final = "letters, numerals, points and underscores"
 _MEASURE: Final = re.compile(r"pex_[a-z_]+", re.ASCII)
+_CODE: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 FIELD: Final = r"[\x20\x21\x23-\x2b\x2d-\x7e]+"
 """Of a row: printable, and nothing that CSV would put in quotes."""
 _FIELD: Final = re.compile(FIELD, re.ASCII)
@@ -43,8 +48,8 @@ _COLUMNS_OF_EVERY_ROW: Final = ("sequence", "keys", "time", "checksum")
 class Refusal:
     """A machine's no to a command. The command is not taken: the state stays, and nothing is written.
 
-    `status` is the one of the HTTP answer, a 4xx of `http.HTTPStatus`; `code` names the reason in it and `detail` says
-    what to do.
+    `status` is the one of the HTTP answer, a 4xx of `http.HTTPStatus`; `code`, of small letters, numerals and
+    hyphens, names the reason in it and in metrics, `title` says it in words and `detail` what to do.
     """
 
     code: str
@@ -53,7 +58,17 @@ class Refusal:
     status: int = HTTPStatus.CONFLICT
 
     def __post_init__(self) -> None:
-        assert self.status in _STATUSES, f"a refusal is answered with a 4xx that HTTP has, not {self.status}"
+        """Raise WrongMachine if it cannot be answered with: where it is written, and not when a client is refused."""
+        code: object = self.code
+        if not isinstance(code, str) or not _CODE.fullmatch(code):
+            raise WrongMachine(f"the code of a Refusal must be small letters, numerals and hyphens, not {code!r:.80}.")
+        words: tuple[object, ...] = (self.title, self.detail)
+        if not all(isinstance(each, str) for each in words):
+            raise WrongMachine(f"title and detail of Refusal {code!r:.80} must be texts, str, not {words!r:.200}.")
+        if self.status not in CLIENT_STATUSES:
+            raise WrongMachine(
+                f"the status of Refusal {self.code!r:.80} is a 4xx that HTTP has, not {self.status!r:.80}."
+            )
 
 
 class Outcomes(NamedTuple, Generic[S]):
@@ -80,6 +95,14 @@ class Machine(ABC, Generic[S, C]):
     kinds: ClassVar[tuple[str, ...]]
     """The kinds of commands that there are, for metrics: letters, numerals, hyphens and underscores."""
     initial: S
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """Make one. Raises WrongMachine, which names the methods that it must have and has not."""
+        if cls.__abstractmethods__:
+            raise WrongMachine(
+                f"{cls.__name__} lacks {', '.join(sorted(cls.__abstractmethods__))}. Write what is missing."
+            )
+        return super().__new__(cls)
 
     @abstractmethod
     def step(self, state: S, command: C) -> S | Refusal:
@@ -202,18 +225,38 @@ class Machine(ABC, Generic[S, C]):
             raise WrongMachine(f"the column {max(columns, key=columns.__getitem__)} is there twice; {_IN_EVERY_ROW}.")
         if not hasattr(self, "initial"):
             raise WrongMachine("it has no initial state.")
-        fields = _try("encode_state", self.encode_state, self.initial).split(",")
+        fields = text_of(WrongMachine, "its encode_state", self.encode_state, self.initial).split(",")
         if len(fields) != len(self.columns):
             raise WrongMachine(f"encode_state writes {len(fields)} fields of the initial state, for {self.columns}.")
         wrong = next((index for index, field in enumerate(fields) if not is_field(field)), None)
         if wrong is not None:
             column = self.columns[wrong]
             raise WrongMachine(f"encode_state writes the field {column} as {fields[wrong]!r:.80}. {FIELDS_ARE}")
-        if _try("decode_state", self.decode_state, ",".join(fields)) != self.initial:
+        if called(WrongMachine, "its decode_state", self.decode_state, ",".join(fields)) != self.initial:
             raise WrongMachine("decode_state reads another state than the initial one that encode_state wrote.")
-        names = tuple(measure.name for measure in _try("measures", self.measures, self.initial))
+        _check_names("tag", (text_of(WrongMachine, "its tag", self.tag, self.initial),), _TAG, _TAG_IS)
+        text_of(WrongMachine, "its describe", self.describe, self.initial)
+        size: object = called(WrongMachine, "its answer_bytes_max", self.answer_bytes_max, self.initial)
+        if not isinstance(size, int) or size < 0:
+            raise WrongMachine(
+                f"its answer_bytes_max returns {size!r:.80} of the initial state: give a number of bytes."
+            )
+        self._check_measures()
+
+    def _check_measures(self) -> None:
+        measures: list[Any] = called(WrongMachine, "its measures", lambda: list(self.measures(self.initial)))
+        for measure in measures:
+            if not isinstance(measure, Measure) or not measure.is_shown:
+                raise WrongMachine(
+                    f"its measures have {measure!r:.200}: each is a Measure, with a sentence of printable ASCII and a "
+                    "number or a Histogram."
+                )
+        names = tuple(measure.name for measure in measures)
         if names:
             _check_names("measures", names, _MEASURE, "pex_, then small letters and underscores")
+        name, other = clash(measures) or ("", "")
+        if name:
+            raise WrongMachine(f"its measure {name} has the name of the metric {other}. Give it another.")
 
 
 _IN_EVERY_ROW: Final = f"every row also has {', '.join(_COLUMNS_OF_EVERY_ROW)}"
@@ -233,16 +276,6 @@ def _check_names(what: str, names: object, pattern: re.Pattern[str], demand: str
             raise WrongMachine(f"its {what} {name!r:.80} must be: {demand}.")
     if len(set(names)) < len(names):
         raise WrongMachine(f"its {what} are there twice: {names!r:.200}.")
-
-
-def _try(method: str, call: Callable[[S], T], state: S) -> T:
-    """Call a method with the initial state, or what was written of it."""
-    try:
-        return call(state)
-    except Exception as error:
-        raise WrongMachine(
-            f"its {method} raises {type(error).__name__} of the initial state: {error!s:.200}."
-        ) from error
 
 
 def _attempt(decode: Callable[[str], T], text: str) -> T:

@@ -4,10 +4,12 @@ Everything that is said of a path is said in its row: routing, `Allow`, the home
 it.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pexservice.errors import WrongApplication
 from pexservice.http.action import Action
 from pexservice.http.request import Request
 
@@ -15,10 +17,15 @@ READ: Final = ("GET", "HEAD")
 COMMAND: Final = ("POST",)
 COMMAND_BY_GET_TOO: Final = ("GET", "POST")
 
+_PATH: Final = re.compile(r"/(?!/)[A-Za-z0-9._~/-]*", re.ASCII)
+"""Those that are sent as they are written (RFC 3986, 2.3): what a client encodes, or not, would be found or not."""
+_DOTS: Final = frozenset({".", ".."})
+"""Segments that clients take out (RFC 3986, 5.2.4)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A path, and what it does."""
+    """A path, and what it does. Raises WrongApplication if no client could ask for it."""
 
     path: str
     methods: tuple[str, ...]
@@ -26,13 +33,21 @@ class Endpoint:
     does: str
     """For people, in a few words."""
     action: Callable[[Request], Action]
-    """Decides what a request of one of the methods amounts to. May raise BadRequest."""
+    """Decides what a request of one of the methods amounts to. May raise BadRequest, with a 4xx that HTTP has."""
     operations: Mapping[str, Any]
     """What OpenAPI calls the operations of a path item, by method in lower case."""
     is_listed: bool = True
     """Whether the home page names it."""
     is_remembered: bool = True
     """Whether the same bytes of a request always amount to the same (`memo.py`)."""
+
+    def __post_init__(self) -> None:
+        path: object = self.path
+        if not isinstance(path, str) or not _PATH.fullmatch(path) or not _DOTS.isdisjoint(path.split("/")):
+            raise WrongApplication(
+                f"the path {path!r:.80} of an endpoint can never be reached: it must be a slash, then letters, "
+                "numerals and any of -._~/, and no segment of it one or two points. What varies goes into the query."
+            )
 
     @property
     def allow(self) -> str:

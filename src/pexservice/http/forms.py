@@ -4,11 +4,15 @@ Every service has a state to show and its own way to write it; what HTTP makes o
 HEAD) is the same for all.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic
 
 from pexservice.core.machine import S
+from pexservice.core.rules import called, text_of
+from pexservice.errors import WrongApplication
+from pexservice.http.fields import TCHAR
 
 Fields = Callable[[int, S], str]
 """Makes the header lines, each with its CR LF, from the sequence and the state. ASCII: a line of more is a defect."""
@@ -17,6 +21,14 @@ Body = Callable[[int, S], str]
 
 SEQUENCE: Final = "Pex-Sequence"
 """The header field that tells where in the order of all commands an answer stands."""
+
+_LINES: Final = re.compile(rf"(?:{TCHAR}+:[ \t]*(?:[!-~](?:[ -~\t]*[!-~])?)?[ \t]*\r\n)*", re.ASCII)
+_OF_THE_FRAME: Final = re.compile(
+    r"^(Cache-Control|Connection|Content-(?:Length|Type)|Date|ETag|Idempotency-Replayed|Location|Preference-Applied"
+    r"|Retry-After|Transfer-Encoding|Vary):",
+    re.ASCII | re.IGNORECASE | re.MULTILINE,
+)
+"""What an answer says by itself: said twice, it would be framed or kept wrongly."""
 
 
 @dataclass(frozen=True)  # With slots, Forms[...](...) raises TypeError in Python 3.11.
@@ -31,3 +43,25 @@ class Forms(Generic[S]):
     """The fields, by name, as OpenAPI describes headers."""
     schemas: Mapping[str, Any]
     """The bodies, by media type, as JSON Schema describes them."""
+
+    def check(self, state: S) -> None:
+        """Raise WrongApplication unless a state is shown as HTTP needs it: called once, with the initial one."""
+        lines = text_of(WrongApplication, "Forms.fields", self.fields, 0, state)
+        if not _LINES.fullmatch(lines):
+            raise WrongApplication(
+                f"Forms.fields writes {lines!r:.200} of the initial state: each line is ASCII, NAME: VALUE, and ends "
+                "with CR LF, the last one, too."
+            )
+        taken = _OF_THE_FRAME.search(lines)
+        if taken is not None:
+            raise WrongApplication(f"Forms.fields writes {taken[1]}, which every answer has by itself. Leave it out.")
+        if not self.bodies:
+            raise WrongApplication("Forms.bodies is empty: give it a media type, and what writes a body of that.")
+        for media_type, body in self.bodies.items():
+            check_body(f"the body of {media_type} (Forms.bodies)", body, state)
+
+
+def check_body(what: str, body: Body[S], state: S) -> None:
+    """Raise WrongApplication, which names `what`, unless a body is a text that can be sent."""
+    text = text_of(WrongApplication, what, body, 0, state)
+    called(WrongApplication, what, text.encode)

@@ -21,7 +21,7 @@ from pexservice.http.clock import Clock
 from pexservice.http.conditions import NO_MATCH, Verdict, judge, tag_of
 from pexservice.http.endpoint import COMMAND, COMMAND_BY_GET_TOO, READ, Endpoint
 from pexservice.http.feed import Feed
-from pexservice.http.forms import Body, Forms
+from pexservice.http.forms import Body, Forms, check_body
 from pexservice.http.openapi import command_operations, event_operations, state_operations, with_get, with_page
 from pexservice.http.request import Request
 from pexservice.limits import Limits
@@ -55,12 +55,15 @@ class Site(Generic[S, C]):
 
 @dataclass(frozen=True, slots=True)
 class Resource(Generic[S, C]):
-    """Makes the endpoints that show one machine's state in some forms."""
+    """Makes the endpoints that show one machine's state in some forms. Raises WrongApplication if those are wrong."""
 
     site: Site[S, C]
     forms: Forms[S]
     page: str | None = None
     """Where a browser that posted a form is sent back to (303), relative to the commands; else it gets the state."""
+
+    def __post_init__(self) -> None:
+        self.forms.check(self.site.engine.machine.initial)
 
     def state(self, path: str, does: str) -> Endpoint:
         """Return the endpoint that reads the state."""
@@ -68,6 +71,7 @@ class Resource(Generic[S, C]):
 
     def events(self, path: str, does: str, data: Callable[[int, S], str]) -> Endpoint:
         """Return the endpoint that tells of each state as it comes to be. `data` writes an event's, as for `Feed`."""
+        check_body(f"what writes the events of {path}", data, self.site.engine.machine.initial)
         feed = Feed(self.site.engine, self.site.limits, data, self.site.serving)
         return Endpoint(path, READ, does, partial(self._watch, feed), event_operations(path, does))
 

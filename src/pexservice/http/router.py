@@ -7,7 +7,8 @@ time at which it is carried out is left to the action.
 from collections.abc import Sequence
 from typing import Final
 
-from pexservice.errors import BadRequest
+from pexservice.core.machine import CLIENT_STATUSES
+from pexservice.errors import BadRequest, WrongApplication
 from pexservice.http import idempotency
 from pexservice.http.action import Action, ReplyAction, turned_away
 from pexservice.http.answer import Head
@@ -23,9 +24,18 @@ class Router:
     """Turns the requests to one listener into actions."""
 
     def __init__(self, clock: Clock, endpoints: Sequence[Endpoint]) -> None:
+        """Take a table, of one row for each path. Raises WrongApplication if it is none."""
         self._clock = clock
-        self._endpoints = {endpoint.path: endpoint for endpoint in endpoints}
-        assert len(self._endpoints) == len(endpoints), "a path has one row"
+        self._endpoints: dict[str, Endpoint] = {}
+        for number, endpoint in enumerate(endpoints, 1):
+            if not isinstance(endpoint, Endpoint):
+                raise WrongApplication(
+                    f"row {number} of its endpoints is {endpoint!r:.80}: a row is what Resource.state, command and "
+                    "events return."
+                )
+            if endpoint.path in self._endpoints:
+                raise WrongApplication(f"its endpoints have two rows with the path {endpoint.path}. Leave one out.")
+            self._endpoints[endpoint.path] = endpoint
         methods = dict.fromkeys(method for endpoint in endpoints for method in endpoint.methods)
         first = [method for method in _FIRST if method in methods]
         self._allow_any = ", ".join(dict.fromkeys([*first, *methods, "OPTIONS"]))
@@ -49,6 +59,8 @@ class Router:
                     idempotency.check_none(request)
                 return endpoint.action(request)
             except BadRequest as error:
+                if error.status not in CLIENT_STATUSES:  # Clients would ask again, or take it for done.
+                    raise
                 return turned_away(self._clock, request, error.status, error.detail)
         if request.method == "OPTIONS":
             return self._options(request, endpoint.allow)

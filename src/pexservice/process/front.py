@@ -1,14 +1,14 @@
 """What a process shows to clients: its endpoints, its probes, its metrics."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
 from pexservice.config import Settings
 from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
 from pexservice.core.machine import C, S
 from pexservice.core.metrics import Metrics
-from pexservice.errors import Draining, NotApplied, Recovering
+from pexservice.errors import Draining, NotApplied, Recovering, WrongApplication, defect, ending
 from pexservice.http.access import Access
 from pexservice.http.clock import Clock
 from pexservice.http.endpoint import Endpoint
@@ -53,9 +53,17 @@ class Front(Generic[S, C]):
         self._exposition: Exposition | None = None
 
     def endpoints(self, clock: Clock) -> list[Endpoint]:
-        """Return the table of the listener for clients."""
+        """Return the table of the listener for clients. Raises WrongApplication if it is none."""
         site = Site(self._engine, self._access, clock, self._settings.limits, self._serving)
-        return list(self._application.endpoints(site, () if self._settings.admin else self.probes(clock)))
+        try:
+            table = self._application.endpoints(site, () if self._settings.admin else self.probes(clock))
+        except Exception as error:
+            if ending(error) is not None:
+                raise
+            raise WrongApplication(f"its endpoints raise {defect(error)}: {error!s:.200}.") from error
+        if not isinstance(table, Sequence):
+            raise WrongApplication(f"its endpoints return {table!r:.80}, which is no list: return described(...).")
+        return list(table)
 
     def probes(self, clock: Clock) -> list[Endpoint]:
         """Return the table of a listener for probes and metrics alone."""
@@ -79,3 +87,20 @@ class Front(Generic[S, C]):
             unready = [each for each in reasons if each.is_lasting]
             self._exposition = Exposition(self._application.version, self._look, unready)
         return self._exposition.text()
+
+
+def check_endpoints(application: Application[S, C], settings: Settings) -> None:
+    """Raise WrongApplication if the endpoints are wrong: before a start gets hold of anything, and in no worker.
+
+    They are made for nobody, once; those that serve are made when there is a store.
+    """
+    limits = settings.limits
+    metrics, budget = Metrics(), Budget(limits.unsent_bytes_max)
+    engine = Engine(application.machine, metrics, budget, limits)
+    access = Access((b"any",) if settings.token_file else ())
+    front = Front(application, settings, engine, access, _unasked, _unasked, ())
+    front.shared(front.endpoints, metrics, budget)
+
+
+def _unasked() -> NoReturn:
+    raise AssertionError("nobody asks endpoints that are made to be checked")

@@ -39,7 +39,7 @@ from pexservice.http.endpoint import Endpoint
 from pexservice.http.server import Server
 from pexservice.process import signals
 from pexservice.process.application import Application
-from pexservice.process.front import Front
+from pexservice.process.front import Front, check_endpoints
 from pexservice.process.reports import Reports
 from pexservice.process.start import Held, end, hold, opened, tell_listening
 
@@ -54,6 +54,7 @@ _SWITCH_INTERVAL_S = 0.0002
 
 def serve(application: Application[S, C], settings: Settings) -> None:
     """Serve until told to stop. Raises Fatal, with the exit status that says why."""
+    check_endpoints(application, settings)
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     make: Callable[[Held[S, C]], Serving] = partial(Service, application, settings)
     if settings.workers > 1:

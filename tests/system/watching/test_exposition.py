@@ -14,6 +14,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pexservice import __version__
+from pexservice.core.measures import OF_THE_FRAME
+from pexservice.walk.machine import WALK
 from support.client import Client
 from support.process import Service, serving, wait_until
 from support.prometheus import tool
@@ -80,6 +82,14 @@ def test_every_metric_is_explained(workers: int, tmp_path: Path) -> None:
         unknown |= {("pex_worker_connections", "gauge", frozenset(["worker"]))}
         unknown |= {("pex_workers_replaced_total", "counter", frozenset[str]())}
     assert shown == explained - unknown
+
+
+def test_the_names_that_a_machine_cannot_have_are_those_of_the_frame() -> None:
+    """All that the pages explain, of a service and of its stores, but those of the walk."""
+    texts = [page.read_text("utf-8") for page in (_DOCS, _DOCS.with_name("replicas.md"))]
+    explained = {name for text in texts for name in re.findall(r"^\| `(pex_\w+)` \|", text, re.MULTILINE)}
+    of_the_walk = {measure.name for measure in WALK.measures(0)}
+    assert {name.removesuffix("_total") for name in explained - of_the_walk} == OF_THE_FRAME
 
 
 def test_bounds_are_those_that_hold(client: Client) -> None:

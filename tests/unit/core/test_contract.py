@@ -48,6 +48,13 @@ class Unsteady(Counter):
         ("encode_state", lambda _, state: f"{state[0]},{state[1] or ','}", "fields"),
         ("encode_state", lambda _, state: f"{state[0]},{state[1] % 3 or 0}", "reads its own state '.*' as .* another"),
         ("encode", lambda _, commands: ",".join(map(str, commands)), "it writes commands as '.*', where 1 fields are"),
+        (
+            "encode_state",
+            lambda _, state: f"{state[0]},{state[1]}" if state[1] < 3 else None,
+            "as None, which is not a",
+        ),
+        ("encode", lambda *_: None, r"it writes commands \[.*\] as None, which is not a text, a str"),
+        ("encode", lambda _, commands: commands.text, r"it does not write commands \[.*\]: AttributeError"),
         ("encode", lambda _, commands: "" * len(commands), "where 1 fields are due. A field is"),
         ("encode", lambda *_: "x", "it does not read its own commands 'x': ValueError"),
         ("decode", lambda _, text: [abs(int(each)) for each in text.split(" ")], "reads its own commands"),

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pexservice.core.judging import Place, judge
+from pexservice.core.judging import OWN_REFUSALS, Place, judge
 from pexservice.core.machine import Machine, Outcomes, Refusal
-from pexservice.core.measures import Measure
+from pexservice.core.measures import Histogram, Measure
 from pexservice.errors import DefectiveMachine, WrongMachine
 from pexservice.limits import ROW_COMMANDS_MAX
 from pexservice.stores.journal.record import Codec
@@ -94,12 +94,29 @@ def test_a_refusal_leaves_the_state() -> None:
     assert isinstance(TICKETS.step((), Return("ann", 1)), Refusal)
 
 
-@pytest.mark.parametrize("status", [200, 303, 460, 499, 500])
-def test_a_refusal_has_a_status_that_http_has(status: int) -> None:
+@pytest.mark.parametrize("status", [200, 303, 460, 499, 500, None, "409"])
+def test_a_refusal_has_a_status_that_http_has(status: Any) -> None:
     """A status that is no 4xx, or none at all, fails when the machine is written, not when a client is refused."""
     assert Refusal("a", "b", "c", 422).status == 422
-    with pytest.raises(AssertionError, match=f"not {status}"):
+    with pytest.raises(WrongMachine, match=f"the status of Refusal 'a' is a 4xx that HTTP has, not {status!r}"):
         Refusal("a", "b", "c", status)
+
+
+@pytest.mark.parametrize(
+    "code", ["Sold out!", "sold out", "Sold-out", "", "sold_out", "-", "sold-", "\u00e9", None, 'a"b']
+)
+def test_a_refusal_has_a_code_for_a_urn_and_a_label(code: Any) -> None:
+    """As those of the core, it is small letters, numerals and hyphens."""
+    assert {Refusal(each, "b", "c").code for each in ("sold-out", "x2", *OWN_REFUSALS)} > set(OWN_REFUSALS)
+    with pytest.raises(WrongMachine, match=f"must be small letters, numerals and hyphens, not {re.escape(repr(code))}"):
+        Refusal(code, "b", "c")
+
+
+@pytest.mark.parametrize(("title", "detail"), [(None, "c"), ("b", b"c")])
+def test_a_refusal_says_its_reason_in_texts(title: Any, detail: Any) -> None:
+    """Anything else could not be told to a client."""
+    with pytest.raises(WrongMachine, match="title and detail of Refusal 'a' must be texts, str, not"):
+        Refusal("a", title, detail)
 
 
 def test_a_row_that_was_made_up_does_not_take_all_memory() -> None:
@@ -133,6 +150,11 @@ def test_every_machine_of_ours_is_written_as_it_must_be(name: str) -> None:
     MACHINES[name][0].check()
 
 
+def _shows(*names: str) -> Any:
+    """Return a method that shows measures of these names: `pex_a` as a histogram, all others as numbers."""
+    return lambda *_: [Measure(name, "x", Histogram((1,)) if name == "pex_a" else 0) for name in names]
+
+
 def _raise(_self: object, _given: object) -> Any:
     raise KeyError("there")
 
@@ -155,6 +177,35 @@ def _raise(_self: object, _given: object) -> Any:
         ("encode_state", lambda _self, _state: "0,", "writes the field changes as ''. A field is printable ASCII"),
         ("encode_state", lambda _self, _state: "0,\u00e9", "writes the field changes"),
         ("encode_state", _raise, "its encode_state raises KeyError of the initial state: 'there'"),
+        ("encode_state", lambda *_: None, "its encode_state returns None of the initial state: it must return a text"),
+        ("encode_state", lambda *_: b"0,0", "its encode_state returns b'0,0'"),
+        ("tag", lambda *_: None, "its tag returns None of the initial state"),
+        ("tag", lambda *_: 'a"b', "its tag 'a\"b' must be: letters, numerals, points and underscores"),
+        ("tag", _raise, "its tag raises KeyError of the initial state"),
+        ("describe", lambda *_: ("count", 0), "its describe returns \\('count', 0\\) of"),
+        ("answer_bytes_max", lambda *_: None, "its answer_bytes_max returns None of the initial state: give a number"),
+        ("answer_bytes_max", lambda *_: -1, "its answer_bytes_max returns -1"),
+        ("answer_bytes_max", _raise, "its answer_bytes_max raises KeyError"),
+        ("measures", _shows("pex_keys"), "its measure pex_keys has the name of the metric pex_keys. Give it another"),
+        ("measures", _shows("pex_steps"), "its measure pex_steps has the name of the metric pex_steps"),
+        ("measures", _shows("pex_sequence_total"), "pex_sequence_total has the name of the metric pex_sequence"),
+        (
+            "measures",
+            _shows("pex_commit_seconds_sum"),
+            "pex_commit_seconds_sum has the name of the metric pex_com",
+        ),
+        ("measures", _shows("pex_group_steps_bucket"), "has the name of the metric pex_group_steps"),
+        ("measures", _shows("pex_a_count", "pex_a"), "its measure pex_a has the name of the metric pex_a_count"),
+        ("measures", _shows("pex_a", "pex_a_created"), "its measure pex_a_created has the name of the metric pex_a"),
+        ("measures", _shows("pex_a", "pex_a"), "its measures are there twice"),
+        ("measures", lambda *_: None, "its measures raises TypeError"),
+        (
+            "measures",
+            lambda *_: [("pex_count", "x", 0)],
+            "its measures have \\('pex_count', 'x', 0\\): each is a Measure",
+        ),
+        ("measures", lambda *_: [Measure("pex_count", "x", None)], "its measures have Measure.*: each is a Measure"),  # type: ignore[arg-type]
+        ("measures", lambda *_: [Measure("pex_count", "Z\u00e4hler", 0)], "its measures have Measure.*: each is a"),
         ("decode_state", lambda _self, _text: (1, 0), "decode_state reads another state than the initial one"),
         ("decode_state", _raise, "its decode_state raises KeyError"),
         ("measures", lambda _self, _state: [Measure("Issued so far", "x", 0)], "its measures 'Issued so far' must be"),
@@ -173,6 +224,14 @@ def test_a_machine_begins_somewhere() -> None:
     whole = {name: each for name, each in vars(Counter).items() if name != "initial"}
     with pytest.raises(WrongMachine, match="it has no initial state"):
         type("Wrong", (Machine,), whole)().check()
+
+
+@pytest.mark.parametrize("names", [["kind"], ["step"], ["decode", "encode"], ["answer_bytes_max"]])
+def test_a_machine_that_lacks_a_method_says_so(names: list[str]) -> None:
+    """By the names of all that are missing, as soon as it is made."""
+    parts = {name: each for name, each in vars(Counter).items() if name not in names}
+    with pytest.raises(WrongMachine, match=f"Wrong lacks {', '.join(names)}. Write what is missing"):
+        type("Wrong", (Machine,), parts)()
 
 
 def test_the_fields_that_are_checked_are_those_that_rows_have() -> None:

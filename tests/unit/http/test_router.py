@@ -1,8 +1,11 @@
 """From a request to an endpoint: paths, methods, and what is said of them."""
 
+import re
+from typing import Any
+
 import pytest
 
-from pexservice.errors import BadRequest
+from pexservice.errors import BadRequest, WrongApplication
 from pexservice.http.action import CommandAction, ReplyAction
 from pexservice.http.endpoint import Endpoint
 from pexservice.http.request import Request
@@ -50,6 +53,19 @@ def test_another_path_is_told_what_there_is() -> None:
         assert b"/current, /events, /livez, /metrics, /next, /openapi.json, /previous, /readyz, /reset." in answer
 
 
+def test_a_path_has_one_row() -> None:
+    """Else one of the two could never be reached: told by the path, before there is a client."""
+    with pytest.raises(WrongApplication, match="its endpoints have two rows with the path /next"):
+        Router(CLOCK, [*table(), next(row for row in table() if row.path == "/next")])
+
+
+@pytest.mark.parametrize("row", [None, "/next", ("/next", ("GET",))])
+def test_a_row_is_an_endpoint(row: Any) -> None:
+    """A function that forgot to return one is told by the number of the row."""
+    with pytest.raises(WrongApplication, match=rf"row 2 of its endpoints is {re.escape(repr(row))}: a row is what"):
+        Router(CLOCK, [table()[0], row])
+
+
 def test_a_query_does_not_change_the_path() -> None:
     """What follows the question mark is the endpoint's to read."""
     for target in ("/next?a=b", "http://a/next?a=b"):
@@ -70,3 +86,51 @@ def test_an_endpoint_may_refuse_a_request() -> None:
     answer = reply(router, "POST /buy")
     assert answer.startswith(b"HTTP/1.1 422 ")
     assert b'"detail": "Say how many."' in answer
+
+
+@pytest.mark.parametrize("status", [200, 303, 450, 499, 500, 501, 503])
+def test_an_endpoint_refuses_with_a_status_of_clients(status: int) -> None:
+    """No client is told that it is the service, and asks again, or that all is well: it is the author who is told."""
+
+    def refuse(_: Request) -> ReplyAction:
+        raise BadRequest(status, "Say how many.")
+
+    router = Router(CLOCK, [Endpoint("/buy", ("POST",), "", refuse, {})])
+    with pytest.raises(BadRequest, match="Say how many"):
+        router.action(request("POST /buy"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "hall",
+        "",
+        "*",
+        "/a?b",
+        "/a#b",
+        "/a b",
+        "/caf\u00e9",
+        "/a%20b",
+        "/{name}",
+        "//a",
+        "/./a",
+        "/a/..",
+        "/a\r\nb",
+        "/a*",
+        None,
+    ],
+)
+def test_a_path_that_no_client_can_ask_for_is_told_of(path: Any) -> None:
+    """A row for it would be there, described, and never found."""
+    with pytest.raises(WrongApplication, match=f"the path {re.escape(repr(path))} of an endpoint can never be reached"):
+        Endpoint(path, ("GET",), "", lambda _: pytest.fail("it is reached"), {})
+
+
+@pytest.mark.parametrize("path", ["/", "/hall", "/v1/my_hall-2/~x.json", "/hall/", "/...", "/.well-known/a"])
+def test_a_path_that_is_taken_is_found(path: str) -> None:
+    """As it is written."""
+
+    def gone(_: Request) -> ReplyAction:
+        raise BadRequest(410, "It is gone.")
+
+    assert reply(Router(CLOCK, [Endpoint(path, ("GET",), "", gone, {})]), f"GET {path}").startswith(b"HTTP/1.1 410 ")

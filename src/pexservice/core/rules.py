@@ -1,0 +1,30 @@
+"""How the author of a service is told of a mistake: by one sentence, before anything depends on what they wrote.
+
+What they wrote is called once at the start, with the initial state. So a mistake that shows there ends the start, and
+is not found by the first client, or by nobody; and it costs the hot path nothing.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pexservice.errors import WrongApplication, ending
+
+T = TypeVar("T")
+
+
+def called(wrong: type[WrongApplication], what: str, call: Callable[..., T], *given: Any) -> T:
+    """Return what a function of the author's gives of the initial state. Raises `wrong`, which names `what`."""
+    try:
+        return call(*given)
+    except Exception as error:
+        if ending(error) is not None:  # The computer's fault, or told already.
+            raise
+        raise wrong(f"{what} raises {type(error).__name__} of the initial state: {error!s:.200}.") from error
+
+
+def text_of(wrong: type[WrongApplication], what: str, call: Callable[..., object], *given: Any) -> str:
+    """Return the text that such a function gives. Raises `wrong`."""
+    text = called(wrong, what, call, *given)
+    if not isinstance(text, str):
+        raise wrong(f"{what} returns {text!r:.80} of the initial state: it must return a text, a str.")
+    return text
