@@ -45,7 +45,7 @@ async def measure(directory: Path, program: list[str], core: int) -> None:
     workers, steps = int(program[1]), int(program[2])
     held = await HeldJournal.hold(WALK, Settings(data_dir=directory))
     store: Store[int, Step] = await held.open()
-    board = Board(WALK, mmap(-1, Board.size(DEFAULT)), DEFAULT, store.unready_reasons)
+    board = Board(WALK, mmap(-1, Board.size(DEFAULT)), DEFAULT, held.unready_reasons)
     writer = Writer(WALK, board, DEFAULT)
     pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(workers)]
     channels = [writer.join(ours, lambda _: None) for ours, _ in pairs]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Generator, Sequence
-from typing import Any, ClassVar, Generic, NoReturn
+from typing import Any, Generic, NoReturn
 
 from pexservice.core.judging import Judgement, Place, judge
 from pexservice.core.keys import NO_TERMS, SECRET_BYTES, AllTerms
@@ -45,8 +45,6 @@ class MemoryCommit(Generic[S, C]):
 
 class MemoryStore(Generic[S, C]):
     """See `store.Store`. With `is_held`, a commit waits to be released; shared, others may commit in between."""
-
-    unready_reasons: ClassVar[tuple[type[NotApplied], ...]] = (Full,)
 
     def __init__(
         self,

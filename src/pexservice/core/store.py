@@ -52,11 +52,6 @@ class Store(Protocol[S, C]):
     """Keeps the state of one machine."""
 
     @property
-    def unready_reasons(self) -> tuple[type[NotApplied], ...]:
-        """Every reason for which commands may be turned away, for metrics: also by `commit` alone."""
-        ...
-
-    @property
     def is_shared(self) -> bool:
         """Whether another process may put a group before one of ours, so that the place moves without us."""
         ...

@@ -23,7 +23,7 @@ class HeldStore(Protocol[S, C]):
 
     @property
     def unready_reasons(self) -> tuple[type[NotApplied], ...]:
-        """As `Store.unready_reasons`."""
+        """Every reason for which the store may turn commands away, for metrics: also by `commit` alone."""
         ...
 
     @property

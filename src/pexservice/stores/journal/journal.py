@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import ClassVar, Final, Generic, Self
+from typing import Final, Generic, Self
 
 import structlog
 
@@ -27,7 +27,7 @@ from pexservice.core.measures import SECONDS_BOUNDS, Histogram
 from pexservice.core.store import Commit, Status
 from pexservice.disk import Disk
 from pexservice.errors import NotApplied
-from pexservice.stores.journal.errors import JournalFull, RowTooLong
+from pexservice.stores.journal.errors import JournalFull
 from pexservice.stores.journal.flight import Flight, Places
 from pexservice.stores.journal.history_writer import HistoryWriter
 from pexservice.stores.journal.keys_writer import KeysWriter
@@ -60,7 +60,6 @@ class _Chores:
 class Journal(Generic[S, C]):
     """Keeps the state of one machine in a directory. See `core.store.Store`."""
 
-    unready_reasons: ClassVar[tuple[type[NotApplied], ...]] = (JournalFull, RowTooLong)
     is_shared: Final = False
     is_remote: Final = False
 

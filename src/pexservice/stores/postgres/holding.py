@@ -15,7 +15,7 @@ from pexservice.stores.postgres.store import PostgresStore
 class HeldServer(Generic[S, C]):
     """A server that was looked at, and nothing was written: see `application.HeldStore`."""
 
-    unready_reasons: ClassVar[tuple[type[NotApplied], ...]] = PostgresStore.unready_reasons
+    unready_reasons: ClassVar[tuple[type[NotApplied], ...]] = (ServerAway,)
     is_new: ClassVar = False
     locks: ClassVar[tuple[int, ...]] = ()
 

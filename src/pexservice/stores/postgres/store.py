@@ -48,7 +48,6 @@ class PostgresCommit(Generic[S, C]):
 class PostgresStore(Generic[S, C]):
     """One writer among any number: see `core.store.Store`."""
 
-    unready_reasons: ClassVar[tuple[type[NotApplied], ...]] = (ServerAway,)
     is_shared: ClassVar = True
     is_remote: ClassVar = True
     in_flight_max: ClassVar = 1

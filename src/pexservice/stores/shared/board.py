@@ -32,7 +32,6 @@ class Board(Generic[S, C]):
         self._machine = machine
         self._memory = memory
         self._limits = limits
-        self.reasons = tuple(reasons)
         self._reasons: tuple[type[NotApplied], ...] = (Recovering, *reasons)
         place_bytes_max = limits.shared_state_bytes_max
         self._place = Published(memory, 8, place_bytes_max)

@@ -76,11 +76,6 @@ class SharedStore(Generic[S, C]):
         asyncio.get_running_loop().add_reader(channel, self._on_message)
 
     @property
-    def unready_reasons(self) -> tuple[type[NotApplied], ...]:
-        """As `Store.unready_reasons`."""
-        return self._board.reasons
-
-    @property
     def unready(self) -> NotApplied | None:
         """As `Store.unready`."""
         return self._board.unready

@@ -10,7 +10,7 @@ from pexservice.core.judging import Place
 from pexservice.core.measures import Histogram
 from pexservice.errors import DamagedData, Fatal
 from pexservice.stores.journal.errors import JournalFailed, RowTooLong
-from pexservice.stores.journal.journal import Journal
+from pexservice.stores.journal.holding import HeldJournal
 from pexservice.stores.journal.opening import look
 from pexservice.stores.journal.ring import PART_BYTES_MAX, RING_NAME
 from pexservice.walk.steps import NEXT
@@ -202,4 +202,4 @@ def test_the_status_tells_of_the_ring_and_the_history() -> None:
 def test_every_end_is_of_the_catalogue() -> None:
     """An operator's script can tell them apart."""
     assert (JournalFailed("").exit_status, issubclass(JournalFailed, Fatal)) == (74, True)
-    assert [each.code for each in Journal.unready_reasons] == ["journal-full", "row-too-long"]
+    assert [each.code for each in HeldJournal.unready_reasons] == ["journal-full", "row-too-long"]

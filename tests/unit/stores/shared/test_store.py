@@ -221,7 +221,6 @@ def test_background_work_has_no_end() -> None:
         worker = shared.worker()
         shared.board.show_status(shared.below.status())
         assert worker.status().labels == shared.below.status().labels
-        assert worker.unready_reasons == shared.below.unready_reasons
         assert worker.in_flight_max == 1
         working = asyncio.create_task(worker.run())
         await settled()
