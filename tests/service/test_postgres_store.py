@@ -82,8 +82,7 @@ def test_lost_connections_lose_and_double_nothing(machine: Machine[Any, Any]) ->
         answered: list[Judgement[Any, Any]] = []
         ended = 0
 
-        async def write(number: int) -> None:
-            store = await opened(machine, url, QUICK)
+        async def write(number: int, store: Any) -> None:
             while ended < 15:
                 terms = {1: Terms(b"%022d" % (10**6 * number + len(answered)))} if len(answered) % 2 else {}
                 answered.append(await store.commit(group, terms))
@@ -100,8 +99,9 @@ def test_lost_connections_lose_and_double_nothing(machine: Machine[Any, Any]) ->
                 )
                 ended += rows[0][0]
 
+        stores = [await opened(machine, url, QUICK) for _ in range(3)]  # A start may end with its connection.
         attacking = asyncio.create_task(attack())
-        await asyncio.gather(*(write(number) for number in range(3)))
+        await asyncio.gather(*(write(number, store) for number, store in enumerate(stores)))
         attacking.cancel()
         await asyncio.wait([attacking])
         answered.sort(key=lambda judgement: judgement.start.sequence)
