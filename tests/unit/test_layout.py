@@ -53,7 +53,6 @@ _ELSEWHERE: Final = {
     # Each machine is held to what the core relies on.
     "walk/machine.py": "unit/core/test_machine.py",
     # Parts of one thing.
-    "core/rules.py": "unit/core/test_machine.py",
     "core/caller.py": "unit/core/test_group.py",
     "disk/aio.py": "unit/disk/test_syncer.py",
     "http/action.py": "unit/http/test_resource.py",

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
 from zlib import crc32
 
 from pexservice.core.measures import Measure, clash
-from pexservice.core.rules import called, text_of
+from pexservice.core.mistakes import called, text_of
 from pexservice.errors import WrongMachine
 
 S = TypeVar("S")

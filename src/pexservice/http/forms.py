@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic
 
 from pexservice.core.machine import S
-from pexservice.core.rules import called, text_of
+from pexservice.core.mistakes import called, text_of
 from pexservice.errors import WrongApplication
 from pexservice.http.fields import TCHAR
 

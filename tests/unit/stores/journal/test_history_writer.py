@@ -8,6 +8,7 @@ from typing import NoReturn
 import pytest
 
 from pexservice.core.judging import Place
+from pexservice.disk import NOT_REGULAR
 from pexservice.errors import NotPermitted
 from pexservice.limits import Limits
 from pexservice.stores.journal import journal as journals
@@ -146,6 +147,7 @@ def _without_sync(on: SimulatedDisk) -> SimulatedDisk:
         (errno.EMFILE, JournalFull, "cannot write the segment"),
         (errno.EIO, JournalFailed, "cannot write the segment"),
         (errno.EACCES, NotPermitted, "may not write the segment"),
+        (NOT_REGULAR, JournalFailed, "cannot write the segment"),
     ],
 )
 def test_what_is_lacking_is_told(code: int, error: type[Exception], told: str, monkeypatch: pytest.MonkeyPatch) -> None:

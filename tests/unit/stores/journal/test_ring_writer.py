@@ -123,6 +123,19 @@ def test_a_file_that_is_not_in_its_place_is_noticed(name: str, *, is_stopped: bo
     play(scenario)
 
 
+def test_a_file_of_which_nobody_knows_where_it_is_ends_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk does not tell."""
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on)
+        monkeypatch.setattr(on, "size", broken)
+        with pytest.raises(JournalFailed, match=f"cannot look at {RING_NAME}"):
+            await journal.run()
+
+    play(scenario)
+
+
 def test_a_ring_that_cannot_be_looked_at_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not known whether it still has a name."""
 
