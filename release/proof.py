@@ -21,8 +21,8 @@ from release.claims import CLAIMS, COMMANDS
 RESULTS: Final = Path("docs/proof.json")
 PAGE: Final = Path("docs/proof.md")
 _LOGS: Final = Path(".proof")
-_PAGES: Final = (":!docs", ":!*.md")
-"""What git is not asked about: it proves nothing else."""
+_ASIDE: Final = (":!docs", ":!*.md", ":!release/proof.py", ":!tests/system/project/test_proof.py")
+"""What git is not asked about: pages, and how this one is written. No claim rests on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def main(*, only: tuple[str, ...], is_rendered: bool) -> None:
     if not wanted and not is_rendered:
         raise click.UsageError(f"No command has {' or '.join(map(repr, only))} in it. There are: {', '.join(COMMANDS)}")
     commit = _printed("git", "rev-parse", "--short", "HEAD")
-    if wanted and _printed("git", "status", "--porcelain", "--", ".", *_PAGES):
+    if wanted and _printed("git", "status", "--porcelain", "--", ".", *_ASIDE):
         sys.exit("Commit first: what is proved must be a commit.")
     for command in wanted:
         if command in results and results[command].status == 0 and _is_same(results[command].commit, commit):
@@ -55,11 +55,9 @@ def main(*, only: tuple[str, ...], is_rendered: bool) -> None:
             continue
         click.echo(f"{command}: {COMMANDS[command].takes}")
         results[command] = _run(command, commit)
-        RESULTS.write_text(
-            json.dumps({each: asdict(result) for each, result in results.items()}, indent=1) + "\n", "utf-8"
-        )
+        _write(results)  # At once: the run may be cut off, and the next command may be a test that compares the two.
         click.echo("  " + "\n  ".join(results[command].said or [f"ended with {results[command].status}"]))
-    PAGE.write_text(page(results), "utf-8")
+    _write(results)
     failed = [command for command in wanted if results[command].status]
     if failed:
         sys.exit(f"Not shown: {', '.join(failed)}. What they printed is in {_LOGS}.")
@@ -71,6 +69,12 @@ def load(checkout: Path = Path()) -> dict[str, Result]:
     if not held.exists():
         return {}
     return {command: Result(**said) for command, said in json.loads(held.read_text("utf-8")).items()}
+
+
+def _write(results: dict[str, Result]) -> None:
+    held = {command: asdict(result) for command, result in results.items()}
+    RESULTS.write_text(json.dumps(held, indent=1) + "\n", "utf-8")
+    PAGE.write_text(page(results), "utf-8")
 
 
 def page(results: dict[str, Result]) -> str:
@@ -107,7 +111,7 @@ def _run(command: str, commit: str) -> Result:
 
 def _is_same(before: str, commit: str) -> bool:
     """Whether two commits differ in pages at the most."""
-    asked = ["git", "diff", "--quiet", before, commit, "--", ".", *_PAGES]
+    asked = ["git", "diff", "--quiet", before, commit, "--", ".", *_ASIDE]
     return subprocess.run(asked, stderr=subprocess.DEVNULL, check=False).returncode == 0  # noqa: S603
 
 

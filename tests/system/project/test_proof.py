@@ -56,6 +56,17 @@ def test_what_a_command_said_is_on_the_page(checkout: Path) -> None:
     assert re.search(rf"\| `sh \./code` \| .* \| 3 passed \| {commit} \|", (checkout / "docs/proof.md").read_text())
 
 
+def test_the_page_is_written_with_each_result(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next command may look at it, and the run may be cut off there."""
+    one, other = "sh ./code", "cat docs/proof.md"
+    monkeypatch.setattr(
+        proof, "COMMANDS", {each: Command(r"\d+ passed \||^\d+ passed", "a moment") for each in (one, other)}
+    )
+    monkeypatch.setattr(proof, "CLAIMS", [type(CLAIMS[0])("It holds.", "page.md", each) for each in (one, other)])
+    assert _prove()[0] == 0
+    assert proof.load(checkout)[other].said == ["3 passed |"]
+
+
 def test_only_what_was_asked_for_is_judged(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Others may be shown another time; and a word that is in no command is told, with those that there are."""
     one, other = "sh ./code", "sh ./code # again"
