@@ -1,7 +1,7 @@
 """`make proof`: run the commands that show what README claims, and write down what each said.
 
 What was said of this commit is kept, so that a run which was cut off goes on where it stopped. A later commit that
-changes nothing but pages keeps what was said of the one before.
+changes nothing but pages, or how the page of proofs is written, keeps what was said of the one before.
 """
 
 import json
@@ -110,7 +110,7 @@ def _run(command: str, commit: str) -> Result:
 
 
 def _is_same(before: str, commit: str) -> bool:
-    """Whether two commits differ in pages at the most."""
+    """Whether two commits differ at the most in pages, and in how the one of proofs is written."""
     asked = ["git", "diff", "--quiet", before, commit, "--", ".", *_ASIDE]
     return subprocess.run(asked, stderr=subprocess.DEVNULL, check=False).returncode == 0  # noqa: S603
 

@@ -75,6 +75,9 @@ def main(*, word: str, seed: int | None, only: tuple[str, ...], jobs: int, keep:
     command = much.of("make torture-short", "make torture")
     console.print(f"\n{datetime.now(UTC):%Y-%m-%d}, commit {commit}, `{command} SEED={seed}`:\n\n{table}", markup=False)
     console.print(f"\n{_summary(rows, outcomes)}", markup=False)
+    for row in rows:
+        if row.is_bad or row.is_skipped:  # Again, at the end: of a long log that is what one sees first.
+            console.print(row.line, markup=False)
     sys.exit(any(row.is_bad or (row.is_skipped and skips_fail()) for row in rows))
 
 
