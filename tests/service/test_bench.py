@@ -4,6 +4,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -14,6 +15,21 @@ from support.process import HANG_S, Service, command, environment, free_port, ru
 from support.stranger import answering
 
 SMALL = ["--requests", "2000", "--connections", "4"]
+
+
+GIVING_UP = """#!{python}
+import os, socket
+os.kill({service.pid}, 9)
+while True:
+    try:
+        socket.create_connection(("127.0.0.1", {service.port})).close()
+    except ConnectionRefusedError:
+        break
+    except ConnectionResetError:
+        pass
+print("Test aborted")
+"""
+"""A load generator that sees the service end, and ends with it."""
 
 
 def url(service: Service) -> str:
@@ -140,6 +156,18 @@ def test_a_service_that_dies_meanwhile_is_one_sentence(tmp_path: Path, tool: str
             assert process.stderr is not None
             said = process.stderr.read()
     assert re.fullmatch(r"pexservice: nothing answers at .*\n", said), said
+
+
+def test_a_tool_that_notices_first_is_not_what_failed(tmp_path: Path) -> None:
+    """It gives up between two looks at the service, and what it prints is not what there is to be told."""
+    with serving(tmp_path / "data") as service:
+        giving_up = tmp_path / "ab"
+        giving_up.write_text(GIVING_UP.format(python=sys.executable, service=service))
+        giving_up.chmod(0o755)
+        ended = run("bench", url(service), "--with", "ab", *SMALL, PATH=str(tmp_path))
+        service.stop(9)
+    assert ended.returncode == 69
+    assert re.fullmatch(r"pexservice: nothing answers at .*\n", ended.stderr), ended.stderr
 
 
 @pytest.mark.parametrize("tool", ["own", "ab"])

@@ -154,6 +154,7 @@ def drive(tool: Tool, target: Target, meanwhile: Callable[[], None]) -> Outcome:
     except OSError as error:
         raise CannotCreate(f"the load cannot be run: {reason(error)}.") from error
     except ValueError as error:
+        target.place()  # Raises for a service that is gone: a generator may notice before `meanwhile` asks again.
         raise AddressUnavailable(f"the load did not come to its end: {error}") from error
 
 

@@ -20,7 +20,8 @@ MONITORING: Final = CHECKOUT / "deploy/kubernetes/overlays/monitoring"
 REPLICAS: Final = CHECKOUT / "deploy/kubernetes/overlays/replicas"
 STORE_INIT: Final = CHECKOUT / "deploy/kubernetes/store-init"
 _RESOURCES_SINCE: Final = 21
-"""The kubectl 1.20 of Debian 12 has a Kustomize of 2019, for which a directory is no resource, but a base."""
+"""The kubectl 1.20 of Debian 12 has a Kustomize of 2019, for which a directory is no resource, but a base, and what is
+deleted is still there, with nothing in it."""
 
 
 def manifests(directory: Path) -> list[Manifest]:
@@ -44,7 +45,7 @@ def kustomized(directory: Path, scratch: Path) -> list[Manifest]:
         file = directory / "kustomization.yaml"
         text = file.read_text().replace("resources:\n  - ../../base\n", "bases:\n  - ../../base\nresources:\n")
         file.write_text(text.replace("patches:", "patchesStrategicMerge:").replace("- path: ", "- "))
-    return list(yaml.safe_load_all(_kubectl("kustomize", str(directory))))
+    return [each for each in yaml.safe_load_all(_kubectl("kustomize", str(directory))) if each]
 
 
 def _kubectl(*arguments: str) -> str:
