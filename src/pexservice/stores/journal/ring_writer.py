@@ -21,7 +21,7 @@ from pexservice.errors import Fatal, defect, scarcity
 from pexservice.stores.journal.errors import failed, gone, translate
 from pexservice.stores.journal.flight import Flight
 from pexservice.stores.journal.ring import RING_NAME, Header, Shape, encode_line, fill
-from pexservice.stores.journal.whole_file import new_name, remove_if_there
+from pexservice.stores.journal.whole_file import new_name, remove_if_there, sync_names
 
 log = structlog.get_logger()
 
@@ -217,12 +217,13 @@ async def create(disk: Disk, header: Header, *, is_cached: bool) -> FixedFile:
     except OSError as error:
         raise translate("make the new ring", temporary, error) from error
     try:
-        disk.rename(temporary, RING_NAME)
-        await disk.sync_names()
-    except BaseException as error:
+        try:
+            disk.rename(temporary, RING_NAME)
+        except OSError as error:
+            raise translate("name the new ring", RING_NAME, error) from error
+        await sync_names(disk, RING_NAME)
+    except BaseException:
         file.close()
-        if isinstance(error, OSError):
-            raise failed("name the new ring", RING_NAME, error) from error
         raise
     return file
 

@@ -49,14 +49,11 @@ async def put(disk: Disk, name: str, data: bytes, what: str, *, is_private: bool
             await file.sync()
         finally:
             file.close()
+        disk.rename(temporary, name)  # May find no room either, for the new name; then both names are as they were.
     except OSError as error:
         with suppress(OSError):  # The error that is under way tells more.
             disk.remove(temporary)
         raise translate(f"write {what}", name, error) from error
-    try:
-        disk.rename(temporary, name)
-    except OSError as error:
-        raise failed(f"name {what}", name, error) from error
     await sync_names(disk, name)
 
 

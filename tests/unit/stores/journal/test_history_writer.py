@@ -168,8 +168,9 @@ def test_what_is_lacking_is_told(code: int, error: type[Exception], told: str, m
     play(scenario)
 
 
-def test_a_rename_that_fails_ends_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the reason: which file has the name is not known."""
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_rename_without_room_is_tried_again(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory may have no room for a new name; all names are as they were then, and steps go on in the ring."""
 
     async def scenario() -> None:
         on = disk()
@@ -177,10 +178,29 @@ def test_a_rename_that_fails_ends_the_journal(monkeypatch: pytest.MonkeyPatch) -
         await journal.commit([NEXT])
 
         def rename(old: str, new: str) -> NoReturn:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(code, "no room")
 
-        monkeypatch.setattr(on, "rename", rename)
-        with pytest.raises(JournalFailed, match=r"cannot name the segment .* start again"):
+        with monkeypatch.context() as patched:
+            patched.setattr(on, "rename", rename)
+            with pytest.raises(JournalFull, match=r"cannot write the segment .*: no room. Make room; nothing else needs"):
+                await journal._write_history()
+        assert not [name for name in on.names() if name.endswith(".new")]
+        await journal.commit([NEXT])
+        await journal._write_history()
+        assert on.read(segment_name(0)).count(b"1n") == 2
+
+    play(scenario)
+
+
+def test_a_rename_that_fails_ends_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not known which file has the name."""
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on, CALM)
+        await journal.commit([NEXT])
+        monkeypatch.setattr(on, "rename", broken)
+        with pytest.raises(JournalFailed, match="cannot write the segment"):
             await journal._write_history()
 
     play(scenario)

@@ -233,6 +233,26 @@ def test_a_first_start_without_room_for_a_file_waits_for_it(name: str, monkeypat
     play(scenario)
 
 
+def test_a_ring_without_room_for_its_name_is_made_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one without room for itself: the start goes on, and takes no steps until there is room."""
+
+    async def scenario() -> None:
+        on = disk()
+        await (await opened(on)).close()
+
+        def rename(old: str, new: str) -> NoReturn:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(on, "rename", rename)
+            journal = await opened(on, CALM)
+            assert journal.unready is not None
+        await journal._heal()
+        assert (await journal.commit([NEXT])).end.sequence == 1
+
+    play(scenario)
+
+
 def test_a_ring_that_cannot_be_named_ends_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not known which one is there."""
 

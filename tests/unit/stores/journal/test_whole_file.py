@@ -37,7 +37,7 @@ def test_without_room_the_older_one_stays() -> None:
 
 def test_what_cannot_be_named_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not known whether it has its name."""
-    for method, told in (("rename", "cannot name it a"), ("sync_names", "cannot sync the name of a")):
+    for method, told in (("rename", "cannot write it a"), ("sync_names", "cannot sync the name of a")):
         on = disk()
         with monkeypatch.context() as patched:
             patched.setattr(on, method, broken)
