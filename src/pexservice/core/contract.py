@@ -21,8 +21,11 @@ def prove(machine: Machine[S, C], commands: Sequence[C], *, groups: int = 1_000,
     `groups`, 1 or more, follow one another from the initial state; 1,000 take some tenths of a second. The same `seed`
     draws the same ones.
 
-    Raises WrongMachine, which names the method, at the first thing that does not hold.
+    Raises WrongMachine, which names the method, at the first thing that does not hold; and ValueError if it is given
+    nothing to prove it by.
     """
+    if not commands or groups < 1:
+        raise ValueError(f"{len(commands)} commands in {groups} groups prove nothing: give one of each at least")
     machine.check()
     draw = random.Random(seed)  # noqa: S311 - it draws tests.
     state = machine.initial

@@ -19,13 +19,15 @@ COMMAND_BY_GET_TOO: Final = ("GET", "POST")
 
 _PATH: Final = re.compile(r"/(?!/)[A-Za-z0-9._~/-]*", re.ASCII)
 """Those that are sent as they are written (RFC 3986, 2.3): what a client encodes, or not, would be found or not."""
+_METHOD: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+"""A token (RFC 9110, 5.6.2 and 9.1)."""
 _DOTS: Final = frozenset({".", ".."})
 """Segments that clients take out (RFC 3986, 5.2.4)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A path, and what it does. Raises WrongApplication if no client could ask for it."""
+    """A path, and what it does. Raises WrongApplication if no client could ask for it, or by no method."""
 
     path: str
     methods: tuple[str, ...]
@@ -48,8 +50,17 @@ class Endpoint:
                 f"the path {path!r:.80} of an endpoint can never be reached: it must be a slash, then letters, "
                 "numerals and any of -._~/, and no segment of it one or two points. What varies goes into the query."
             )
+        methods: object = self.methods
+        if not isinstance(methods, tuple) or not methods or not all(map(_is_method, methods)):
+            raise WrongApplication(
+                f"the endpoint {path} takes {methods!r:.80}: it must be a tuple of methods, such as {READ}."
+            )
 
     @property
     def allow(self) -> str:
         """The value of the field `Allow` (RFC 9110, 10.2.1)."""
         return ", ".join((*self.methods, "OPTIONS"))
+
+
+def _is_method(name: object) -> bool:
+    return isinstance(name, str) and _METHOD.fullmatch(name) is not None

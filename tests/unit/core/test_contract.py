@@ -73,3 +73,10 @@ def test_a_step_by_anything_else_is_found() -> None:
     """A clock, a random number, or a count of its own."""
     with pytest.raises(WrongMachine, match="its step does not give the same each time"):
         prove(Unsteady(), COMMANDS)
+
+
+@pytest.mark.parametrize(("commands", "groups"), [([], 1_000), (COMMANDS, 0), (COMMANDS, -1)])
+def test_nothing_proves_nothing(commands: Sequence[int], groups: int) -> None:
+    """A list that came out empty is not to pass."""
+    with pytest.raises(ValueError, match=f"{len(commands)} commands in {groups} groups prove nothing"):
+        prove(COUNTER, commands, groups=groups)

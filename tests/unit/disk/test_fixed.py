@@ -48,7 +48,7 @@ def direct_path(tmp_path: Path) -> Iterator[Path]:
         file.close()
         disk.remove("file")
 
-    for place in (tmp_path, Path("/var/tmp"), Path(__file__).parent):  # noqa: S108 - a directory of our own is made there.
+    for place in (tmp_path, Path("/var/tmp"), Path(__file__).parent):
         with TemporaryDirectory(dir=place) as directory:
             on_disk(Path(directory), scenario)
             if found[-1]:

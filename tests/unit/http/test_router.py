@@ -126,6 +126,16 @@ def test_a_path_that_no_client_can_ask_for_is_told_of(path: Any) -> None:
         Endpoint(path, ("GET",), "", lambda _: pytest.fail("it is reached"), {})
 
 
+@pytest.mark.parametrize(
+    "methods", ["GET", (), ["GET"], ("GET", None), ("",), ("GET HEAD",), ("P\u00d6ST",), ("GET\r\n",), None]
+)
+def test_methods_that_no_client_can_send_are_told_of(methods: Any) -> None:
+    """One text would be taken for the methods G, E and T."""
+    told = f"the endpoint /buy takes {re.escape(repr(methods))}: it must be a tuple of methods, such as"
+    with pytest.raises(WrongApplication, match=told):
+        Endpoint("/buy", methods, "", lambda _: pytest.fail("it is reached"), {})
+
+
 @pytest.mark.parametrize("path", ["/", "/hall", "/v1/my_hall-2/~x.json", "/hall/", "/...", "/.well-known/a"])
 def test_a_path_that_is_taken_is_found(path: str) -> None:
     """As it is written."""

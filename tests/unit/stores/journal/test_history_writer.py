@@ -182,7 +182,9 @@ def test_a_rename_without_room_is_tried_again(code: int, monkeypatch: pytest.Mon
 
         with monkeypatch.context() as patched:
             patched.setattr(on, "rename", rename)
-            with pytest.raises(JournalFull, match=r"cannot write the segment .*: no room. Make room; nothing else needs"):
+            with pytest.raises(
+                JournalFull, match=r"cannot write the segment .*: no room. Make room; nothing else needs"
+            ):
                 await journal._write_history()
         assert not [name for name in on.names() if name.endswith(".new")]
         await journal.commit([NEXT])
