@@ -260,6 +260,8 @@ def test_a_key_goes_before_its_condition(client: Client) -> None:
     fields = [key("conditional"), f"If-Match: {now['etag']}"]
     first, again = client.ask("POST", "/next", *fields), client.ask("POST", "/next", *fields)
     assert (first.status, again.status, is_replayed(again), again.sequence) == (200, 200, True, first.sequence)
+    replayed = client.ask("POST", "/next", key("conditional"), "If-None-Match: *")
+    assert (replayed.status, is_replayed(replayed)) == (200, True)
     failed = [client.ask("POST", "/next", key("failed"), f"If-Match: {now['etag']}").status for _ in range(2)]
     assert failed == [412, 412]
     assert not is_replayed(client.ask("POST", "/next", key("failed")))

@@ -177,12 +177,13 @@ def test_a_read_is_validated_by_its_tag(client: Client, method: str) -> None:
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_read_may_depend_on_the_tag(client: Client, method: str) -> None:
     """If-Match on a read gets 412 unless it names the tag, strongly; and the answer has the tag that there is."""
-    tag = client.ask("GET", "/current")["etag"]
+    now = client.ask("GET", "/current")
+    tag = now["etag"]
     for condition in (tag, f'"a,b", {tag}', "*"):
         assert client.ask(method, "/current", f"If-Match: {condition}").status == 200
     for condition in ('"nope"', f"W/{tag}", "nope", ""):
         answer = client.ask(method, "/current", f"If-Match: {condition}", f"If-None-Match: {tag}")
-        assert (answer.status, answer["etag"]) == (412, tag)
+        assert (answer.status, answer["etag"], answer.sequence) == (412, tag, now.sequence)
         if method == "GET":
             assert_problem(answer, 412)
     assert client.ask(method, "/current", f"If-Match: {tag}", f"If-None-Match: {tag}").status == 304
@@ -205,7 +206,9 @@ def test_no_step_is_taken_on_a_condition_that_fails(client: Client, method: str,
         'If-Match: "a", *',
         "If-Match:",
     ):
-        assert_problem(client.ask(method, path, condition), 412)
+        failed = client.ask(method, path, condition)
+        assert_problem(failed, 412)
+        assert failed.sequence == now.sequence
     assert client.ask("GET", "/current").sequence == now.sequence
     assert (
         client.ask(method, path, "If-Match: *", 'If-None-Match: "a"', 'If-None-Match: "*"').sequence == now.sequence + 1

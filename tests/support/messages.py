@@ -97,6 +97,7 @@ VALID: Final = {
     ),
     "chunked body": Valid(chunked(b"3\r\na\nc\r\nA\r\n0123456789\r\n0\r\n\r\n"), body_bytes=None),
     "coding in capitals": Valid(raw(HOST + b"Transfer-Encoding: CHUNKED\r\n", body=b"0\r\n\r\n"), body_bytes=None),
+    "spaced extensions": Valid(chunked(b'3 ; a = b;\tc="d ; e"\r\n; =\r\n0; e\r\nA: b ; c\r\n\r\n'), body_bytes=None),
     "chunk extensions": Valid(chunked(b'3;a=b;c="d"\r\nabc\r\n0;e\r\n\r\n'), body_bytes=None),
     "trailers": Valid(chunked(b"3\r\nabc\r\n0\r\nA: b\r\nC: d\r\n\r\n"), body_bytes=None),
     "expectation with the body behind it": Valid(
@@ -273,6 +274,7 @@ INVALID_BODIES: Final = {
     "chunk size with a prefix": Invalid(chunked(b"0x3\r\nabc\r\n0\r\n\r\n")),
     "chunk size with a sign": Invalid(chunked(b"-3\r\nabc\r\n0\r\n\r\n")),
     "chunk size with a space after it": Invalid(chunked(b"3 \r\nabc\r\n0\r\n\r\n")),
+    "chunk size with an equals sign": Invalid(chunked(b"3 = a\r\nabc\r\n0\r\n\r\n")),
     "chunk size with a space before it": Invalid(chunked(b" 3\r\nabc\r\n0\r\n\r\n")),
     "chunk size beyond 64 bits": Invalid(chunked(b"10000000000000003\r\nabc\r\n0\r\n\r\n")),
     "empty chunk size": Invalid(chunked(b"\r\nabc\r\n0\r\n\r\n")),

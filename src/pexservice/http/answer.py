@@ -18,6 +18,13 @@ from pexservice.http.request import Request
 _CLOSE: Final = "Connection: close\r\n"
 _KEEP_ALIVE_10: Final = "Connection: keep-alive\r\n"
 """HTTP/1.0 closes unless told otherwise, HTTP/1.1 goes on."""
+_PHRASES: Final = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
+"""Those of RFC 9110, 15.5. Python has them from 3.13 on, and older ones before: an answer goes by no interpreter."""
+
+
+def phrase(status: int) -> str:
+    """Return what HTTP calls a status; a problem document without a type has it as its title (RFC 9457, 4.2.1)."""
+    return _PHRASES.get(status) or HTTPStatus(status).phrase
 
 
 class Head:
@@ -31,7 +38,7 @@ class Head:
             connection = _CLOSE
         else:
             connection = _KEEP_ALIVE_10 if request.is_http_10 else ""
-        line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+        line = f"HTTP/1.1 {status} {phrase(status)}\r\n"
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + "Date: "
         self.clock = clock
         self.start = line + connection + lines
@@ -77,7 +84,7 @@ def problem(  # noqa: PLR0913 - the members of a problem document.
     """
     document = {
         "type": f"urn:pexservice:problem:{code}" if code else "about:blank",
-        "title": title or HTTPStatus(status).phrase,
+        "title": title or phrase(status),
         "status": status,
         "detail": detail,
     }

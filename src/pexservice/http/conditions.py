@@ -17,8 +17,6 @@ NO_MATCH: Final = (
     "None of the tags in If-Match is that of what is here. Read it again, and ask with the tag it has now."
 )
 
-NEVER: Final = "If-None-Match: * holds only if there is nothing. No step was taken."
-
 _TAG = re.compile(r'"(0|[1-9][0-9]{0,19})-([!#-~]*)-([^-"]+)"', re.ASCII)
 
 
@@ -53,21 +51,18 @@ def terms(request: Request, variants: Collection[str]) -> Terms | None:
     """Return the conditions of a command, if there are any. They are judged at its turn, against the state of then.
 
     The tags are those that a read of the state gives; whichever of its `variants` one is of, it names the state.
-    If-None-Match: * is left to `never_holds`, and If-Match: * always holds.
+    If-Match: * always holds, and If-None-Match: * never does: there always is a state.
     """
     matched, known = request.values(b"if-match"), request.values(b"if-none-match")
     if not matched and not known:
         return None
     named = fields.entity_tags(matched)
     match = None if not matched or "*" in named else frozenset(_states(named, variants))
-    weak = (each.removeprefix("W/") for each in fields.entity_tags(known))
+    weak = [each.removeprefix("W/") for each in fields.entity_tags(known)]
+    if "*" in weak:
+        return Terms(None, frozenset())
     own = Terms(None, match, frozenset(_states(weak, variants)))
     return own if own.has_condition else None
-
-
-def never_holds(request: Request) -> bool:
-    """Tell whether a command depends on there being no state at all."""
-    return "*" in fields.entity_tags(request.values(b"if-none-match"))
 
 
 def _states(tags: Iterable[str], variants: Collection[str]) -> Iterator[Tag]:

@@ -32,11 +32,13 @@ _RETRY: Final = b"retry: 1000\n\n"
 class Watch:
     """A client that is told what a feed has to tell, for as long as neither has enough."""
 
-    __slots__ = ("_feed", "_transport")
+    __slots__ = ("_feed", "_transport", "knows")
 
     def __init__(self, feed: "Feed[Any]", transport: Transport) -> None:
         self._feed = feed
         self._transport = transport
+        self.knows = -1
+        """The sequence of the state that it was told last, or that it had before: it is not told of that again."""
         transport.narrow()
         feed.join(self)
 
@@ -75,6 +77,8 @@ class Feed(Generic[S]):
         self._told: Place[S] | None = None
         self._state = b""
         """The event about it."""
+        self._first = -1
+        """The sequence of what `first` returned last."""
         self._pulse = Pulse(engine, limits, serving)
         self._next: asyncio.Handle | None = None
         """The next look, or the next part of the sending."""
@@ -96,13 +100,14 @@ class Feed(Generic[S]):
         if not self._watchers:
             self._told, self._state = place, self._event(place)
             self._pulse.look()
-        state = b""
+        state, self._first = b"", place.sequence
         if last_id != str(place.sequence):
             state = self._state if place is self._told else self._event(place)
         return place, _RETRY + self._pulse.event + state
 
     def join(self, watcher: Watch) -> None:
-        """Tell a watcher of all that follows what was returned by `first`."""
+        """Tell a watcher of all that follows what was just returned by `first`."""
+        watcher.knows = self._first
         self._watchers.add(watcher)
         self._count()
         if self._next is None and not self._is_asking:
@@ -121,7 +126,7 @@ class Feed(Generic[S]):
         """Tell a watcher that has taken what it was sent what it missed: the latest."""
         if watcher in self._behind:
             self._behind.discard(watcher)
-            watcher.tell(self._pulse.event + self._state)
+            self._tell_one(watcher, self._pulse.event)
 
     def _count(self) -> None:
         self._engine.metrics.watchers = len(self._watchers)
@@ -165,27 +170,39 @@ class Feed(Generic[S]):
 
     def _tell(self, place: Place[S] | None) -> None:
         """Tell what has changed since the last look, if anything has."""
-        news = self._pulse.news()
-        if place is not None and (self._told is None or place.sequence != self._told.sequence):
+        pulse = self._pulse.news()
+        is_new = place is not None and (self._told is None or place.sequence != self._told.sequence)
+        if place is not None and is_new:
             self._told, self._state = place, self._event(place)
-            news += self._state
-        if news:
-            self._send(news, list(self._watchers), 0.0)
+        if pulse or is_new:
+            self._send(pulse, list(self._watchers), 0.0)
         else:
             self._look_in(self._glance_s)
 
-    def _send(self, news: bytes, left: list[Watch], spent_s: float) -> None:
+    def _tell_one(self, watcher: Watch, pulse: bytes) -> None:
+        """Tell a watcher how the service is, if that is news, and of the state, unless it knows it."""
+        assert self._told is not None, "what watchers are told was looked at"
+        sequence = self._told.sequence
+        news = pulse if watcher.knows == sequence else pulse + self._state
+        if not news:
+            return
+        if watcher.tell(news):
+            watcher.knows = sequence
+        else:
+            self._behind.add(watcher)
+
+    def _send(self, pulse: bytes, left: list[Watch], spent_s: float) -> None:
         """Tell the next few of those who are left."""
         began_s = thread_time()
         part, rest = left[: self._limits.watchers_at_once], left[self._limits.watchers_at_once :]
         for watcher in part:
-            if watcher in self._watchers and not watcher.tell(news):
-                self._behind.add(watcher)
+            if watcher in self._watchers:
+                self._tell_one(watcher, pulse)
         spent_s += thread_time() - began_s
         if not self._watchers:  # The last may have been lost by being told.
             self._next = None
         elif rest:
-            self._next = asyncio.get_running_loop().call_later(0, self._send, news, rest, spent_s)
+            self._next = asyncio.get_running_loop().call_later(0, self._send, pulse, rest, spent_s)
         else:
             self._look_in(max(self._limits.watch_period_s, spent_s / self._limits.watch_share_max))
 

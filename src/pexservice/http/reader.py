@@ -18,6 +18,9 @@ from pexservice.limits import DEFAULT, Limits
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _BARE_LF = re.compile(rb"(?<!\r)\n")
+_EXTENSIONS = re.compile(rb"[ \t;]")
+"""Where they begin, behind the size of a chunk."""
+_BAD_SPACE = re.compile(rb"[ \t]*([;=])[ \t]*")
 _NOT_A_METHOD = re.compile(rb"[^!#$%&'*+\-.^_`|~0-9A-Za-z]")
 
 
@@ -155,12 +158,14 @@ class _ChunkedBody:
     """A chunked body, decoded by llhttp.
 
     llhttp does not say where in the bytes given to it a message ended. It always ends with a line, so it is given one
-    line at a time.
+    line at a time. It takes no white space around what separates the extensions of a chunk, which a recipient must
+    (RFC 9112, 7.1.1; RFC 9110, 5.6.3), so it is given extensions without that, once they are there in full.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._complete = False
+        self._is_at_size = True
         self._body_bytes = 0
         self._raw_bytes = 0
         self._parser = httptools.HttpRequestParser(self)
@@ -170,6 +175,14 @@ class _ChunkedBody:
         """Count a piece of the decoded body; llhttp calls this."""
         self._body_bytes += len(data)
 
+    def on_chunk_header(self) -> None:
+        """Note the end of a line with a size; llhttp calls this."""
+        self._is_at_size = False
+
+    def on_chunk_complete(self) -> None:
+        """Note the end of a chunk; llhttp calls this."""
+        self._is_at_size = True
+
     def on_message_complete(self) -> None:
         """Note the end; llhttp calls this."""
         self._complete = True
@@ -177,18 +190,28 @@ class _ChunkedBody:
     def take(self, buffer: bytearray) -> bool:
         """As `_SizedBody.take`. Raises BadRequest 400, 413."""
         while buffer and not self._complete:
-            end = buffer.find(b"\n") + 1 or len(buffer)
+            end = buffer.find(b"\n") + 1
+            if not end:
+                extensions = _EXTENSIONS.search(buffer) if self._is_at_size else None
+                end = len(buffer) if extensions is None else extensions.start()
+                if not end:
+                    self._check_size(len(buffer))
+                    return False
             line = bytes(buffer[:end])
             del buffer[:end]
             self._raw_bytes += len(line)
             try:
-                self._parser.feed_data(line)
+                self._parser.feed_data(_BAD_SPACE.sub(rb"\1", line) if self._is_at_size else line)
             except httptools.HttpParserError as error:
                 raise BadRequest(
                     400, "The chunked body is malformed (RFC 9112, 7.1). No endpoint reads a body: leave it out."
                 ) from error
-            if self._body_bytes > self._limits.body_bytes_max or self._raw_bytes > self._limits.chunked_bytes_max:
-                raise BadRequest(
-                    413, f"The body is over {self._limits.body_bytes_max} bytes. No endpoint reads one: leave it out."
-                )
+            self._check_size(0)
         return self._complete
+
+    def _check_size(self, held_bytes: int) -> None:
+        raw_bytes = self._raw_bytes + held_bytes
+        if self._body_bytes > self._limits.body_bytes_max or raw_bytes > self._limits.chunked_bytes_max:
+            raise BadRequest(
+                413, f"The body is over {self._limits.body_bytes_max} bytes. No endpoint reads one: leave it out."
+            )

@@ -111,8 +111,6 @@ class Resource(Generic[S, C]):
         if rejection is not None:
             return turned_away(self.site.clock, request, 403, rejection)
         key = idempotency.key_of(request)
-        if conditions.never_holds(request):
-            return turned_away(self.site.clock, request, 412, conditions.NEVER)
         status, carries_value = 200, True
         body: Body[S] | None
         if negotiation.wants_minimal(request):
@@ -165,7 +163,7 @@ class Resource(Generic[S, C]):
             assert lines.isascii(), f"header fields and tags are ASCII (Forms.fields, Machine.tag): {lines!r}"
             verdict = judge(request, etag)
             if verdict is Verdict.FAILS:
-                return problem(self.site.clock, request, 412, NO_MATCH, more={"ETag": etag})
+                return problem(self.site.clock, request, 412, NO_MATCH, lines=lines)
             if verdict is Verdict.UNCHANGED:
                 return unchanged.bare(lines)
             if is_minimal:

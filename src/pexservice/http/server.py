@@ -34,8 +34,10 @@ class Server:
         """Must be called with an event loop running."""
         self._shared = shared
         self._connections_max = connections_max
-        self._connections: set[Connection] = set()
-        self._victims: deque[Connection] = deque()
+        self._connections: dict[Connection, None] = {}
+        """In the order in which they came: among those idle since the same sweep, the first one makes room."""
+        self._victims: deque[tuple[Connection, float]] = deque()
+        """Those idle longest, and since when, as of when they were looked up."""
         self._exhausted_at_s = 0.0
         self._refusal_logged_at_s = 0.0
         self._listeners: list[Listener] = []
@@ -80,11 +82,11 @@ class Server:
 
     def _connect(self, transport: Transport) -> Connection:
         connection = Connection(self._shared, self._on_lost, transport)
-        self._connections.add(connection)
+        self._connections[connection] = None
         return connection
 
     def _on_lost(self, connection: Connection) -> None:
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         if not self._connections and self._emptied is not None and not self._emptied.done():
             self._emptied.set_result(None)
 
@@ -101,15 +103,23 @@ class Server:
 
     def _evict(self) -> bool:
         """Close the connection that has been idle longest, if one is idle; return whether one was."""
+        if self._evict_known():
+            return True
         now_s = self._shared.clock.now_s
-        if not self._victims and self._exhausted_at_s != now_s:
-            idle = [each for each in self._connections if each.is_idle]
-            self._victims.extend(sorted(idle, key=lambda each: each.active_s)[:_VICTIMS])
-            if len(idle) <= _VICTIMS:  # Those were all: there is no use in looking again before the next sweep.
-                self._exhausted_at_s = now_s
+        if self._exhausted_at_s == now_s:
+            return False
+        idle = [each for each in self._connections if each.is_idle]
+        longest = sorted(idle, key=lambda each: each.active_s)[:_VICTIMS]
+        self._victims.extend((each, each.active_s) for each in longest)
+        if len(idle) <= _VICTIMS:  # Those were all: there is no use in looking again before the next sweep.
+            self._exhausted_at_s = now_s
+        return self._evict_known()
+
+    def _evict_known(self) -> bool:
+        """As `_evict`, of those that were looked up before, unless they have gone or were active since."""
         while self._victims:
-            victim = self._victims.popleft()
-            if victim in self._connections and victim.is_idle:
+            victim, since_s = self._victims.popleft()
+            if victim in self._connections and victim.is_idle and victim.active_s == since_s:
                 self._shared.metrics.connections["evicted"] += 1
                 _do(Connection.stop, victim)
                 return True

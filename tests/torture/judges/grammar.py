@@ -34,7 +34,7 @@ _FUTURE_HOST = re.compile(rb"[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+")
 # RFC 9112, 7.1; the second form of an extension is what its grammar excludes and a reader of sizes may overlook.
 _QUOTED: Final = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
 _QUOTES = re.compile(rb'"(?:\\.|[^"\\])*(?:"|\\?$)', re.DOTALL)
-_EXTENSIONS = re.compile(rb"(?:;%b(?:=(?:%b|%b))?)*" % (_TOKEN, _TOKEN, _QUOTED))
+_EXTENSIONS = re.compile(rb"(?:[ \t]*;[ \t]*%b(?:[ \t]*=[ \t]*(?:%b|%b))?)*" % (_TOKEN, _TOKEN, _QUOTED))
 _CHUNK_START = re.compile(rb"([0-9A-Fa-f]+)((?:[ \t]*;%b)?)\r\n" % _TEXT)
 _TRAILERS = re.compile(rb"((?:%b)*)\r\n" % _FIELD)
 

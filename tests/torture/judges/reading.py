@@ -17,6 +17,8 @@ from torture.attack import Violation, require
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _HEAD = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) ([ -~]+)\r\n((?:%b: [!-~](?:[ -~]*[!-~])?\r\n)*)\r\n" % _TOKEN)
 _BODILESS: Final = {100, 204, 304}
+_PHRASES: Final = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
+"""Of RFC 9110, 15.5, where Python before 3.13 has others."""
 _ONCE: Final = {"content-length", "content-type", "connection", "date", "allow", "etag", "retry-after"}
 
 
@@ -36,7 +38,8 @@ def parse(sent: bytes, methods: Sequence[str]) -> list[Answer]:
         fields = tuple((name.lower(), value) for name, _, value in (line.partition(": ") for line in lines))
         names = [name for name, _ in fields]
         require(all(names.count(name) <= 1 for name in _ONCE), f"a field is repeated: {head[0]!r}")
-        require(head[2].decode() == HTTPStatus(status).phrase, f"the reason is not that of the status: {head[0]!r}")
+        phrase = _PHRASES.get(status) or HTTPStatus(status).phrase
+        require(head[2].decode() == phrase, f"the reason is not that of the status: {head[0]!r}")
         size = int(dict(fields).get("content-length", "0"))
         is_head = finals < len(methods) and methods[finals] == "HEAD"
         at = head.end() + (0 if is_head else size)

@@ -1,5 +1,7 @@
 """Answers as bytes."""
 
+import json
+
 import pytest
 
 from pexservice.errors import BadRequest
@@ -35,6 +37,16 @@ def test_an_answer_to_no_request_is_the_last() -> None:
     assert head.status == 400
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n")
     assert head.as_last(answer) == answer
+
+
+@pytest.mark.parametrize(
+    ("status", "phrase"), [(413, "Content Too Large"), (414, "URI Too Long"), (422, "Unprocessable Content")]
+)
+def test_a_status_is_called_as_the_rfc_calls_it(status: int, phrase: str) -> None:
+    """RFC 9110, 15.5, under every version of Python; and so is a problem that has no type (RFC 9457, 4.2.1)."""
+    _, answer = bad_request(Clock(), BadRequest(status, "no"))
+    assert answer.startswith(f"HTTP/1.1 {status} {phrase}\r\n".encode())
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["title"] == phrase
 
 
 def test_a_length_counts_bytes() -> None:

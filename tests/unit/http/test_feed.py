@@ -90,6 +90,26 @@ def test_the_first_thing_told_is_the_state_of_now() -> None:
     play(scene)
 
 
+@pytest.mark.parametrize("last_id", ["", "3"])
+def test_what_a_watcher_knows_when_it_comes_is_not_told_again(last_id: str) -> None:
+    """To one who comes between two looks, either: those who were there before are told, and it is not."""
+
+    async def scene(engine: Standing, feed: Feed[int]) -> None:
+        feed.first("")
+        before = Reader(feed)
+        engine.at = Place(3, 2)
+        feed.first(last_id)
+        late = Reader(feed)
+        await until(lambda: before.ids == [3])
+        engine.at = Place(4, 3)
+        await until(lambda: before.ids == [3, 4])
+        assert late.ids == [4]
+        before.watch.end()
+        late.watch.end()
+
+    play(scene)
+
+
 def test_a_watcher_that_does_not_read_is_owed_the_latest_and_no_more() -> None:
     """Nothing is queued for it: once it reads again it is told of the state of now, and of none before."""
 

@@ -164,14 +164,13 @@ def test_a_form_is_sent_back_to_its_page(page: str | None, method: str, fields: 
 @pytest.mark.parametrize(
     ("fields", "method", "status"),
     [
-        (["If-None-Match: *"], "POST", 412),
         (["Sec-Fetch-Site: cross-site"], "GET", 403),
         (["Sec-Purpose: prefetch"], "GET", 403),
         (["Origin: http://elsewhere"], "POST", 403),
     ],
 )
 def test_a_command_that_nobody_meant_is_none(fields: list[str], method: str, status: int) -> None:
-    """Of browsers that fetch ahead or act for pages of other sites, or one that holds only if there is nothing."""
+    """Of browsers that fetch ahead or act for pages of other sites."""
     action = Counting().adding(*fields, method=method)
     assert isinstance(action, ReplyAction)
     assert action.reply()[0].status == status

@@ -57,6 +57,9 @@ def test_a_header_field_of_more_than_ascii_is_a_defect_at_the_first_read() -> No
         ('If-Match: "a", *\r\n', Terms(match=frozenset())),
         ('If-None-Match: "a"\r\n', None),
         ('If-None-Match: W/"3-4-plain"\r\n', Terms(none_match=frozenset({Tag(3, "4")}))),
+        ("If-None-Match: *\r\n", Terms(match=frozenset())),
+        ('If-Match: "3-4-plain"\r\nIf-None-Match: *\r\n', Terms(match=frozenset())),
+        ("If-None-Match: *\r\nIdempotency-Key: k\r\n", Terms(b"k", frozenset())),
         ("Idempotency-Key: k\r\n", Terms(b"k")),
         ('If-Match: "3-4-plain"\r\nIdempotency-Key: k\r\n', Terms(b"k", frozenset({Tag(3, "4")}))),
     ],
@@ -67,16 +70,6 @@ def test_a_command_on_a_condition_is_judged_at_its_turn(fields: str, terms: Term
     action = resource(engine, "a").command("/up", "", lambda _: NEXT).action(request("POST /up", fields))
     assert isinstance(action, CommandAction)
     assert action.terms == terms
-
-
-def test_a_command_that_wants_nothing_to_be_there_is_not_taken() -> None:
-    """There always is a state."""
-    engine = Engine[int, Step](WALK, Metrics(), Budget(1), DEFAULT)
-    command = resource(engine, "a").command("/up", "", lambda _: NEXT)
-    action = command.action(request("POST /up", "If-None-Match: *\r\n"))
-    assert isinstance(action, ReplyAction)
-    head, answer = action.reply()
-    assert (head.status, answer.count(b"No step was taken.")) == (412, 1)
 
 
 def test_a_replay_says_so() -> None:

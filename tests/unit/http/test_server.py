@@ -65,6 +65,49 @@ def test_all_listeners_share_the_places() -> None:
     play(scene())
 
 
+def test_of_those_that_came_in_the_same_second_the_first_makes_room() -> None:
+    """One that has just come is the last that does."""
+
+    async def scene() -> None:
+        async with serving(connections_max=10) as (_, listeners):
+            clients = [await connect(listeners[0]) for _ in range(10)]
+            for leaving in list(clients):
+                clients.append(await connect(listeners[0]))
+                assert await receive(leaving) == b""
+            for client in clients:
+                client.close()
+
+    play(scene())
+
+
+def test_who_was_idle_longest_is_found_out_anew() -> None:
+    """Of those that were looked up before, some have gone, and others have asked for something since."""
+
+    async def scene() -> None:
+        async with serving(connections_max=4) as (server, listeners):
+            first, busy, gone, quiet = [await connect(listeners[0]) for _ in range(4)]
+            server._sweep()
+            clients = [await connect(listeners[0])]
+            assert await receive(first) == b""
+            gone.close()
+            await asyncio.sleep(0.01)
+            clients.append(await connect(listeners[0]))
+            server._sweep()
+            busy.send(READ)
+            assert (await receive(busy)).startswith(b"HTTP/1.1 200 OK\r\n")
+            server._sweep()
+            clients.append(await connect(listeners[0]))
+            assert await receive(quiet) == b""
+            server._sweep()
+            for leaving in (*clients[:2], busy):
+                clients.append(await connect(listeners[0]))
+                assert await receive(leaving) == b""
+            for client in (first, busy, quiet, *clients):
+                client.close()
+
+    play(scene())
+
+
 def test_a_drain_closes_all_listeners_and_connections() -> None:
     """Nothing is accepted after it, by any of them, and no connection is left."""
 

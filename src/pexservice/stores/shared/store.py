@@ -7,6 +7,7 @@ computed here, by the same pure function as there, so the writer tells no more t
 
 import asyncio
 import socket
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final, Generic
 
@@ -71,6 +72,8 @@ class SharedStore(Generic[S, C]):
         self._number = 0
         self._taken: asyncio.Future[Told[S]] | None = None
         self._hearing: Hearing[S] = Hearing(machine)
+        self._unsent: deque[bytes] = deque()
+        """What the kernel has yet to take of the group that leaves."""
         self.key_secret = b""
         """As `Store.key_secret`; the writer tells it when groups are taken."""
         asyncio.get_running_loop().add_reader(channel, self._on_message)
@@ -81,16 +84,14 @@ class SharedStore(Generic[S, C]):
         return self._board.unready
 
     def commit(self, commands: Sequence[C], terms: AllTerms = NO_TERMS) -> Commit[S, C]:
-        """As `Store.commit`. What is longer than the kernel takes at once is waited for."""
+        """As `Store.commit`. What is longer than the kernel takes at once leaves as the writer takes it."""
         assert self._taken is None, "one group is at the writer at a time"
         self._on_commit()
         self._number += 1
         taken: asyncio.Future[Told[S]] = asyncio.get_running_loop().create_future()
-        try:
-            for piece in group(self._number, len(commands), self._machine.pack(commands), terms, self._limits):
-                self._channel.send(piece)
-        except OSError:  # The writer is gone.
-            self._on_end()
+        self._unsent.extend(group(self._number, len(commands), self._machine.pack(commands), terms, self._limits))
+        if not self._send():
+            asyncio.get_running_loop().add_writer(self._channel, self._send_rest)
         self._taken = taken
         return _Committing(self._machine, commands, taken)
 
@@ -109,7 +110,27 @@ class SharedStore(Generic[S, C]):
     async def close(self) -> None:
         """As `Store.close`."""
         asyncio.get_running_loop().remove_reader(self._channel)
+        asyncio.get_running_loop().remove_writer(self._channel)
         self._channel.close()
+
+    def _send(self) -> bool:
+        """Send what the kernel takes now; tell whether that was all."""
+        unsent = self._unsent
+        try:
+            while unsent:
+                # To be told of messages, uvloop made the socket one that does not wait, which it hides from Python.
+                self._channel.send(unsent[0], socket.MSG_DONTWAIT)
+                unsent.popleft()
+        except BlockingIOError:
+            return False
+        except OSError:  # The writer is gone.
+            unsent.clear()
+            self._on_end()
+        return True
+
+    def _send_rest(self) -> None:
+        if self._send():
+            asyncio.get_running_loop().remove_writer(self._channel)
 
     def _on_message(self) -> None:
         try:
