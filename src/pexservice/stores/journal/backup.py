@@ -116,6 +116,5 @@ async def _copy(history: History[S, C], target: Disk, codec: Codec[S, C], *, is_
     shape = shape_for(target)
     checksum = state_checksum(codec, end)
     file = await create(target, Header(codec.machine.name, 1, shape, end.sequence, checksum), is_cached=True)
-    with suppress(OSError):
-        file.close()
+    file.close()
     return Backup(end, found is not None)
