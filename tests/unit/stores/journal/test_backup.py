@@ -100,6 +100,26 @@ def test_a_backup_that_is_not_whole_is_removed(monkeypatch: pytest.MonkeyPatch) 
     play(scenario)
 
 
+@pytest.mark.parametrize("answered", [0, 1])
+def test_a_directory_that_cannot_be_listed_ends_a_backup(answered: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it could be before: what is asked is asked where the answer may be an error."""
+
+    async def scenario() -> None:
+        service = await Service.start(SimulatedDisk(Random(1)))
+        await service.step(3)
+        service.running.cancel()
+        target = SimulatedDisk(Random(2))
+        answers = iter([["lock"]] * answered)
+        monkeypatch.setattr(target, "names", lambda: next(answers, None) or broken())
+        if answered:
+            assert await backup(service.disk, target, CODEC) == Backup(Place(3, 3), has_keys=True)
+        else:
+            with pytest.raises(JournalFailed, match="cannot read the directory of the backup"):
+                await backup(service.disk, target, CODEC)
+
+    play(scenario)
+
+
 def test_what_the_ring_holds_becomes_no_more_segments_than_it_takes() -> None:
     """A group each would be a thousand files."""
 
