@@ -256,7 +256,7 @@ class Engine(Generic[S, C]):
     def _tell(self, error: NotApplied) -> None:
         """Tell why commands are turned away; what lasts, once until one is taken again."""
         if not (self._is_told and error.is_lasting):
-            log.error("commands are turned away", reason=error.code, error=str(error))
+            log.error("commands are turned away", reason=error.code, error=str(error) or error.detail)
         self._is_told = error.is_lasting
 
     def _measure(self, place: Place[S]) -> None:

@@ -66,7 +66,7 @@ class FixedFile(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the file. No write is under way."""
+        """Let go of the file. No write is under way, all was synced, and nothing is raised."""
         ...
 
 

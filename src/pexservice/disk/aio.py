@@ -11,6 +11,7 @@ destroys again, which waits for the kernel's RCU, and imports much that is not n
 import ctypes
 import os
 import sys
+from contextlib import suppress
 from functools import partial
 from struct import Struct
 from typing import Final
@@ -81,11 +82,16 @@ class DeviceQueue:
         """
         try:
             os.eventfd_read(self._eventfd)
-            count = _check(self._get_events())
-        except (BlockingIOError, InterruptedError):  # An earlier call was told already.
+        except BlockingIOError:  # An earlier call was told already.
             return []
+        count = self._count()
         told = self._told
         return [told(nth * _EVENT.size)[::2] for nth in range(count)]
+
+    def _count(self) -> int:
+        while True:  # The descriptor was read, so nobody else is told of what a signal interrupts here.
+            with suppress(InterruptedError):
+                return _check(self._get_events())
 
 
 def _check(result: int) -> int:

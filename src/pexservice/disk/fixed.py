@@ -10,6 +10,7 @@ import errno
 import mmap
 import os
 from collections.abc import Awaitable
+from contextlib import suppress
 from functools import partial
 from typing import Final, Self
 
@@ -88,7 +89,7 @@ class DirectFile:
 
     def close(self) -> None:
         """As `FixedFile.close`."""
-        os.close(self._fd)
+        let_go(self._fd)
 
     def _take(self, size_bytes: int) -> _Buffer:
         buffer = self._buffers.pop() if self._buffers else None
@@ -163,7 +164,16 @@ class CachedFile:
 
     def close(self) -> None:
         """As `FixedFile.close`."""
-        os.close(self._fd)
+        let_go(self._fd)
+
+
+def let_go(fd: int) -> None:
+    """Close a descriptor behind which nothing is at stake: all that was written is synced, or nothing was.
+
+    Some file systems tell late errors here, such as NFS, but none of what was synced; and the descriptor is gone then.
+    """
+    with suppress(OSError):
+        os.close(fd)
 
 
 def _is_whole(fd: int, size_bytes: int) -> bool:

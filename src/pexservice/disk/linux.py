@@ -18,7 +18,7 @@ import structlog
 
 from pexservice.disk import LOCK_NAME, NOT_REGULAR, FixedFile
 from pexservice.disk import lock as locking
-from pexservice.disk.fixed import NOT_DIRECT, CachedFile, DirectFile
+from pexservice.disk.fixed import NOT_DIRECT, CachedFile, DirectFile, let_go
 from pexservice.disk.syncer import Syncer
 from pexservice.errors import CannotCreate, Fatal, NotPermitted, StorageFailed, reason, scarcity
 
@@ -224,19 +224,19 @@ class LinuxDisk:
     def close(self) -> None:
         """Let go of the directory, and of its lock."""
         if self._lock is not None:
-            os.close(self._lock)
-        os.close(self._fd)
+            let_go(self._lock)
+        let_go(self._fd)
 
     def _take_lock(self, what: str, choice: str) -> None:
         # Without O_NONBLOCK some devices would wait to be opened.
         lock = os.open(LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, _FILE_MODE, dir_fd=self._fd)
         if not stat.S_ISREG(os.fstat(lock).st_mode):
-            os.close(lock)
+            let_go(lock)
             raise OSError(NOT_REGULAR, "it is not a regular file")
         try:
             locking.take(lock, what, choice)
         except BaseException:
-            os.close(lock)
+            let_go(lock)
             raise
         self._lock = lock
 

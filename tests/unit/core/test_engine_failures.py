@@ -217,11 +217,15 @@ def test_what_is_wrong_with_one_group_turns_nobody_else_away() -> None:
 
 
 def test_that_commands_are_turned_away_is_told_once_each_time() -> None:
-    """However many are: one line when it begins, also where no group was on its way, and one when it begins again."""
+    """However many are: one line when it begins, also where no group was on its way, and one when it begins again.
+
+    It says what its error says; one that came from another process by its name only, as to a worker, what clients are
+    told.
+    """
 
     async def scenario(engine: Engine[Any, Any], caller: Caller) -> None:
-        for _ in range(2):
-            store.unready = Full()
+        for error in (Full(), Full("no room at all")):
+            store.unready = error
             for _ in range(3):
                 with pytest.raises(Full):
                     engine.submit(Asked(), caller)
@@ -233,3 +237,4 @@ def test_that_commands_are_turned_away_is_told_once_each_time() -> None:
     with structlog.testing.capture_logs() as logs:
         play(scenario, store)
     assert [(each["event"], each["reason"]) for each in logs] == [("commands are turned away", "full")] * 2
+    assert [each["error"] for each in logs] == [Full.detail, "no room at all"]

@@ -67,6 +67,22 @@ async def written(file: FixedFile, *writes: tuple[int, bytes]) -> list[OSError |
     return list(await asyncio.gather(*outcomes))
 
 
+@pytest.mark.parametrize("is_cached", [True, False])
+def test_letting_go_is_no_failure(direct_path: Path, is_cached: bool) -> None:  # noqa: FBT001
+    """What close(2) says is about nothing that was promised: all of that was synced before."""
+
+    async def scenario(disk: LinuxDisk) -> None:
+        file = await disk.open_fixed("file", is_cached=is_cached)
+        assert isinstance(file, DirectFile | CachedFile)
+        os.close(file._fd)
+        file.close()
+        reading = LinuxDisk.inspect(direct_path)
+        os.close(reading._fd)
+        reading.close()
+
+    on_disk(direct_path, scenario)
+
+
 def test_writes_that_overlap_in_time_all_arrive(direct_path: Path) -> None:
     """However many are under way, of whatever size, each goes where it belongs."""
 

@@ -1,9 +1,11 @@
 """Syncs beside the event loop: by Linux AIO, or by a thread where the kernel has none."""
 
 import asyncio
+import ctypes
 import errno
 import os
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,30 @@ def test_an_error_of_the_kernel_is_an_error(tmp_path: Path, monkeypatch: pytest.
         with (tmp_path / "file").open("wb") as file:
             outcomes = await asyncio.gather(*(syncs.sync(file.fileno()) for _ in range(2)), return_exceptions=True)
         assert [getattr(outcome, "errno", outcome) for outcome in outcomes] == [errno.EIO, None]
+
+    asyncio.run(scene())
+
+
+def test_a_signal_hides_no_completion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks what is done, and is interrupted, asks again: the kernel tells of it once."""
+
+    async def scene() -> None:
+        syncs = Syncer()
+        queue = syncs._queue
+        if queue is None:
+            pytest.skip("this machine has no Linux AIO")
+        ask, asked = queue._get_events, count()
+
+        def interrupted_first() -> Any:
+            if next(asked):
+                return ask()
+            ctypes.set_errno(errno.EINTR)
+            return -1
+
+        monkeypatch.setattr(queue, "_get_events", interrupted_first)
+        with (tmp_path / "file").open("wb") as file:
+            await asyncio.wait_for(syncs.sync(file.fileno()), 5)
+        assert next(asked) >= 2
 
     asyncio.run(scene())
 

@@ -20,14 +20,14 @@ from pexservice.errors import CannotCreate, DamagedData, reason, scarcity
 from pexservice.limits import DEFAULT
 from pexservice.stores.journal.errors import JournalFailed, JournalFull, failed, make_room
 from pexservice.stores.journal.history import History
-from pexservice.stores.journal.history_writer import HistoryWriter, segment_names
+from pexservice.stores.journal.history_writer import HistoryWriter
 from pexservice.stores.journal.keys_writer import KeysWriter, check_span
 from pexservice.stores.journal.live_keys import LiveKeys
 from pexservice.stores.journal.opening import shape_for
 from pexservice.stores.journal.record import Codec
 from pexservice.stores.journal.ring import RING_NAME, Header, state_checksum
 from pexservice.stores.journal.ring_writer import create
-from pexservice.stores.journal.segment import Segment
+from pexservice.stores.journal.segment import Segment, begin_of
 
 _KEYS_MAX: Final = 1 << 30
 """A backup forgets no key: how many are known, and for how long, is for the start on it to say."""
@@ -53,7 +53,7 @@ async def backup(source: Disk, target: Disk, codec: Codec[S, C], *, is_salvaging
         found = target.names()
     except OSError as error:
         raise failed("read", "the directory of the backup", error) from error
-    if RING_NAME in found or segment_names(target):
+    if any(name == RING_NAME or begin_of(name) is not None for name in found):
         message = "there is a journal in the directory of the backup. Name an empty one."
         raise CannotCreate(message)
     try:
@@ -116,6 +116,5 @@ async def _copy(history: History[S, C], target: Disk, codec: Codec[S, C], *, is_
     shape = shape_for(target)
     checksum = state_checksum(codec, end)
     file = await create(target, Header(codec.machine.name, 1, shape, end.sequence, checksum), is_cached=True)
-    with suppress(OSError):
-        file.close()
+    file.close()
     return Backup(end, found is not None)

@@ -70,10 +70,15 @@ def failed(doing: str, name: str, error: OSError) -> NotPermitted | JournalFaile
 def make_room(error: BaseException | None) -> str:
     """Return what to do about an error that tells of no room, as the beginning of a sentence.
 
-    A limit is set when a process starts, and no room on the disk helps against it.
+    A limit is set when a process starts, and no room on the disk helps against it. Descriptors come back as connections
+    end.
     """
-    is_limit = isinstance(error, OSError) and error.errno == errno.EFBIG
-    return "Raise the limit on the size of files (ulimit -f; LimitFSIZE= of systemd)" if is_limit else "Make room"
+    code = error.errno if isinstance(error, OSError) else None
+    if code == errno.EFBIG:
+        return "Raise the limit on the size of files (ulimit -f; LimitFSIZE= of systemd)"
+    if code in {errno.EMFILE, errno.ENFILE}:
+        return "Have fewer connections, or a higher limit on file descriptors (ulimit -n; LimitNOFILE= of systemd)"
+    return "Make room"
 
 
 def gone(name: str) -> JournalFailed:

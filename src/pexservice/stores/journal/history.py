@@ -21,7 +21,7 @@ from pexservice.stores.journal import segment as segments
 from pexservice.stores.journal.errors import JournalFailed, failed, mismatch
 from pexservice.stores.journal.history_writer import segment_names
 from pexservice.stores.journal.live_keys import LiveKeys
-from pexservice.stores.journal.opening import check_pair, read_keys_file, read_ring
+from pexservice.stores.journal.opening import check_new, check_pair, read_keys_file, read_ring
 from pexservice.stores.journal.record import Codec, Row
 from pexservice.stores.journal.recovery import Plan, recover, recover_copy
 from pexservice.stores.journal.ring import RING_NAME, Ring
@@ -118,7 +118,9 @@ class History(Generic[S, C]):
         if newest is None and segments_there:
             raise _gone("all that was listed of it")
         ring = self._check_pair(newest)
-        if ring is not None and newest is not None:
+        if newest is None:
+            check_new(ring, None, 0)
+        elif ring is not None:
             plan = self._plan(ring, newest)
             bodies = [row.body for row in plan.missing]
             rows = map(self._codec.decode_body, bodies)  # The plan proved that they follow.

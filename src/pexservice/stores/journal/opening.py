@@ -12,7 +12,8 @@ room.
 
     ring                              history   it is
     none                              none      a new directory; damage if `keys.csv` has keys
-    of life 1, without a line         none      a new directory, whose first start was cut off: nothing was answered
+    of life 1, without a line         none      a new directory, whose first start was cut off: nothing was answered;
+                                                damage if the ring begins where a new one does not, as that of a backup
     any other                         none      damage: the history is missing
     none                              there     damage: the ring is missing
     there                             there     what `recovery.py` says
@@ -77,8 +78,9 @@ def look(disk: Disk, codec: Codec[S, C], *, begin: Callable[[], Place[S] | None]
     data, newest = read_ring(disk), read_newest(disk, codec)
     ring = check_pair(codec, data, newest)
     if ring is None or data is None or newest is None:
-        _check_new(read_keys(disk, codec))
-        return Found(Plan(begin() or Place(0, codec.machine.initial), 1, (), (), 0), b"", None, None)
+        keys, start = read_keys(disk, codec), begin() or Place(0, codec.machine.initial)
+        check_new(ring, keys, start.sequence)
+        return Found(Plan(start, 1, (), (), 0), b"", None, None)
     plan = recover(codec, ring, newest)
     if plan.dropped:
         log.info("lines in flight at the end, never answered, dropped", lines=plan.dropped)
@@ -87,10 +89,18 @@ def look(disk: Disk, codec: Codec[S, C], *, begin: Callable[[], Place[S] | None]
     return Found(plan, data, ring.header.shape, newest, keys, older)
 
 
-def _check_new(keys: LiveKeys | None) -> None:
-    """Raise DamagedData if there are keys in a new directory: commands were taken, and their keys would be lost."""
+def check_new(ring: Ring[S] | None, keys: LiveKeys | None, begin: int) -> None:
+    """Raise DamagedData if something in a new directory, which begins at a sequence, tells that it is none.
+
+    Commands were taken if there are keys, or if a file is of a later sequence than that of a first start that was cut
+    off: it was to begin where this one does, or at 0, before there was a walk to take over.
+    """
+    if ring is not None and ring.header.base not in (0, begin):
+        raise mismatch(f"{RING_NAME} goes on from sequence {ring.header.base}, and the history is missing")
     if keys is not None and keys.lines:
         raise mismatch(f"{KEYS_NAME} has keys, and {RING_NAME} and the history are missing")
+    if keys is not None and keys.sequence not in (0, begin):
+        raise mismatch(f"{KEYS_NAME} is of sequence {keys.sequence}, and {RING_NAME} and the history are missing")
 
 
 def read_keys(disk: Disk, codec: Codec[S, C]) -> LiveKeys | None:
@@ -148,13 +158,16 @@ def read_newest(disk: Disk, codec: Codec[S, C], before: str | None = None) -> Se
 
 
 def check_pair(codec: Codec[S, C], data: bytes | None, newest: Segment[S] | None) -> Ring[S] | None:
-    """Return the ring, or None in a new directory, by the table above. Raises DamagedData."""
+    """Return the ring by the table above, if there is one; without a segment too in a new directory (`check_new`).
+
+    Raises DamagedData.
+    """
     ring = rings.read(codec, data) if data is not None else None
     if newest is None and ring is not None and (ring.header.life > 1 or ring.lines or ring.invalid):
         raise mismatch(f"{RING_NAME} is there, and the history is missing")
     if newest is not None and ring is None:
         raise mismatch(f"the history is there, and {RING_NAME} is missing")
-    return ring if newest is not None else None
+    return ring
 
 
 def shape_for(disk: Disk) -> Shape:

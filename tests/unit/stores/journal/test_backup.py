@@ -48,6 +48,27 @@ def test_a_backup_of_a_running_service_is_a_journal_that_holds_all_that_was_answ
     play(scenario)
 
 
+@pytest.mark.parametrize("left", [(KEYS_NAME, RING_NAME), (RING_NAME,), (KEYS_NAME,)])
+def test_a_backup_without_its_history_is_no_new_directory(left: tuple[str, ...]) -> None:
+    """Its ring is of a first life and has no line, as that of a first start that was cut off; but neither is of 0."""
+
+    async def scenario() -> None:
+        service = await Service.start(SimulatedDisk(Random(1)))
+        await service.step(3)
+        target = SimulatedDisk(Random(2))
+        await backup(service.disk, target, CODEC)
+        service.running.cancel()
+        for name in set(target.inodes) - {*left}:
+            del target.inodes[name]
+        with pytest.raises(DamagedData, match=r"sequence 3, and .*the history (is|are) missing"):
+            look(target, CODEC)
+        if RING_NAME in left:
+            with pytest.raises(DamagedData, match="the history is missing"):
+                list(sequences(target))
+
+    play(scenario)
+
+
 def test_nothing_gives_no_backup() -> None:
     """And nothing is written."""
     target = SimulatedDisk(Random(1))
@@ -75,6 +96,26 @@ def test_a_backup_that_is_not_whole_is_removed(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(target, "names", broken)
         with pytest.raises(JournalFailed):
             await backup(service.disk, target, CODEC)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("answered", [0, 1])
+def test_a_directory_that_cannot_be_listed_ends_a_backup(answered: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it could be before: what is asked is asked where the answer may be an error."""
+
+    async def scenario() -> None:
+        service = await Service.start(SimulatedDisk(Random(1)))
+        await service.step(3)
+        service.running.cancel()
+        target = SimulatedDisk(Random(2))
+        answers = iter([["lock"]] * answered)
+        monkeypatch.setattr(target, "names", lambda: next(answers, None) or broken())
+        if answered:
+            assert await backup(service.disk, target, CODEC) == Backup(Place(3, 3), has_keys=True)
+        else:
+            with pytest.raises(JournalFailed, match="cannot read the directory of the backup"):
+                await backup(service.disk, target, CODEC)
 
     play(scenario)
 

@@ -163,6 +163,20 @@ def test_keys_without_ring_and_history_are_damage() -> None:
     play(scenario)
 
 
+def test_a_first_start_that_takes_over_a_walk_may_be_cut_off() -> None:
+    """It begins again where it was to begin; one that would begin elsewhere does not hide that walk."""
+
+    async def scenario() -> None:
+        on, begin = disk(), Place(7, 3)
+        await Journal.open(on, WALKS, look(on, WALKS, begin=lambda: begin), OPTIONS)
+        del on.inodes[segment_name(begin.sequence)]
+        assert look(on, WALKS, begin=lambda: begin).plan.place == begin
+        with pytest.raises(DamagedData, match="goes on from sequence 7"):
+            look(on, WALKS)
+
+    play(scenario)
+
+
 def test_a_first_start_that_was_cut_off_is_begun_again_where_it_was_to_begin() -> None:
     """A ring without a line and without a history was never served from."""
 

@@ -75,12 +75,13 @@ def test_a_file_that_was_made_longer_than_any_is_damage(monkeypatch: pytest.Monk
     [
         (errno.ENOSPC, ["Make room; nothing else needs to be done.", "Make room, then start again."]),
         (errno.EFBIG, [r"Raise the limit on the size of files .* start again."] * 2),
+        (errno.EMFILE, ["Have fewer connections, or a higher limit on file descriptors", "file descriptor is left"]),
     ],
 )
 def test_what_is_to_be_done_is_told_of_what_lacks(code: int, remedies: list[str]) -> None:
-    """Room on the disk is no help against the limit on the size of files."""
+    """Room on the disk is no help against the limit on the size of files, or on descriptors."""
     for told, remedy in zip((translate, failed), remedies, strict=True):
-        with pytest.raises((JournalFull, JournalFailed), match=remedy):
+        with pytest.raises((JournalFull, JournalFailed, Scarce), match=remedy):
             raise told("write", "it", OSError(code, ""))
 
 
