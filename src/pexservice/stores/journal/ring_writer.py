@@ -10,6 +10,7 @@ After one failed write nothing more is: what came of it cannot be known.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Final, Generic
 
@@ -201,6 +202,7 @@ async def create(disk: Disk, header: Header, *, is_cached: bool) -> FixedFile:
     Raises JournalFull, with the old one still there; JournalFailed; NotPermitted.
     """
     temporary, shape = new_name(RING_NAME), header.shape
+    file: FixedFile | None = None
     try:
         remove_if_there(disk, temporary)
         new = disk.create(temporary)
@@ -214,16 +216,15 @@ async def create(disk: Disk, header: Header, *, is_cached: bool) -> FixedFile:
         finally:
             new.close()
         file = await disk.open_fixed(temporary, is_cached=is_cached)
-    except OSError as error:
-        raise translate("make the new ring", temporary, error) from error
-    try:
-        try:
-            disk.rename(temporary, RING_NAME)
-        except OSError as error:
-            raise translate("name the new ring", RING_NAME, error) from error
+        disk.rename(temporary, RING_NAME)
         await sync_names(disk, RING_NAME)
-    except BaseException:
-        file.close()
+    except BaseException as error:
+        if file is not None:
+            file.close()
+        if isinstance(error, OSError):
+            with suppress(OSError):  # What is left of it would take room. The error that is under way tells more.
+                disk.remove(temporary)
+            raise translate("make the new ring", RING_NAME, error) from error
         raise
     return file
 

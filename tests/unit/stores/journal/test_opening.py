@@ -261,6 +261,7 @@ def test_a_ring_without_room_for_its_name_is_made_later(monkeypatch: pytest.Monk
             patched.setattr(on, "rename", rename)
             journal = await opened(on, CALM)
             assert journal.unready is not None
+        assert new_name(RING_NAME) not in on.names()
         await journal._heal()
         assert (await journal.commit([NEXT])).end.sequence == 1
 
@@ -274,7 +275,7 @@ def test_a_ring_that_cannot_be_named_ends_the_start(monkeypatch: pytest.MonkeyPa
         on = disk()
         await (await opened(on)).close()
         monkeypatch.setattr(on, "rename", broken)
-        with pytest.raises(JournalFailed, match="cannot name the new ring"):
+        with pytest.raises(JournalFailed, match="cannot make the new ring"):
             await opened(on)
 
     play(scenario)
