@@ -19,7 +19,8 @@ NO_MATCH: Final = (
 
 NEVER: Final = "If-None-Match: * holds only if there is nothing. No step was taken."
 
-_TAG = re.compile(r'"(0|[1-9][0-9]{0,19})-([!#-~]*)-([^-"]+)"', re.ASCII)
+_TAG = re.compile(r'"(0|[1-9][0-9]{0,19})-([!#-~]*)"', re.ASCII)
+"""As `tag_of` writes it. Where the state ends, the variants tell: there may be hyphens in them, as in `x-ndjson`."""
 
 
 class Verdict(Enum):
@@ -73,8 +74,12 @@ def never_holds(request: Request) -> bool:
 def _states(tags: Iterable[str], variants: Collection[str]) -> Iterator[Tag]:
     for each in tags:
         matched = _TAG.fullmatch(each)
-        if matched is not None and matched[3] in variants:
-            yield Tag(int(matched[1]), matched[2])
+        if matched is None:
+            continue
+        for variant in variants:
+            state = matched[2].removesuffix(f"-{variant}")
+            if state != matched[2]:
+                yield Tag(int(matched[1]), state)
 
 
 def _names(tags: list[str], tag: str | None) -> bool:
