@@ -21,13 +21,12 @@ from pexservice.http.clock import Clock
 from pexservice.http.conditions import NO_MATCH, Verdict, judge, tag_of
 from pexservice.http.endpoint import COMMAND, COMMAND_BY_GET_TOO, READ, Endpoint
 from pexservice.http.feed import Feed
-from pexservice.http.forms import Body, Forms, check_body
+from pexservice.http.forms import MINIMAL, Body, Forms, check_body, variant
 from pexservice.http.openapi import command_operations, event_operations, state_operations, with_get, with_page
 from pexservice.http.request import Request
 from pexservice.limits import Limits
 
 _VARY: Final = "Accept, Prefer"
-_MINIMAL_VARIANT: Final = "minimal"
 _MINIMAL: Final = {"Preference-Applied": "return=minimal", "Vary": _VARY}
 
 _STREAM: Final = {
@@ -133,7 +132,7 @@ class Resource(Generic[S, C]):
             body,
             closes=not request.keep_alive,
             carries_value=carries_value,
-            terms=conditions.terms(request, [_MINIMAL_VARIANT, *map(_variant, self.forms.bodies)]),
+            terms=conditions.terms(request, [MINIMAL, *map(variant, self.forms.bodies)]),
         )
         return action if key is None else action.with_key(key)
 
@@ -153,14 +152,14 @@ class Resource(Generic[S, C]):
     def _read(self, request: Request) -> Action:
         form = negotiation.preferred(request, list(self.forms.bodies))
         is_minimal = negotiation.wants_minimal(request)
-        variant = _MINIMAL_VARIANT if is_minimal else _variant(form)
+        called = MINIMAL if is_minimal else variant(form)
         fields = {"Cache-Control": "no-cache", "Vary": _VARY}
         full = Head(self.site.clock, 200, {"Content-Type": form} | fields, request)
         minimal = Head(self.site.clock, 204, _MINIMAL | fields, request)
         unchanged = Head(self.site.clock, 304, fields, request)
 
         def render(place: Place[S]) -> Answer:
-            etag = tag_of(place.sequence, self.site.engine.machine.tag(place.state), variant)
+            etag = tag_of(place.sequence, self.site.engine.machine.tag(place.state), called)
             lines = f"{self.forms.fields(place.sequence, place.state)}ETag: {etag}\r\n"
             assert lines.isascii(), f"header fields and tags are ASCII (Forms.fields, Machine.tag): {lines!r}"
             verdict = judge(request, etag)
@@ -186,8 +185,3 @@ class Resource(Generic[S, C]):
             return answer
 
         return ReplyAction(request, reply, not request.keep_alive, reads=True)
-
-
-def _variant(media_type: str) -> str:
-    """Return what an entity tag calls a form of the state."""
-    return media_type.rpartition("/")[2]
