@@ -65,10 +65,9 @@ class Refusal:
         words: tuple[object, ...] = (self.title, self.detail)
         if not all(isinstance(each, str) for each in words):
             raise WrongMachine(f"title and detail of Refusal {code!r:.80} must be texts, str, not {words!r:.200}.")
-        if self.status not in CLIENT_STATUSES:
-            raise WrongMachine(
-                f"the status of Refusal {self.code!r:.80} is a 4xx that HTTP has, not {self.status!r:.80}."
-            )
+        status: object = self.status
+        if not isinstance(status, int) or status not in CLIENT_STATUSES:
+            raise WrongMachine(f"the status of Refusal {code!r:.80} is a 4xx that HTTP has, not {status!r:.80}.")
 
 
 class Outcomes(NamedTuple, Generic[S]):

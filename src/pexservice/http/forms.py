@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic
 
 from pexservice.core.machine import S
-from pexservice.core.mistakes import called, text_of
+from pexservice.core.mistakes import called, check_described, text_of
 from pexservice.errors import WrongApplication
 from pexservice.http.fields import TCHAR
 
@@ -81,6 +81,8 @@ class Forms(Generic[S]):
                 )
             variants.add(variant(media_type))
             check_body(f"the body of {media_type} (Forms.bodies)", body, state)
+        check_described("Forms.headers", self.headers, Mapping)
+        check_described("Forms.schemas", self.schemas, Mapping)
 
 
 def check_body(what: str, body: Body[S], state: S) -> None:

@@ -13,6 +13,8 @@ from typing import Any, Final, Generic
 from pexservice.core.engine import Engine
 from pexservice.core.judging import Place
 from pexservice.core.machine import C, S
+from pexservice.core.mistakes import check_described
+from pexservice.errors import WrongApplication
 from pexservice.http import conditions, idempotency, negotiation, origin
 from pexservice.http.access import Access
 from pexservice.http.action import Action, CommandAction, ReplyAction, StreamAction, turned_away
@@ -90,7 +92,12 @@ class Resource(Generic[S, C]):
         `parameters` and `problems` describe, for OpenAPI, what it reads of the query, and its own errors by status.
         It is taken by POST, and also by GET, which any link may have sent, if `by_get_too`. For the same bytes of a
         request the function is asked once; each time, for 15 us more, if not `is_remembered`: if it reads a clock.
+        Raises WrongApplication if one of them is not what it must be.
         """
+        if not callable(command):
+            raise WrongApplication(f"what makes a command of a request to {path} is {command!r:.80}, and no function.")
+        check_described(f"what describes the parameters of {path}", parameters, Sequence)
+        check_described(f"what describes the problems of {path}", problems or {}, Mapping)
         operations = command_operations(
             path, does, needs_token=self.site.access.needs_token, parameters=parameters, problems=problems
         )
