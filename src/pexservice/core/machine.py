@@ -262,9 +262,9 @@ _IN_EVERY_ROW: Final = f"every row also has {', '.join(_COLUMNS_OF_EVERY_ROW)}"
 FIELDS_ARE: Final = "A field is printable ASCII without comma or quotation mark, and not empty: write '-' for nothing."
 
 
-def is_field(text: str) -> bool:
-    """Tell whether a text can be a field of a row."""
-    return _FIELD.fullmatch(text) is not None
+def is_field(written: object) -> bool:
+    """Tell whether what a machine wrote is a text, and can be a field of a row."""
+    return isinstance(written, str) and _FIELD.fullmatch(written) is not None
 
 
 def _check_names(what: str, names: object, pattern: re.Pattern[str], demand: str) -> None:

@@ -94,7 +94,11 @@ class Codec(Generic[S, C]):
         """
         second, microsecond = divmod(int(time_s * 1_000_000), 1_000_000)
         state = self.machine.encode_state(place.state)
-        text = f"{place.sequence},{state},{commands},{keys},{_date(second)}.{microsecond:06}Z"
+        time = f"{_date(second)}.{microsecond:06}Z"
+        try:
+            text = ",".join((str(place.sequence), state, commands, keys, time))
+        except TypeError as error:  # One is no text, and written as if it were it could not be read again.
+            raise DefectiveMachine(self.machine.name) from error
         if self._body.fullmatch(text) is None:
             raise DefectiveMachine(self.machine.name)
         return text.encode("ascii")
