@@ -125,7 +125,8 @@ class Codec(Generic[S, C]):
         except ValueError as error:
             raise _not_of(self.machine, str(error)) from error
         if row.place != Place(before.sequence + count, state):
-            raise _not_of(self.machine, f"its {self.machine.commands_column} do not lead there from {before}")
+            where = f"sequence {before.sequence}, {self.machine.describe(before.state):.200}"
+            raise _not_of(self.machine, f"its {self.machine.commands_column} do not lead there from {where}")
         if row.keys and decode_keys(row.keys)[-1][0] > count:
             message = "it has keys of more commands than it has"
             raise InvalidRowError(message)
