@@ -67,9 +67,9 @@ class DefectiveMachine(Fatal):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"the machine {name} wrote what is no field of a row: its encode_state and encode must return printable "
-            "ASCII without commas and quotation marks, and never nothing. Nothing of this group was written. Mend the "
-            "machine, then start again."
+            f"the machine {name} wrote what is no field of a row: its encode_state and encode must return a text, a "
+            "str, of printable ASCII without commas and quotation marks, and never nothing. Nothing of this group was "
+            "written. Mend the machine, then start again."
         )
 
 
@@ -227,10 +227,12 @@ _LIMITS: Final = {
 def scarcity(error: BaseException) -> Scarce | None:
     """Tell what the machine has too little of, if that is why an error was raised: also from what it was raised."""
     cause: BaseException | None = error
-    while cause is not None:
+    seen: list[BaseException] = []
+    while cause is not None and cause not in seen:  # One that is raised again while its effect is handled has a ring.
         lacking = _lacking(cause)
         if lacking is not None:
             return Scarce(_LIMITS[lacking])
+        seen.append(cause)
         cause = cause.__cause__ or cause.__context__
     return None
 

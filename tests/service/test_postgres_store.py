@@ -11,11 +11,12 @@ import pytest
 from pexservice.core.judging import Judgement, Place, judge
 from pexservice.core.keys import Terms
 from pexservice.core.machine import Machine
+from pexservice.errors import DefectiveMachine
 from pexservice.limits import DEFAULT
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET
 from support import postgres
-from support.machines import COUNTER
+from support.machines import COUNTER, Counter
 from support.postgres import opened
 
 pytestmark = pytest.mark.skipif(not postgres.is_there(), reason="needs PostgreSQL, and root")
@@ -69,6 +70,43 @@ def test_a_key_is_known_to_all_replicas_until_it_is_too_old() -> None:
             await store.close()
 
     asyncio.run(scenario())
+
+
+def _fail(*_: object) -> Any:
+    raise FileNotFoundError("of the machine")
+
+
+@pytest.mark.parametrize(
+    ("method", "wrong", "told"),
+    [
+        ("step", _fail, FileNotFoundError),
+        ("encode", _fail, FileNotFoundError),
+        ("encode", lambda *_: "", DefectiveMachine),
+        ("encode", lambda *_: "a,b", DefectiveMachine),
+        ("encode", lambda *_: b"a", DefectiveMachine),
+        ("encode_state", lambda _, state: f"{state[0]},{state[1]}" if state[1] == 0 else "1", DefectiveMachine),
+        ("encode_state", lambda _, state: f"{state[0]},{state[1]}" if state[1] == 0 else None, DefectiveMachine),
+    ],
+)
+def test_what_a_machine_does_wrong_is_told_of_the_machine(method: str, wrong: object, told: type[Exception]) -> None:
+    """Whatever it raises is no failure of the server's, and nothing is written that could not be read again."""
+    url = postgres.shared().database(COUNTER)
+    machine = type("Wrong", (Counter,), {method: wrong})()
+
+    async def scenario() -> None:
+        store = await opened(machine, url, QUICK)
+        with pytest.raises(told):
+            await asyncio.wait_for(asyncio.ensure_future(_awaited(store.commit([1]))), 5)
+        await store.close()
+        right = await opened(COUNTER, url, QUICK)
+        assert right.read() == Place(0, (0, 0))
+        await right.close()
+
+    asyncio.run(scenario())
+
+
+async def _awaited(commit: Any) -> Any:
+    return await commit
 
 
 @pytest.mark.parametrize("machine", [WALK, COUNTER], ids=["walk", "counter"])

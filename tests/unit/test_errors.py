@@ -86,6 +86,13 @@ def test_what_is_not_scarce_is_not_said_to_be(error: BaseException) -> None:
     assert scarcity(error) is None
 
 
+def test_an_error_that_comes_of_itself_is_looked_through_once() -> None:
+    """What is raised again while its effect is handled has that for its context, and is the cause of it."""
+    inner, outer = ValueError(), KeyError()
+    inner.__context__, outer.__cause__ = outer, inner
+    assert scarcity(inner) is None
+
+
 def test_a_defect_is_told_without_what_it_holds() -> None:
     """Its kind and where it was raised: what a client sent may be in the rest."""
     assert defect(KeyError("secret")) == "KeyError"

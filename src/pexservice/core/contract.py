@@ -31,7 +31,10 @@ def prove(machine: Machine[S, C], commands: Sequence[C], *, groups: int = 1_000,
     state = machine.initial
     for _ in range(groups):
         group = draw.choices(commands, k=draw.randint(1, _GROUP_COMMANDS_MAX))
+        before = _read_again("state", machine.encode_state, machine.decode_state, state, len(machine.columns))
         states, taken = _step_by_step(machine, state, group)
+        is_as_it_was = machine.encode_state(state) == before
+        _demand("step", "another state, and leave the one that it is given as it was", is_as_it_was)
         _demand("step", "the same each time", _step_by_step(machine, state, group) == (states, taken))
         _demand("apply", "the same as step does", list(machine.apply(state, group).states) == states)
         for command in group:

@@ -65,10 +65,9 @@ class Refusal:
         words: tuple[object, ...] = (self.title, self.detail)
         if not all(isinstance(each, str) for each in words):
             raise WrongMachine(f"title and detail of Refusal {code!r:.80} must be texts, str, not {words!r:.200}.")
-        if self.status not in CLIENT_STATUSES:
-            raise WrongMachine(
-                f"the status of Refusal {self.code!r:.80} is a 4xx that HTTP has, not {self.status!r:.80}."
-            )
+        status: object = self.status
+        if not isinstance(status, int) or status not in CLIENT_STATUSES:
+            raise WrongMachine(f"the status of Refusal {code!r:.80} is a 4xx that HTTP has, not {status!r:.80}.")
 
 
 class Outcomes(NamedTuple, Generic[S]):
@@ -263,9 +262,9 @@ _IN_EVERY_ROW: Final = f"every row also has {', '.join(_COLUMNS_OF_EVERY_ROW)}"
 FIELDS_ARE: Final = "A field is printable ASCII without comma or quotation mark, and not empty: write '-' for nothing."
 
 
-def is_field(text: str) -> bool:
-    """Tell whether a text can be a field of a row."""
-    return _FIELD.fullmatch(text) is not None
+def is_field(written: object) -> bool:
+    """Tell whether what a machine wrote is a text, and can be a field of a row."""
+    return isinstance(written, str) and _FIELD.fullmatch(written) is not None
 
 
 def _check_names(what: str, names: object, pattern: re.Pattern[str], demand: str) -> None:

@@ -4,7 +4,8 @@ What they wrote is called once at the start, with the initial state. So a mistak
 is not found by the first client, or by nobody; and it costs the hot path nothing.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pexservice.errors import WrongApplication, ending
@@ -20,6 +21,17 @@ def called(wrong: type[WrongApplication], what: str, call: Callable[..., T], *gi
         if ending(error) is not None:  # The computer's fault, or told already.
             raise
         raise wrong(f"{what} raises {type(error).__name__} of the initial state: {error!s:.200}.") from error
+
+
+def check_described(what: str, value: object, kind: type[Mapping[Any, Any]] | type[Sequence[Any]]) -> None:
+    """Raise WrongApplication, which names `what`, unless it is of its kind, and can be written as JSON."""
+    if not isinstance(value, kind) or isinstance(value, str):
+        due = "a dictionary" if kind is Mapping else "a list"
+        raise WrongApplication(f"{what} is {value!r:.80}: it must be {due}.")
+    try:
+        json.dumps(dict(value) if isinstance(value, Mapping) else list(value))
+    except (TypeError, ValueError) as error:
+        raise WrongApplication(f"{what} cannot be written as JSON: {error!s:.200}. /openapi.json shows it.") from error
 
 
 def text_of(wrong: type[WrongApplication], what: str, call: Callable[..., object], *given: Any) -> str:

@@ -17,7 +17,8 @@ NO_MATCH: Final = (
     "None of the tags in If-Match is that of what is here. Read it again, and ask with the tag it has now."
 )
 
-_TAG = re.compile(r'"(0|[1-9][0-9]{0,19})-([!#-~]*)-([^-"]+)"', re.ASCII)
+_TAG = re.compile(r'"(0|[1-9][0-9]{0,19})-([!#-~]*)"', re.ASCII)
+"""As `tag_of` writes it. Where the state ends, the variants tell: there may be hyphens in them, as in `x-ndjson`."""
 
 
 class Verdict(Enum):
@@ -68,8 +69,12 @@ def terms(request: Request, variants: Collection[str]) -> Terms | None:
 def _states(tags: Iterable[str], variants: Collection[str]) -> Iterator[Tag]:
     for each in tags:
         matched = _TAG.fullmatch(each)
-        if matched is not None and matched[3] in variants:
-            yield Tag(int(matched[1]), matched[2])
+        if matched is None:
+            continue
+        for variant in variants:
+            state = matched[2].removesuffix(f"-{variant}")
+            if state != matched[2]:
+                yield Tag(int(matched[1]), state)
 
 
 def _names(tags: list[str], tag: str | None) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from pexservice.core.mistakes import check_described
 from pexservice.http.endpoint import Endpoint
 from pexservice.http.openapi import document
 from pexservice.http.resource import Resource
@@ -15,7 +16,11 @@ from pexservice.http.text import Text
 
 
 def described(resource: Resource[Any, Any], info: Mapping[str, Any], table: Sequence[Endpoint]) -> list[Endpoint]:
-    """Return a table with /openapi.json behind it, which describes all of it. `info` is its Info object."""
+    """Return a table with /openapi.json behind it, which describes all of it. `info` is its Info object.
+
+    Raises WrongApplication if that is none.
+    """
+    check_described("the Info object of its description", info, Mapping)
 
     @cache
     def text() -> str:

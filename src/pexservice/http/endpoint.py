@@ -50,6 +50,9 @@ class Endpoint:
                 f"the path {path!r:.80} of an endpoint can never be reached: it must be a slash, then letters, "
                 "numerals and any of -._~/, and no segment of it one or two points. What varies goes into the query."
             )
+        does: object = self.does
+        if not isinstance(does, str):
+            raise WrongApplication(f"what the endpoint {path} does is {does!r:.80}: say it in a text, a str.")
         methods: object = self.methods
         if not isinstance(methods, tuple) or not methods or not all(map(_is_method, methods)):
             raise WrongApplication(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic
 
 from pexservice.core.machine import S
-from pexservice.core.mistakes import called, text_of
+from pexservice.core.mistakes import called, check_described, text_of
 from pexservice.errors import WrongApplication
 from pexservice.http.fields import TCHAR
 
@@ -29,6 +29,15 @@ _OF_THE_FRAME: Final = re.compile(
     re.ASCII | re.IGNORECASE | re.MULTILINE,
 )
 """What an answer says by itself: said twice, it would be framed or kept wrongly."""
+_MEDIA_TYPE: Final = re.compile(rf"{TCHAR}+/{TCHAR}+(?:; charset=utf-8)?", re.ASCII)
+"""In small letters, too. What varies by another parameter would be another form."""
+MINIMAL: Final = "minimal"
+"""What an entity tag calls an answer without a body; a form of the state, it calls by its `variant`."""
+
+
+def variant(media_type: str) -> str:
+    """Return what an entity tag calls a form of the state."""
+    return media_type.partition(";")[0].rpartition("/")[2]
 
 
 @dataclass(frozen=True)  # With slots, Forms[...](...) raises TypeError in Python 3.11.
@@ -57,8 +66,23 @@ class Forms(Generic[S]):
             raise WrongApplication(f"Forms.fields writes {taken[1]}, which every answer has by itself. Leave it out.")
         if not self.bodies:
             raise WrongApplication("Forms.bodies is empty: give it a media type, and what writes a body of that.")
+        variants = {MINIMAL}
         for media_type, body in self.bodies.items():
+            name: object = media_type
+            if not isinstance(name, str) or not _MEDIA_TYPE.fullmatch(name) or name != name.lower():
+                raise WrongApplication(
+                    f"Forms.bodies has {name!r:.80} for a media type: it must be a text such as text/plain, in small "
+                    "letters, with no parameter but '; charset=utf-8'."
+                )
+            if variant(media_type) in variants:
+                raise WrongApplication(
+                    f"Forms.bodies has a second form called {variant(media_type)!r:.80}, which is what entity tags "
+                    "call it by. Give it another media type."
+                )
+            variants.add(variant(media_type))
             check_body(f"the body of {media_type} (Forms.bodies)", body, state)
+        check_described("Forms.headers", self.headers, Mapping)
+        check_described("Forms.schemas", self.schemas, Mapping)
 
 
 def check_body(what: str, body: Body[S], state: S) -> None:

@@ -18,7 +18,7 @@ def preferred(request: Request, offers: Sequence[str]) -> str:
     ranges = _ranges(request)
     best, best_liking = offers[0], (0.0, 0)
     for offer in offers:
-        specificity, quality = _judge(offer, ranges)
+        specificity, quality = _judge(offer.partition(";")[0], ranges)
         if (quality, specificity) > best_liking and quality:
             best, best_liking = offer, (quality, specificity)
     return best
@@ -52,7 +52,7 @@ def _judge(offer: str, ranges: list[tuple[Member, float]]) -> tuple[int, float]:
 def _specificity(offer: str, member: Member) -> int:
     if any(name not in {"q", "charset"} for name, _ in member.parameters):
         # It asks for what no answer has, so it says nothing of those there are; but who wants text in lines of some
-        # format, and gets nothing else, is better off with text. Of charsets all agree on what is sent here, ASCII.
+        # format, and gets nothing else, is better off with text. Whatever charset is asked for, UTF-8 is sent.
         return int(member.name == offer)
     if member.name == offer:
         return _NAMED

@@ -116,7 +116,7 @@ def text_operations(
 
 def _operation(path: str, does: str, responses: Mapping[str, Any], *parameters: str) -> dict[str, Any]:
     return {
-        "operationId": path.strip("/").replace("/", "-").partition(".")[0] or "home",
+        "operationId": path[1:] or "home",
         "summary": does,
         "parameters": [_reference("parameters", name) for name in parameters],
         "responses": dict(sorted(responses.items())),

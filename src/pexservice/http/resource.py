@@ -13,6 +13,8 @@ from typing import Any, Final, Generic
 from pexservice.core.engine import Engine
 from pexservice.core.judging import Place
 from pexservice.core.machine import C, S
+from pexservice.core.mistakes import check_described
+from pexservice.errors import WrongApplication
 from pexservice.http import conditions, idempotency, negotiation, origin
 from pexservice.http.access import Access
 from pexservice.http.action import Action, CommandAction, ReplyAction, StreamAction, turned_away
@@ -21,13 +23,12 @@ from pexservice.http.clock import Clock
 from pexservice.http.conditions import NO_MATCH, Verdict, judge, tag_of
 from pexservice.http.endpoint import COMMAND, COMMAND_BY_GET_TOO, READ, Endpoint
 from pexservice.http.feed import Feed
-from pexservice.http.forms import Body, Forms, check_body
+from pexservice.http.forms import MINIMAL, Body, Forms, check_body, variant
 from pexservice.http.openapi import command_operations, event_operations, state_operations, with_get, with_page
 from pexservice.http.request import Request
 from pexservice.limits import Limits
 
 _VARY: Final = "Accept, Prefer"
-_MINIMAL_VARIANT: Final = "minimal"
 _MINIMAL: Final = {"Preference-Applied": "return=minimal", "Vary": _VARY}
 
 _STREAM: Final = {
@@ -91,7 +92,12 @@ class Resource(Generic[S, C]):
         `parameters` and `problems` describe, for OpenAPI, what it reads of the query, and its own errors by status.
         It is taken by POST, and also by GET, which any link may have sent, if `by_get_too`. For the same bytes of a
         request the function is asked once; each time, for 15 us more, if not `is_remembered`: if it reads a clock.
+        Raises WrongApplication if one of them is not what it must be.
         """
+        if not callable(command):
+            raise WrongApplication(f"what makes a command of a request to {path} is {command!r:.80}, and no function.")
+        check_described(f"what describes the parameters of {path}", parameters, Sequence)
+        check_described(f"what describes the problems of {path}", problems or {}, Mapping)
         operations = command_operations(
             path, does, needs_token=self.site.access.needs_token, parameters=parameters, problems=problems
         )
@@ -131,7 +137,7 @@ class Resource(Generic[S, C]):
             body,
             closes=not request.keep_alive,
             carries_value=carries_value,
-            terms=conditions.terms(request, [_MINIMAL_VARIANT, *map(_variant, self.forms.bodies)]),
+            terms=conditions.terms(request, [MINIMAL, *map(variant, self.forms.bodies)]),
         )
         return action if key is None else action.with_key(key)
 
@@ -151,14 +157,14 @@ class Resource(Generic[S, C]):
     def _read(self, request: Request) -> Action:
         form = negotiation.preferred(request, list(self.forms.bodies))
         is_minimal = negotiation.wants_minimal(request)
-        variant = _MINIMAL_VARIANT if is_minimal else _variant(form)
+        called = MINIMAL if is_minimal else variant(form)
         fields = {"Cache-Control": "no-cache", "Vary": _VARY}
         full = Head(self.site.clock, 200, {"Content-Type": form} | fields, request)
         minimal = Head(self.site.clock, 204, _MINIMAL | fields, request)
         unchanged = Head(self.site.clock, 304, fields, request)
 
         def render(place: Place[S]) -> Answer:
-            etag = tag_of(place.sequence, self.site.engine.machine.tag(place.state), variant)
+            etag = tag_of(place.sequence, self.site.engine.machine.tag(place.state), called)
             lines = f"{self.forms.fields(place.sequence, place.state)}ETag: {etag}\r\n"
             assert lines.isascii(), f"header fields and tags are ASCII (Forms.fields, Machine.tag): {lines!r}"
             verdict = judge(request, etag)
@@ -184,8 +190,3 @@ class Resource(Generic[S, C]):
             return answer
 
         return ReplyAction(request, reply, not request.keep_alive, reads=True)
-
-
-def _variant(media_type: str) -> str:
-    """Return what an entity tag calls a form of the state."""
-    return media_type.rpartition("/")[2]

@@ -75,6 +75,26 @@ def test_a_step_by_anything_else_is_found() -> None:
         prove(Unsteady(), COMMANDS)
 
 
+class Mutable(Counter):
+    """Changes the state that it is given. Whatever it is asked again for then comes to the same: it is one list."""
+
+    initial: Any = [0, 0]  # noqa: RUF012 - the mistake.
+
+    def step(self, state: Any, command: int) -> Any:
+        state[0] += command
+        state[1] += 1
+        return state
+
+    def decode_state(self, text: str) -> Any:
+        return list(map(int, text.split(",")))
+
+
+def test_a_state_that_changes_is_found() -> None:
+    """Else a command that was turned away would have been taken all the same, and the next row would not be read."""
+    with pytest.raises(WrongMachine, match="its step does not give another state, and leave the one that it is given"):
+        prove(Mutable(), COMMANDS)
+
+
 @pytest.mark.parametrize(("commands", "groups"), [([], 1_000), (COMMANDS, 0), (COMMANDS, -1)])
 def test_nothing_proves_nothing(commands: Sequence[int], groups: int) -> None:
     """A list that came out empty is not to pass."""

@@ -94,7 +94,7 @@ def test_a_refusal_leaves_the_state() -> None:
     assert isinstance(TICKETS.step((), Return("ann", 1)), Refusal)
 
 
-@pytest.mark.parametrize("status", [200, 303, 460, 499, 500, None, "409"])
+@pytest.mark.parametrize("status", [200, 303, 404.0, 460, 499, 500, None, "409"])
 def test_a_refusal_has_a_status_that_http_has(status: Any) -> None:
     """A status that is no 4xx, or none at all, fails when the machine is written, not when a client is refused."""
     assert Refusal("a", "b", "c", 422).status == 422

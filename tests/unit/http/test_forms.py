@@ -10,12 +10,15 @@ from pexservice.core.engine import Engine
 from pexservice.core.metrics import Metrics
 from pexservice.errors import WrongApplication
 from pexservice.http.access import Access
+from pexservice.http.action import ReplyAction
 from pexservice.http.forms import Forms
 from pexservice.http.resource import Resource, Site
 from pexservice.limits import DEFAULT
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import Step
-from support.routing import CLOCK
+from support.engine_scenes import Caller, play
+from support.memory_store import MemoryStore
+from support.routing import CLOCK, request
 
 FORMS: Final = Forms[int](
     lambda sequence, position: f"Pex-Sequence: {sequence}\r\nHere: {position}\r\n",
@@ -95,6 +98,46 @@ def test_a_state_has_a_form() -> None:
     """Without any there would be no answer."""
     with pytest.raises(WrongApplication, match=r"Forms\.bodies is empty"):
         _resource(replace(FORMS, bodies={}))
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        *("text/plain; charset=latin-1", "text/plain;charset=utf-8", "text/plain; q=1", "Text/Plain", "json", ""),
+        *("text/", "a/b/c", "text/*x y", "text/pl\u00fcin", "text/plain\r\nX: y", "text/plain\n", b"a/b", 5),
+    ],
+)
+def test_a_media_type_that_no_client_can_ask_for_is_told_of_at_the_start(media_type: Any) -> None:
+    """It is compared with what clients write in Accept, and stands in a header field and in tags."""
+    with pytest.raises(WrongApplication, match=r"Forms\.bodies has .* for a media type: it must be a text such as"):
+        _resource(replace(FORMS, bodies={media_type: lambda *_: "0\n"}))
+
+
+@pytest.mark.parametrize("accept", ["text/plain", "text/*", "text/plain;charset=utf-8", "text/plain; charset=latin-1"])
+def test_a_form_may_name_its_charset(accept: str) -> None:
+    """Else a browser takes a text of more than ASCII for something else. Who asks for it, and its tag, need not."""
+    body = lambda *_: "Zo\u00eb\n"  # noqa: E731 - a form.
+    forms = replace(FORMS, bodies={"application/json": body, "text/plain; charset=utf-8": body})
+
+    async def scenario(engine: Engine[int, Step], _: Caller) -> None:
+        action = (
+            Resource(Site(engine, Access([]), CLOCK, DEFAULT), forms)
+            .state("/here", "")
+            .action(request("GET /here", f"Accept: {accept}\r\n"))
+        )
+        assert isinstance(action, ReplyAction)
+        answer = action.reply()[1].decode("utf-8")
+        assert "\r\nContent-Type: text/plain; charset=utf-8\r\n" in answer
+        assert f'\r\nETag: "0-{WALK.tag(0)}-plain"\r\n' in answer
+
+    play(scenario, MemoryStore(WALK))
+
+
+@pytest.mark.parametrize("media_type", ["text/json", "text/json; charset=utf-8", "application/minimal"])
+def test_forms_that_a_tag_calls_alike_are_told_of_at_the_start(media_type: str) -> None:
+    """A tag is that of one answer (RFC 9110, 8.8.3)."""
+    with pytest.raises(WrongApplication, match=r"Forms\.bodies has a second form called '(json|minimal)'"):
+        _resource(replace(FORMS, bodies={**FORMS.bodies, media_type: lambda *_: "0\n"}))
 
 
 def test_what_the_computer_lacks_is_no_mistake_of_the_author() -> None:

@@ -1,5 +1,7 @@
 """The endpoints of a state: what does not depend on the machine."""
 
+import re
+
 import pytest
 
 from pexservice.core.budget import Budget
@@ -70,6 +72,25 @@ def test_a_command_on_a_condition_is_judged_at_its_turn(fields: str, terms: Term
     action = resource(engine, "a").command("/up", "", lambda _: NEXT).action(request("POST /up", fields))
     assert isinstance(action, CommandAction)
     assert action.terms == terms
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-ndjson", "application/vnd.a-b.c-d+json"])
+@pytest.mark.parametrize("seen", ["If-Match", "If-None-Match"])
+def test_the_tag_of_a_read_names_the_state_for_a_command(media_type: str, seen: str) -> None:
+    """Whatever is in the name of the media type that was read: it is a part of the tag."""
+    forms = Forms[int](lambda *_: "", {media_type: lambda *_: "a\n"}, {}, {})
+
+    async def scenario(engine: Engine[int, Step], _: Caller) -> None:
+        here = Resource(Site(engine, Access([]), CLOCK, DEFAULT), forms)
+        read = here.state("/here", "").action(request("GET /here"))
+        assert isinstance(read, ReplyAction)
+        (tag,) = re.findall(r'\r\nETag: ("[^"]+")\r\n', read.reply()[1].decode("ascii"))
+        action = here.command("/up", "", lambda _: NEXT).action(request("POST /up", f"{seen}: {tag}\r\n"))
+        assert isinstance(action, CommandAction)
+        assert action.terms is not None
+        assert action.terms.hold(Tag(0, WALK.tag(0))) is (seen == "If-Match")
+
+    play(scenario, MemoryStore(WALK))
 
 
 def test_a_replay_says_so() -> None:

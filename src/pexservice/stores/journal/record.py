@@ -94,7 +94,11 @@ class Codec(Generic[S, C]):
         """
         second, microsecond = divmod(int(time_s * 1_000_000), 1_000_000)
         state = self.machine.encode_state(place.state)
-        text = f"{place.sequence},{state},{commands},{keys},{_date(second)}.{microsecond:06}Z"
+        time = f"{_date(second)}.{microsecond:06}Z"
+        try:
+            text = ",".join((str(place.sequence), state, commands, keys, time))
+        except TypeError as error:  # One is no text, and written as if it were it could not be read again.
+            raise DefectiveMachine(self.machine.name) from error
         if self._body.fullmatch(text) is None:
             raise DefectiveMachine(self.machine.name)
         return text.encode("ascii")
@@ -121,7 +125,8 @@ class Codec(Generic[S, C]):
         except ValueError as error:
             raise _not_of(self.machine, str(error)) from error
         if row.place != Place(before.sequence + count, state):
-            raise _not_of(self.machine, f"its {self.machine.commands_column} do not lead there from {before}")
+            where = f"sequence {before.sequence}, {self.machine.describe(before.state):.200}"
+            raise _not_of(self.machine, f"its {self.machine.commands_column} do not lead there from {where}")
         if row.keys and decode_keys(row.keys)[-1][0] > count:
             message = "it has keys of more commands than it has"
             raise InvalidRowError(message)

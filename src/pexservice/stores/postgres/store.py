@@ -9,16 +9,17 @@ asked for again, so a repeat has the outcome of the first.
 import asyncio
 import json
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, Final, Generic, Self
 from uuid import uuid4
 
 from pexservice.core.judging import OWN_REFUSALS, Judgement, Place, follow, judge
 from pexservice.core.keys import NO_TERMS, AllTerms, Looked, Seen
-from pexservice.core.machine import C, Machine, S
+from pexservice.core.machine import C, Machine, S, is_field
 from pexservice.core.measures import Measure
 from pexservice.core.store import Status
-from pexservice.errors import NotApplied
+from pexservice.errors import DefectiveMachine, NotApplied
 from pexservice.limits import Limits
 from pexservice.stores.postgres.rules import ServerAway
 from pexservice.stores.postgres.session import AROUND, Session
@@ -29,6 +30,22 @@ _TURN: Final = "SELECT * FROM pexservice.turn($1, $2, $3, $4)"
 _APPEND: Final = "SELECT pexservice.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 _LOOK: Final = "SELECT * FROM pexservice.look($1)"
 _FORGET: Final = f"SELECT {AROUND} FROM pexservice.forget($1, $2, $3, $4)"  # noqa: S608 - of constants.
+
+
+class MachineFailed(Exception):
+    """Raised in place of what a machine raised in the middle of a call: it says nothing of the server."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+@contextmanager
+def _by_machine() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise MachineFailed(error) from error
 
 
 class PostgresCommit(Generic[S, C]):
@@ -176,25 +193,37 @@ class PostgresStore(Generic[S, C]):
         async def call(connection: Any) -> tuple[int, Judgement[S, C]]:
             async with connection.transaction():
                 row = await connection.fetchrow(_TURN, self._writer, self._group + 1, self._known, digests)
-                start, number = self._place_of(row), row["at_number"]
-                if row["is_repeat"]:
-                    outcome = row["at_outcome"]
-                    replays, refusals = self._decoded(outcome) if outcome else ({}, {})
-                    return number, follow(self._machine, start, commands, replays, refusals)
-                known, time_s = self._known_keys(row["seen"], row["at_time_s"]), row["at_time_s"]
-                judgement = judge(self._machine, start, commands, terms, known, time_s=time_s)
-                await connection.execute(_APPEND, number, *self._written(judgement, time_s))
+                number, time_s = row["at_number"], row["at_time_s"]
+                with _by_machine():
+                    start = self._place_of(row)
+                    if row["is_repeat"]:
+                        outcome = row["at_outcome"]
+                        replays, refusals = self._decoded(outcome) if outcome else ({}, {})
+                        return number, follow(self._machine, start, commands, replays, refusals)
+                    known = self._known_keys(row["seen"], time_s)
+                    judgement = judge(self._machine, start, commands, terms, known, time_s=time_s)
+                    written = self._written(judgement, time_s)
+                await connection.execute(_APPEND, number, *written)
                 return number, judgement
 
-        return self._taken(*await self._session.call(call))
+        try:
+            return self._taken(*await self._session.call(call))
+        except MachineFailed as failed:
+            error = failed.error
+        raise error  # Outside, since an error that comes of itself has no end for who looks for its causes.
 
     def _written(self, judgement: Judgement[S, C], time_s: int) -> tuple[Any, ...]:
-        """Return what `append` wants to know of a group."""
+        """Return what `append` wants to know of a group. Raises DefectiveMachine."""
         machine, start, end = self._machine, judgement.start, judgement.end
+        state, commands = machine.encode_state(end.state), ""
+        if judgement.taken:
+            commands = machine.encode(judgement.taken)
+            if not _is_row(len(machine.columns), state, commands):
+                raise DefectiveMachine(machine.name)
         keys = {digest.decode("ascii"): Seen.of(packed) for digest, packed in judgement.keys.items()}
         return (
-            *(start.sequence, machine.encode_state(start.state), end.sequence, machine.encode_state(end.state)),
-            *(machine.encode(judgement.taken) if judgement.taken else "", self._encoded(judgement)),
+            *(start.sequence, machine.encode_state(start.state), end.sequence, state),
+            *(commands, self._encoded(judgement)),
             *(self._writer, self._group + 1, time_s, [*keys]),
             [seen.sequence for seen in keys.values()],
             [seen.command for seen in keys.values()],
@@ -234,3 +263,9 @@ class PostgresStore(Generic[S, C]):
 
     def _place_of(self, row: Any) -> Place[S]:
         return Place(row["at_sequence"], self._machine.read_state(row["at_state"]))
+
+
+def _is_row(columns: int, state: object, commands: object) -> bool:
+    """Tell whether what a machine wrote can be read again, as far as that can be seen."""
+    fields = state.split(",") if isinstance(state, str) else []
+    return len(fields) == columns and all(map(is_field, (*fields, commands)))
