@@ -157,6 +157,29 @@ def test_other_commands_end_with_the_status_of_their_signal(tmp_path: Path, numb
     assert (status, said) == (by_signal, b"")
 
 
+@pytest.mark.parametrize("number", STOPPING)
+@pytest.mark.parametrize("module", ["pexservice.errors", "pexservice.cli.journal", "pexservice.stores.journal.flight"])
+def test_a_signal_during_an_import_ends_another_command_by_it(number: int, module: str) -> None:
+    """Also where Python makes another error of it: while an attribute learns its name."""
+    source = f"""
+import os, sys
+from pexservice.__main__ import main
+class Field:
+    def __set_name__(self, *_):
+        os.kill(os.getpid(), {int(number)})
+class Finder:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            type("Fields", (), {{"field": Field()}})
+sys.meta_path.insert(0, Finder())
+main()
+"""
+    with running([sys.executable, "-c", source, "journal", "verify"], stderr=subprocess.PIPE) as process:
+        _, said = process.communicate(timeout=HANG_S)
+    by_signal = -number if number == signal.SIGINT else 128 + number
+    assert (process.returncode, said.strip()) == (by_signal, b"")
+
+
 def test_signals_that_come_together_end_another_command_as_one_does(tmp_path: Path) -> None:
     """With the status of one of them, and without a word of Python's."""
     status, said = _told(tmp_path, signal.SIGSTOP, *STOPPING, signal.SIGCONT)

@@ -105,11 +105,12 @@ def test_a_second_signal_ends_all_at_once(tmp_path: Path) -> None:
         await_end(*pids)
 
 
-def test_a_worker_told_to_stop_ends_in_order_and_is_replaced(tmp_path: Path) -> None:
-    """By a person, and it alone."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_worker_told_to_stop_ends_in_order_and_is_replaced(tmp_path: Path, number: int) -> None:
+    """By a person, and it alone, by any of the signals that stop a service."""
     with serving(tmp_path, *WORKERS) as service:
         victim = workers(service)[1]
-        os.kill(victim, signal.SIGTERM)
+        os.kill(victim, number)
         await_end(victim)
         wait_until(lambda: len(workers(service)) == 3)
         assert service.logged("a worker ended and is replaced")["status"] == 0
@@ -130,6 +131,18 @@ def test_a_suspended_worker_holds_up_nobody_else(tmp_path: Path) -> None:
         assert service.logged("a worker is silent and is ended")["pid"] == victim
         wait_until(lambda: len(workers(service)) == 3)
         assert service.sequence() == 30
+
+
+def test_a_worker_that_does_not_end_in_time_lets_the_service_end_with_74(tmp_path: Path) -> None:
+    """It is killed, and what it accepted was not answered: 0 would say that all was."""
+    with serving(tmp_path, *WORKERS, "--drain-timeout", "100ms") as service:
+        pids = workers(service)
+        suspend(pids[0])
+        service.send_signal(signal.SIGTERM)
+        assert service.wait() == 74, service.log
+        assert service.logged("a worker did not end in time")["worker"] == 0
+        assert "1 workers had not answered" in service.logged("cannot go on")["error"]
+        await_end(*pids)
 
 
 def test_a_socket_that_was_passed_refuses_nobody_over_a_restart(tmp_path: Path) -> None:

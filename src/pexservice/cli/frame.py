@@ -119,6 +119,7 @@ def _run(commands: CommandGroup, load: Load) -> int:
         end = ending(error)
         if end is not None:
             return tell(str(end), end.exit_status, program)
+        signals.raise_heard()
         message = f"unexpected error, a defect of this program: {defect(error)}. Please report it."
         return tell(message, Fatal.exit_status, program)
     return exit_status if isinstance(exit_status, int) else 0

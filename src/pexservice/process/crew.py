@@ -109,8 +109,10 @@ class Crew(Generic[S, C]):
             if member.channel is not None:
                 log.warning("a worker did not end in time", worker=member.number)
                 await self._nursery.kill(member.number)
-        if not self._gone.done() and self._ending:
+        # The channel of one that was just killed is still there: only when it closes its end is known, and counts.
+        if not self._gone.done() and (self.channels or self._ending):
             await first(self._gone, timeout_s=self._limits.nursery_patience_s)
+        self.unanswered += len(self.channels)  # Killed, and not ended even so: in a call that nothing interrupts.
 
     async def _start(self, member: _Member[S, C]) -> None:
         try:

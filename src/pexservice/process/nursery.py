@@ -23,7 +23,7 @@ from pexservice.limits import Limits
 
 _PR_SET_PDEATHSIG: Final = 1
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-"""They are blocked in a worker at first: it lets them come once it hears them."""
+"""They stay blocked in the nursery, and in a worker until it hears them."""
 _FDS_MAX: Final = 253
 """Of one order: listeners, a lock and a socket. More go with no message: SCM_MAX_FD of unix(7)."""
 
@@ -64,7 +64,7 @@ class Nursery:
             raise Scarce(f"no process can be started: {reason(error)}. Raise the limit on them.") from error
         if not pid:
             ours.close()
-            _tend(its, parent, work, masked)
+            _tend(its, parent, work)
         signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         its.close()
         return cls(ours, pid, limits)
@@ -119,12 +119,13 @@ def die_with(parent: int) -> None:
         os._exit(0)
 
 
-def _tend(control: socket.socket, parent: int, work: Work, masked: set[int | signal.Signals]) -> NoReturn:
-    """Carry out orders until nobody is left to give any."""
+def _tend(control: socket.socket, parent: int, work: Work) -> NoReturn:
+    """Carry out orders until nobody is left to give any.
+
+    Signals to stop, also a terminal's, which all its processes get, are for the service to decide on. They stay
+    blocked, and are not ignored: a worker would take that for the wish of who started the service, as of nohup(1).
+    """
     die_with(parent)
-    for number in SIGNALS:  # Also a terminal's, which all its processes get: the service decides.
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_SETMASK, masked)
     pids: dict[int, int] = {}
     while True:
         data, fds, _, _ = socket.recv_fds(control, 65_536, _FDS_MAX)
@@ -143,14 +144,10 @@ def _tend(control: socket.socket, parent: int, work: Work, masked: set[int | sig
 
 def _start(control: socket.socket, work: Callable[[], NoReturn], pids: dict[int, int], number: int) -> int:
     parent = os.getpid()
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # Until the worker can hear them.
     try:
         pid = os.fork()
     except OSError as error:
         return -(error.errno or 1)
-    finally:
-        if os.getpid() == parent:
-            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
     if not pid:
         control.close()
         die_with(parent)

@@ -21,6 +21,10 @@ _INIT_PID: Final = 1
 """Signals without a handler are lost on it: pid_namespaces(7)."""
 
 
+_heard: Final[list[int]] = []
+"""The signal that ends this process in order, once it came."""
+
+
 def end_at_once() -> None:
     """Let the first signal end the process: with 0 if it is to serve, since then it was asked to stop, and has."""
 
@@ -28,13 +32,24 @@ def end_at_once() -> None:
         if sys.argv[1:2] == ["serve"]:
             os._exit(0)
         _handle(lambda again, _: end_by(signal.Signals(again)))  # No default action: see `on_first`.
-        if number == signal.SIGINT:
-            raise KeyboardInterrupt
-        sys.exit(128 + number)  # In order: a terminal may be without its cursor.
+        _heard.append(number)
+        raise_heard()
 
     _handle(end)
     # Whoever started us may have had them blocked: by oversight, or so that none is lost before this line.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+
+
+def raise_heard() -> None:
+    """Raise what ends this process in order, if a signal came that is to: also after that became another error.
+
+    Python 3.11 makes a RuntimeError of whatever is raised while an attribute learns its name, as a field of a dataclass
+    and a member of an enumeration do; so a signal during an import would be taken for a defect.
+    """
+    for number in _heard:
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        sys.exit(128 + number)  # In order: a terminal may be without its cursor.
 
 
 def on_first(stop: Callable[[], None]) -> None:

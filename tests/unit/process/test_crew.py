@@ -22,6 +22,8 @@ from pexservice.walk.machine import WALK
 from support.engine_scenes import settled
 
 LIMITS = replace(DEFAULT, replace_pause_s=0.001, replace_pause_s_max=0.004)
+HUNG = replace(LIMITS, nursery_patience_s=0.01)
+"""For workers that do not end: how long they are waited for."""
 
 
 class Nursery:
@@ -170,4 +172,17 @@ def test_who_is_silent_is_killed_once_and_then_past_help() -> None:
         assert ("kill", 1) not in scene.nursery.asked
         assert told == [False] * (2 * LIMITS.beats_missed_max) + [True]
 
-    play(scenario)
+    play(scenario, limits=HUNG)
+
+
+def test_one_that_not_even_a_kill_ends_has_not_answered() -> None:
+    """It was told to stop, and hangs in a call that nothing interrupts. The service must not say that all is well."""
+
+    async def scenario(scene: Scene) -> None:
+        scene.nursery.are_kept = True
+        await scene.crew.begin(ORDER, [])
+        await scene.crew.stop(0.01)
+        assert [each for each in scene.nursery.asked if each[0] == "kill"] == [("kill", 0), ("kill", 1)]
+        assert scene.crew.unanswered == 2
+
+    play(scenario, limits=HUNG)
