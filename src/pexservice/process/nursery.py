@@ -124,6 +124,8 @@ def _tend(control: socket.socket, parent: int, work: Work, masked: set[int | sig
     die_with(parent)
     for number in SIGNALS:  # Also a terminal's, which all its processes get: the service decides.
         signal.signal(number, signal.SIG_IGN)
+    # Whoever started us may have it ignored, which lasts, and then the kernel keeps nobody to wait for.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, masked)
     pids: dict[int, int] = {}
     while True:
