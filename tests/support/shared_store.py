@@ -93,13 +93,16 @@ def opening(
 
 
 def play(
-    scenario: Callable[[Shared, MemoryStore[Any, Any]], Coroutine[Any, Any, None]], *, in_flight_max: int = 1
+    scenario: Callable[[Shared, MemoryStore[Any, Any]], Coroutine[Any, Any, None]],
+    *,
+    machine: Machine[Any, Any] = WALK,
+    in_flight_max: int = 1,
 ) -> None:
     """Run a scenario on a writer whose store is held back."""
 
     async def run() -> None:
-        below = MemoryStore(WALK, is_held=True, in_flight_max=in_flight_max)
-        shared = Shared(WALK, below).run()
+        below = MemoryStore(machine, is_held=True, in_flight_max=in_flight_max)
+        shared = Shared(machine, below).run()
         await settled()
         await scenario(shared, below)
         await shared.stop()

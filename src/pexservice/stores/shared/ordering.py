@@ -234,7 +234,7 @@ class Writer(Generic[S, C]):
         first, state = judgement.start.sequence, judgement.start.state
         end = 0
         for channel, part in parts:
-            self._push(channel, (taken(part.number, first + end, encode_state(state)),))
+            self._push(channel, taken(part.number, first + end, encode_state(state), self._limits))
             end += part.count
             state = states[end - 1]
         assert first + end == judgement.end.sequence, "the parts are the whole group"
