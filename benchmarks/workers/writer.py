@@ -48,8 +48,9 @@ async def measure(directory: Path, program: list[str], core: int) -> None:
     board = Board(WALK, mmap(-1, Board.size(DEFAULT)), DEFAULT, held.unready_reasons)
     writer = Writer(WALK, board, DEFAULT)
     pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(workers)]
-    channels = [writer.join(ours, lambda _: None) for ours, _ in pairs]
-    running = asyncio.gather(writer.run(store, channels), store.run())
+    for ours, _ in pairs:
+        writer.join(ours, lambda _: None)
+    running = asyncio.gather(writer.run(store), store.run())
     began = store.read()
     used_s = time.process_time()
     for _, its in pairs:

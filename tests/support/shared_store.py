@@ -46,7 +46,7 @@ class Shared:
 
     def run(self) -> "Shared":
         """Let the writer run."""
-        self.running = asyncio.create_task(self.writer.run(self.below, self.channels))
+        self.running = asyncio.create_task(self.writer.run(self.below))
         return self
 
     def worker(self, on_commit: Callable[[], None] = lambda: None) -> SharedStore[Any, Any]:

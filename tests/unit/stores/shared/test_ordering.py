@@ -163,3 +163,18 @@ def test_a_socket_of_the_writer_keeps_messages_apart() -> None:
         assert shared.channels[0].socket.type == socket.SOCK_SEQPACKET
 
     play(scenario)
+
+
+def test_a_worker_that_joins_just_before_the_writer_runs_is_told_that_groups_are_taken() -> None:
+    """A start whose recovery ends while workers are started: who joined in between served nobody, for ever."""
+
+    async def run() -> None:
+        shared = Shared(WALK, MemoryStore(WALK))
+        shared.worker()
+        shared.run()
+        shared.worker()
+        await heard()
+        assert shared.heard == [Kind.OPEN] * 2
+        await shared.stop()
+
+    asyncio.run(run())
