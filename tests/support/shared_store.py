@@ -13,7 +13,7 @@ from pexservice.errors import NotApplied
 from pexservice.limits import DEFAULT, Limits
 from pexservice.stores.shared.board import Board
 from pexservice.stores.shared.message import Kind
-from pexservice.stores.shared.ordering import Channel, Writer
+from pexservice.stores.shared.ordering import Channel, Writer, connected
 from pexservice.stores.shared.store import SharedStore
 from pexservice.walk.machine import WALK
 from support.engine_scenes import settled
@@ -51,7 +51,7 @@ class Shared:
 
     def worker(self, on_commit: Callable[[], None] = lambda: None) -> SharedStore[Any, Any]:
         """Return the store of another worker."""
-        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, its = connected(self.limits)
         self._sockets.append(its)
         self.channels.append(self.writer.join(ours, lambda _: self.ended.append("worker")))
         return SharedStore(

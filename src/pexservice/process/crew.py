@@ -6,7 +6,6 @@ finds nobody late.
 """
 
 import asyncio
-import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from pexservice.process.counts import Live, Region
 from pexservice.process.nursery import Nursery
 from pexservice.process.worker import Order
 from pexservice.stores.shared.message import Kind, Told
-from pexservice.stores.shared.ordering import Channel, Writer
+from pexservice.stores.shared.ordering import Channel, Writer, connected
 
 log = structlog.get_logger()
 
@@ -114,7 +113,7 @@ class Crew(Generic[S, C]):
 
     async def _start(self, member: _Member[S, C]) -> None:
         try:
-            ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            ours, its = connected(self._limits)
         except OSError as error:
             raise Scarce(f"a worker cannot be talked to: {reason(error)}. Raise the limit on descriptors.") from error
         member.missed, member.beats, member.began_s = 0, member.live[Live.BEATS], time.monotonic()

@@ -26,6 +26,17 @@ from pexservice.stores.shared.board import Board
 from pexservice.stores.shared.message import Kind, Part, Told, taken, told
 
 
+def connected(limits: Limits) -> tuple[socket.socket, socket.socket]:
+    """Return two connected sockets, for the writer and a worker, which keep messages apart and take the longest.
+
+    The kernel's default (net.core.wmem_default) may have been made less than that, and then a message is an error.
+    """
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for each in ends:
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.message_bytes_max)  # The kernel doubles it.
+    return ends
+
+
 class Channel(Generic[S, C]):
     """The writer's end of the socket to one worker."""
 
