@@ -119,12 +119,17 @@ class Crew(Generic[S, C]):
         member.missed, member.beats, member.began_s = 0, member.live[Live.BEATS], time.monotonic()
         order = Order(member.number, self._order.access, self._order.reasons, self._order.locks)
         try:
-            member.live[Live.PID] = await self._nursery.start(member.number, order, [its.fileno(), *self._fds])
+            # At a stop, the descriptors are closed.
+            fds, is_wanted = [its.fileno(), *self._fds], lambda: not self._is_stopping
+            pid = member.live[Live.PID] = await self._nursery.start(member.number, order, fds, is_wanted)
         except BaseException:
             ours.close()
             raise
         finally:
             its.close()
+        if not pid:
+            ours.close()
+            return
         member.channel = self._writer.join(ours, lambda _: self._on_gone(member))
         if self._is_stopping:
             self._writer.tell(member.channel, Told(Kind.STOP))

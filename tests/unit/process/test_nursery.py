@@ -126,6 +126,23 @@ async def scene():
     assert printed == "exit 7\n"
 
 
+def test_a_worker_that_is_wanted_no_more_is_not_started() -> None:
+    """A stop closes the listeners, while the order of another worker waits for its turn."""
+    printed = play("""
+async def scene():
+    ours, its = os.pipe()
+    is_wanted = True
+    starts = [nursery.start(0, "sleep", [its]), nursery.start(1, "sleep", [its], lambda: is_wanted)]
+    starts = [asyncio.ensure_future(each) for each in starts]
+    await asyncio.sleep(0)
+    is_wanted = False
+    os.close(its)
+    first, second = await asyncio.gather(*starts)
+    print(first == children()[0], second, len(children()))
+""")
+    assert printed == "True 0 1\n"
+
+
 def test_whoever_started_it_may_have_the_end_of_children_ignored() -> None:
     """That is inherited, and the kernel forgets who ended: then a stop, or the end of a worker, ended all with 71."""
     scene = """
