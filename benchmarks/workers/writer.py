@@ -7,7 +7,6 @@ Prints what that printed, with the processor time that this process used.
 import asyncio
 import json
 import os
-import socket
 import sys
 import time
 from contextlib import suppress
@@ -22,7 +21,7 @@ from pexservice.core.store import Store
 from pexservice.limits import DEFAULT
 from pexservice.stores.journal.holding import HeldJournal
 from pexservice.stores.shared.board import Board
-from pexservice.stores.shared.ordering import Writer
+from pexservice.stores.shared.ordering import Writer, connected
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import Step
 
@@ -47,9 +46,10 @@ async def measure(directory: Path, program: list[str], core: int) -> None:
     store: Store[int, Step] = await held.open()
     board = Board(WALK, mmap(-1, Board.size(DEFAULT)), DEFAULT, held.unready_reasons)
     writer = Writer(WALK, board, DEFAULT)
-    pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(workers)]
-    channels = [writer.join(ours, lambda _: None) for ours, _ in pairs]
-    running = asyncio.gather(writer.run(store, channels), store.run())
+    pairs = [connected(DEFAULT) for _ in range(workers)]
+    for ours, _ in pairs:
+        writer.join(ours, lambda _: None)
+    running = asyncio.gather(writer.run(store), store.run())
     began = store.read()
     used_s = time.process_time()
     for _, its in pairs:

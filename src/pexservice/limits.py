@@ -165,8 +165,7 @@ class Limits:
     workers_max: int = 32
     """The writer orders some million steps a second, which is what so many workers take."""
     message_bytes_max: int = 128 * KIB
-    """Of one message between processes. The kernel's default buffer of a socket (net.core.wmem_default) takes 208 KiB
-    with what it keeps beside each."""
+    """Of one message between processes. Their sockets are given a buffer that takes it."""
     shared_state_bytes_max: int = 64 * KIB
     """A state, as text, that several processes share: it is published with each group."""
     shared_status_bytes_max: int = 64 * KIB

@@ -13,7 +13,7 @@ from pexservice.errors import NotApplied
 from pexservice.limits import DEFAULT, Limits
 from pexservice.stores.shared.board import Board
 from pexservice.stores.shared.message import Kind
-from pexservice.stores.shared.ordering import Channel, Writer
+from pexservice.stores.shared.ordering import Channel, Writer, connected
 from pexservice.stores.shared.store import SharedStore
 from pexservice.walk.machine import WALK
 from support.engine_scenes import settled
@@ -46,12 +46,12 @@ class Shared:
 
     def run(self) -> "Shared":
         """Let the writer run."""
-        self.running = asyncio.create_task(self.writer.run(self.below, self.channels))
+        self.running = asyncio.create_task(self.writer.run(self.below))
         return self
 
     def worker(self, on_commit: Callable[[], None] = lambda: None) -> SharedStore[Any, Any]:
         """Return the store of another worker."""
-        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, its = connected(self.limits)
         self._sockets.append(its)
         self.channels.append(self.writer.join(ours, lambda _: self.ended.append("worker")))
         return SharedStore(
@@ -93,13 +93,16 @@ def opening(
 
 
 def play(
-    scenario: Callable[[Shared, MemoryStore[Any, Any]], Coroutine[Any, Any, None]], *, in_flight_max: int = 1
+    scenario: Callable[[Shared, MemoryStore[Any, Any]], Coroutine[Any, Any, None]],
+    *,
+    machine: Machine[Any, Any] = WALK,
+    in_flight_max: int = 1,
 ) -> None:
     """Run a scenario on a writer whose store is held back."""
 
     async def run() -> None:
-        below = MemoryStore(WALK, is_held=True, in_flight_max=in_flight_max)
-        shared = Shared(WALK, below).run()
+        below = MemoryStore(machine, is_held=True, in_flight_max=in_flight_max)
+        shared = Shared(machine, below).run()
         await settled()
         await scenario(shared, below)
         await shared.stop()

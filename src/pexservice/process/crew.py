@@ -6,7 +6,6 @@ finds nobody late.
 """
 
 import asyncio
-import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from pexservice.process.counts import Live, Region
 from pexservice.process.nursery import Nursery
 from pexservice.process.worker import Order
 from pexservice.stores.shared.message import Kind, Told
-from pexservice.stores.shared.ordering import Channel, Writer
+from pexservice.stores.shared.ordering import Channel, Writer, connected
 
 log = structlog.get_logger()
 
@@ -116,18 +115,23 @@ class Crew(Generic[S, C]):
 
     async def _start(self, member: _Member[S, C]) -> None:
         try:
-            ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            ours, its = connected(self._limits)
         except OSError as error:
             raise Scarce(f"a worker cannot be talked to: {reason(error)}. Raise the limit on descriptors.") from error
         member.missed, member.beats, member.began_s = 0, member.live[Live.BEATS], time.monotonic()
         order = Order(member.number, self._order.access, self._order.reasons, self._order.locks)
         try:
-            member.live[Live.PID] = await self._nursery.start(member.number, order, [its.fileno(), *self._fds])
+            # At a stop, the descriptors are closed.
+            fds, is_wanted = [its.fileno(), *self._fds], lambda: not self._is_stopping
+            pid = member.live[Live.PID] = await self._nursery.start(member.number, order, fds, is_wanted)
         except BaseException:
             ours.close()
             raise
         finally:
             its.close()
+        if not pid:
+            ours.close()
+            return
         member.channel = self._writer.join(ours, lambda _: self._on_gone(member))
         if self._is_stopping:
             self._writer.tell(member.channel, Told(Kind.STOP))

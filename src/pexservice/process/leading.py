@@ -101,7 +101,7 @@ class Leading(Generic[S, C]):
         store, recovery_seconds = await opened(self._application, self._held)
         self._together.writer.live[Live.RECOVERY_US] = int(recovery_seconds * 1e6)
         self._opened.set_result(store)
-        await asyncio.gather(self._writer.run(store, self._crew.channels), store.run(), self._keep_looking(store))
+        await asyncio.gather(self._writer.run(store), store.run(), self._keep_looking(store))
 
     async def _keep_looking(self, store: Store[S, C]) -> NoReturn:
         """Publish how the store is, and see to the workers."""

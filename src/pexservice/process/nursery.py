@@ -75,23 +75,32 @@ class Nursery:
         self.lost = loop.create_future()
         loop.add_reader(self._control, self._on_reply)
 
-    async def start(self, number: int, order: object, fds: Sequence[int]) -> int:
-        """Start a worker with an order, and copies of descriptors; return its pid. Raises Scarce, NurseryLost."""
-        pid = int(await self._ask(("start", number, order), fds))
+    async def start(
+        self, number: int, order: object, fds: Sequence[int], is_wanted: Callable[[], bool] = lambda: True
+    ) -> int:
+        """Start a worker with an order, and copies of descriptors; return its pid, or 0 if it is wanted no more.
+
+        That is asked when its turn comes, and if not, the descriptors may be closed. Raises Scarce, NurseryLost.
+        """
+        pid = int(await self._ask(("start", number, order), fds, is_wanted))
         if pid < 0:
             raise Scarce(f"no worker process can be started: {os.strerror(-pid)}. Raise the limit on processes.")
         return pid
 
     async def kill(self, number: int) -> None:
         """Have a worker end, whatever it does. Raises NurseryLost."""
-        await self._ask(("kill", number, None), ())
+        await self._ask(("kill", number, None))
 
     async def end(self, number: int) -> int:
         """As `kill`, of one that may have ended; return its exit status, or minus the signal. Raises NurseryLost."""
-        return int(await self._ask(("end", number, None), ()))
+        return int(await self._ask(("end", number, None)))
 
-    async def _ask(self, what: tuple[str, int, object], fds: Sequence[int]) -> bytes:
+    async def _ask(
+        self, what: tuple[str, int, object], fds: Sequence[int] = (), is_wanted: Callable[[], bool] = lambda: True
+    ) -> bytes:
         async with self._asking:
+            if not is_wanted():
+                return b"0"
             self._reply = asyncio.get_running_loop().create_future()
             try:
                 socket.send_fds(self._control, [pickle.dumps(what)], list(fds), socket.MSG_DONTWAIT)
@@ -126,6 +135,8 @@ def _tend(control: socket.socket, parent: int, work: Work) -> NoReturn:
     blocked, and are not ignored: a worker would take that for the wish of who started the service, as of nohup(1).
     """
     die_with(parent)
+    # Whoever started us may have it ignored, which lasts, and then the kernel keeps nobody to wait for.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pids: dict[int, int] = {}
     while True:
         data, fds, _, _ = socket.recv_fds(control, 65_536, _FDS_MAX)

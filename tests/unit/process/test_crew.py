@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,10 +39,13 @@ class Nursery:
         self.lacks = 0
         """How many times more no process can be had."""
 
-    async def start(self, number: int, _order: object, fds: Sequence[int]) -> int:
+    async def start(self, number: int, _order: object, fds: Sequence[int], is_wanted: Callable[[], bool]) -> int:
         """As `nursery.Nursery.start`."""
         self.asked.append(("start", number))
         self.tried.set()
+        await asyncio.sleep(0)
+        if not is_wanted():
+            return 0
         if self.lacks:
             self.lacks -= 1
             raise Scarce("no worker process can be started.")
@@ -139,6 +142,22 @@ def test_workers_that_hear_first_that_all_are_to_stop_are_not_taken_for_dead() -
         assert scene.together.writer.live[Live.WORKERS_REPLACED] == 0
 
     play(scenario, limits=replace(LIMITS, replace_pause_s=0.2))
+
+
+def test_who_is_being_started_is_wanted_no_more_once_it_stops() -> None:
+    """The listeners that it would get copies of are closed: the order failed, and a stop ended with 71."""
+
+    async def scenario(scene: Scene) -> None:
+        beginning = asyncio.create_task(scene.crew.begin(ORDER, []))
+        await scene.nursery.tried.wait()
+        await scene.crew.stop(1)
+        await beginning
+        assert scene.crew.channels == []
+
+    nursery = Nursery()
+    nursery.are_kept = True
+    play(scenario, nursery)
+    assert nursery.kept == []
 
 
 def test_nobody_is_replaced_once_it_stops() -> None:

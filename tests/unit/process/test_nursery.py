@@ -39,10 +39,10 @@ asyncio.run(main())
 """
 
 
-def play(scene: str) -> str:
+def play(scene: str, *wrapper: str) -> str:
     """Run a scene, and return what it printed."""
-    program = _PROGRAM.replace("{scene}", scene)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    program = [*wrapper, sys.executable, "-c", _PROGRAM.replace("{scene}", scene)]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
     assert not done.stderr, done.stderr
     return done.stdout
 
@@ -124,6 +124,41 @@ async def scene():
     print("", await nursery.end(0))
 """)
     assert printed == "exit 7\n"
+
+
+def test_a_worker_that_is_wanted_no_more_is_not_started() -> None:
+    """A stop closes the listeners, while the order of another worker waits for its turn."""
+    printed = play("""
+async def scene():
+    ours, its = os.pipe()
+    is_wanted = True
+    starts = [nursery.start(0, "sleep", [its]), nursery.start(1, "sleep", [its], lambda: is_wanted)]
+    starts = [asyncio.ensure_future(each) for each in starts]
+    await asyncio.sleep(0)
+    is_wanted = False
+    os.close(its)
+    first, second = await asyncio.gather(*starts)
+    print(first == children()[0], second, len(children()))
+""")
+    assert printed == "True 0 1\n"
+
+
+def test_whoever_started_it_may_have_the_end_of_children_ignored() -> None:
+    """That is inherited, and the kernel forgets who ended: then a stop, or the end of a worker, ended all with 71."""
+    scene = """
+async def scene():
+    ours, its = os.pipe()
+    await nursery.start(0, "exit", [its])
+    os.close(its)
+    print(os.read(ours, 100), os.read(ours, 100))
+    await nursery.kill(0)
+    print(await nursery.end(0), children())
+"""
+    # It has closed its pipe, and ended or not: by itself, or killed.
+    assert play(scene, "env", "--ignore-signal=CHLD").rpartition("\n")[0] in {
+        "b'exit' b''\n7 []",
+        "b'exit' b''\n-9 []",
+    }
 
 
 def test_a_process_that_cannot_be_had_is_scarce() -> None:

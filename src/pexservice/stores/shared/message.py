@@ -8,7 +8,7 @@ and of the same program on the same machine. What is longer than one may be come
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, auto
 from typing import Any, Final, Generic
@@ -57,7 +57,7 @@ class Told(Generic[S]):
 
 
 def told(machine: Machine[S, C], message: Told[S], limits: Limits) -> Iterator[bytes]:
-    """Yield a message of the writer as bytes."""
+    """Return a message of the writer as bytes."""
     detail, text = message.reason, message.secret
     if message.start is not None:
         detail, text = message.start.sequence, machine.encode_state(message.start.state).encode("ascii")
@@ -65,18 +65,25 @@ def told(machine: Machine[S, C], message: Told[S], limits: Limits) -> Iterator[b
             replays = [(index, at.sequence, machine.encode_state(at.state)) for index, at in message.replays.items()]
             refusals = [(index, refusal.code) for index, refusal in message.refusals.items()]
             text += b"\n" + json.dumps([replays, refusals]).encode("ascii")
+    return _pieces(message.kind, message.number, detail, text, limits)
+
+
+def taken(number: int, sequence: int, state: str, limits: Limits) -> Iterable[bytes]:
+    """Return what `told` returns of a group that was taken whole, by where it began.
+
+    That may be in the middle of a group of the store, where a state is of any length: what can be shared is what such a
+    group ends with. PERF: of a short one no objects, 3 us less for each part of a group.
+    """
+    if len(state) > limits.shared_state_bytes_max:
+        return _pieces(Kind.TAKEN, number, sequence, state.encode("ascii"), limits)
+    return (_TOLD.pack(Kind.TAKEN, number, sequence, False) + state.encode("ascii"),)
+
+
+def _pieces(kind: Kind, number: int, detail: int, text: bytes, limits: Limits) -> Iterator[bytes]:
     size = limits.message_bytes_max - _TOLD.size
     for begin in range(0, len(text) or 1, size):
         end = begin + size
-        yield _TOLD.pack(message.kind, message.number, detail, end < len(text)) + text[begin:end]
-
-
-def taken(number: int, sequence: int, state: str) -> bytes:
-    """Return what `told` yields of a group that was taken whole, by where it began. One message: a state is short.
-
-    PERF: no objects, 3 us less for each part of a group.
-    """
-    return _TOLD.pack(Kind.TAKEN, number, sequence, False) + state.encode("ascii")
+        yield _TOLD.pack(kind, number, detail, end < len(text)) + text[begin:end]
 
 
 class Hearing(Generic[S]):

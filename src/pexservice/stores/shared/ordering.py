@@ -26,6 +26,17 @@ from pexservice.stores.shared.board import Board
 from pexservice.stores.shared.message import Kind, Part, Told, taken, told
 
 
+def connected(limits: Limits) -> tuple[socket.socket, socket.socket]:
+    """Return two connected sockets, for the writer and a worker, which keep messages apart and take the longest.
+
+    The kernel's default (net.core.wmem_default) may have been made less than that, and then a message is an error.
+    """
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for each in ends:
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.message_bytes_max)  # The kernel doubles it.
+    return ends
+
+
 class Channel(Generic[S, C]):
     """The writer's end of the socket to one worker."""
 
@@ -60,7 +71,8 @@ class Writer(Generic[S, C]):
         self._store: Store[S, C] | None = None
         self._waiting: deque[tuple[Channel[S, C], Part]] = deque()
         self._in_flight: deque[_Joined[S, C]] = deque()
-        self._workers = 0
+        self._channels: set[Channel[S, C]] = set()
+        """Of the workers that have joined and are not gone."""
         self._is_submitting = False
         self._arrival: asyncio.Future[None] | None = None
         self._buffer = bytearray(limits.message_bytes_max)  # PERF: one that is kept; a fresh one each time costs more.
@@ -93,7 +105,7 @@ class Writer(Generic[S, C]):
     def join(self, connected: socket.socket, on_gone: Callable[[Channel[S, C]], None]) -> Channel[S, C]:
         """Take the groups of another worker, until it is gone."""
         channel: Channel[S, C] = Channel(connected)
-        self._workers += 1
+        self._channels.add(channel)
         asyncio.get_running_loop().add_reader(connected, self._on_message, channel, on_gone)
         if self._store is not None:
             self.tell(channel, Told(Kind.OPEN, secret=self._store.key_secret))
@@ -109,12 +121,12 @@ class Writer(Generic[S, C]):
         if not is_waiting:
             self._send(channel)
 
-    async def run(self, store: Store[S, C], channels: Sequence[Channel[S, C]]) -> None:
-        """Take groups and commit them, for ever; `channels` are those that have joined. Raises Fatal."""
+    async def run(self, store: Store[S, C]) -> None:
+        """Take groups and commit them, for ever. Raises Fatal."""
         self._board.show_place(store.read())
         self.look(store)
         self._store = store
-        for channel in channels:
+        for channel in self._channels:  # By now: one may have joined since this was called.
             self.tell(channel, Told(Kind.OPEN, secret=store.key_secret))
         while True:
             self._submit(store)
@@ -161,7 +173,7 @@ class Writer(Generic[S, C]):
             asyncio.get_running_loop().remove_writer(channel.socket)
             channel.unsent.clear()
             channel.socket.close()
-            self._workers -= 1
+            self._channels.discard(channel)
             on_gone(channel)
             return
         if not channel.part.add(memoryview(self._buffer)[:size]):
@@ -180,7 +192,7 @@ class Writer(Generic[S, C]):
         waiting = len(self._waiting)
         if not waiting or not self._in_flight:
             return waiting > 0
-        return waiting * 2 >= self._workers and len(self._in_flight) < store.in_flight_max
+        return waiting * 2 >= len(self._channels) and len(self._in_flight) < store.in_flight_max
 
     def _submit(self, store: Store[S, C]) -> None:
         """Hand groups to the store, as many as it takes at once."""
@@ -234,7 +246,7 @@ class Writer(Generic[S, C]):
         first, state = judgement.start.sequence, judgement.start.state
         end = 0
         for channel, part in parts:
-            self._push(channel, (taken(part.number, first + end, encode_state(state)),))
+            self._push(channel, taken(part.number, first + end, encode_state(state), self._limits))
             end += part.count
             state = states[end - 1]
         assert first + end == judgement.end.sequence, "the parts are the whole group"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pexservice.core.judging import CONDITION_FAILED, KEY_REUSED, Place
 from pexservice.core.keys import Tag, Terms, digests
 from pexservice.limits import DEFAULT
-from pexservice.stores.shared.message import Hearing, Kind, Part, Told, group, told
+from pexservice.stores.shared.message import Hearing, Kind, Part, Told, group, taken, told
 from pexservice.walk.machine import WALK
 from support.machines import COUNTER
 
@@ -43,6 +43,14 @@ def test_what_is_told_is_heard(machine: Any, message: Told[Any], limits: Any) ->
     messages = list(told(machine, message, limits))
     assert all(len(each) <= limits.message_bytes_max for each in messages)
     assert _heard(machine, messages * 2) == [*[None] * (len(messages) - 1), message] * 2
+
+
+@pytest.mark.parametrize("state", [(10, 2), (-(10**9), 10**9), (-(10**99), 10**99)])
+def test_a_group_that_was_taken_whole_is_told_alike(state: tuple[int, int]) -> None:
+    """However long the state is that it begins with: it may be one in the middle of a group, which is not published."""
+    written = list(taken(3, 5, COUNTER.encode_state(state), SMALL))
+    assert written == list(told(COUNTER, Told(Kind.TAKEN, 3, Place(5, state)), SMALL))
+    assert all(len(each) <= SMALL.message_bytes_max for each in written)
 
 
 @given(st.binary(min_size=1, max_size=100), st.dictionaries(st.integers(0, 9), _terms, max_size=4), st.integers(18, 60))

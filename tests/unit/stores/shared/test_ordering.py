@@ -12,7 +12,7 @@ from pexservice.core.keys import Tag, Terms
 from pexservice.errors import Recovering
 from pexservice.limits import DEFAULT
 from pexservice.stores.shared.message import Kind, Part, group
-from pexservice.stores.shared.ordering import shares
+from pexservice.stores.shared.ordering import connected, shares
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS
 from support.machines import COUNTER
@@ -163,3 +163,38 @@ def test_a_socket_of_the_writer_keeps_messages_apart() -> None:
         assert shared.channels[0].socket.type == socket.SOCK_SEQPACKET
 
     play(scenario)
+
+
+def test_a_channel_takes_the_longest_message_whatever_the_kernel_gives_by_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Advice on tuning sets net.core.wmem_default to 64 KiB: who sent more took the other for gone."""
+    by_default = socket.socketpair
+
+    def tuned(*kind: int) -> tuple[socket.socket, socket.socket]:
+        ends = by_default(*kind)
+        for each in ends:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768)
+        return ends
+
+    monkeypatch.setattr(socket, "socketpair", tuned)
+    message = bytes(DEFAULT.message_bytes_max)
+    ours, its = connected(DEFAULT)
+    with ours, its:
+        for each in (ours, its):
+            assert each.send(message, socket.MSG_DONTWAIT) == len(message)
+
+
+def test_a_worker_that_joins_just_before_the_writer_runs_is_told_that_groups_are_taken() -> None:
+    """A start whose recovery ends while workers are started: who joined in between served nobody, for ever."""
+
+    async def run() -> None:
+        shared = Shared(WALK, MemoryStore(WALK))
+        shared.worker()
+        shared.run()
+        shared.worker()
+        await heard()
+        assert shared.heard == [Kind.OPEN] * 2
+        await shared.stop()
+
+    asyncio.run(run())
