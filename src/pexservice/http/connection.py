@@ -147,6 +147,8 @@ class Connection:
     def stop(self) -> None:
         """End with the answers to what was asked so far, or with the request of which a part has come."""
         self._meet(Event.STOPPED)
+        if self._unanswered + len(self._queue) > 1:  # A body is not asked for any more: the last answer is one before.
+            self._queue[:] = [each for each in self._queue if not isinstance(each, ContinueAction)]
         self._go_on()
 
     def sweep(self) -> None:
@@ -178,7 +180,6 @@ class Connection:
             self.active_s = self._shared.clock.now_s
         elif self.phase is Phase.CLOSING and not self._transport.unsent_bytes:
             self._transport.close()
-            return
         elif self.phase is Phase.LINGERING and not self._transport.unsent_bytes:
             self._transport.shut_down()
         self._throttle()
@@ -207,9 +208,8 @@ class Connection:
     def _event_of(self, read: Received | None) -> Event:
         if read is None:
             return Event.EMPTY if self._reader is None or not self._reader.has_begun else Event.PART
-        if not self._queue[-1].closes:
-            return Event.ASKED
-        return Event.ASKED_LAST if self._reader is None else Event.OVERRAN
+        last = Event.ASKED_LAST if self._reader is None else Event.OVERRAN
+        return last if self._queue[-1].closes else Event.ASKED
 
     def _pump(self) -> None:
         """Carry out what may be, from the head of the queue."""

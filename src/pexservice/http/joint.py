@@ -109,8 +109,7 @@ class JointServer(Server):
 
     def _sweep(self) -> None:
         self._settle_all()
-        if self._occupancy.connections() > self._connections_max:
-            for _ in range(self.connections - self._share):
-                if not self._evict():
-                    break
+        while self._occupancy.connections() > self._connections_max and self.connections > self._share:
+            if not self._evict():
+                break
         super()._sweep()

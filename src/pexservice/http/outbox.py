@@ -15,18 +15,21 @@ _DONT_WAIT = socket.MSG_DONTWAIT
 class Outbox:
     """What waits to be sent on one connection, in order, taken from the budget that all connections share."""
 
-    __slots__ = ("_budget", "_chunks", "_progressed_s", "_untaken_bytes", "unsent_bytes")
+    __slots__ = ("_added_bytes", "_budget", "_chunks", "_progressed_s", "_taken_bytes", "unsent_bytes")
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._chunks: deque[memoryview] = deque()
         self.unsent_bytes = 0
-        self._untaken_bytes = 0
+        self._added_bytes = 0
+        self._taken_bytes: int | None = None
+        """How many of those the client had by the last look, but for what the kernel held from before."""
         self._progressed_s = 0.0
 
     def add(self, data: memoryview) -> None:
         """Put bytes behind the others."""
         self._chunks.append(_fitting(data))
+        self._added_bytes += len(data)
         self._count(len(data))
 
     def send(self, send: Callable[[memoryview, int], int]) -> None:
@@ -49,9 +52,12 @@ class Outbox:
         self._count(-self.unsent_bytes)
 
     def is_stalled(self, kernel_bytes: int, now_s: float, patience_s: float) -> bool:
-        """Whether the client took nothing for so long, neither from here nor of the bytes that the kernel holds."""
-        before, self._untaken_bytes = self._untaken_bytes, self.unsent_bytes + kernel_bytes
-        if not before or self._untaken_bytes < before:
+        """Whether the client took nothing for so long, neither from here nor of the bytes that the kernel holds.
+
+        However much was added meanwhile.
+        """
+        before, self._taken_bytes = self._taken_bytes, self._added_bytes - self.unsent_bytes - kernel_bytes
+        if before is None or self._taken_bytes > before:
             self._progressed_s = now_s
         return now_s - self._progressed_s >= patience_s
 

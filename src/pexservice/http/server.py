@@ -25,6 +25,8 @@ _ACCEPTS = 16
 """How many newcomers are accepted in one go, before those who are there get their turn again."""
 _VICTIMS = 64
 """How many idle connections are looked up in one go when no more connections may be open."""
+_LOOKS_MAX = 100_000
+"""How many connections are looked at between two sweeps for the few that are idle: some 20 ms, however many come."""
 
 
 class Server:
@@ -38,7 +40,8 @@ class Server:
         """In the order in which they came: among those idle since the same sweep, the first one makes room."""
         self._victims: deque[tuple[Connection, float]] = deque()
         """Those idle longest, and since when, as of when they were looked up."""
-        self._exhausted_at_s = 0.0
+        self._looked = 0
+        """How many connections were looked at since the last sweep for the few that were idle."""
         self._refusal_logged_at_s = 0.0
         self._listeners: list[Listener] = []
         self._paused: list[Listener] = []
@@ -105,14 +108,13 @@ class Server:
         """Close the connection that has been idle longest, if one is idle; return whether one was."""
         if self._evict_known():
             return True
-        now_s = self._shared.clock.now_s
-        if self._exhausted_at_s == now_s:
+        if self._looked >= _LOOKS_MAX:
             return False
         idle = [each for each in self._connections if each.is_idle]
         longest = sorted(idle, key=lambda each: each.active_s)[:_VICTIMS]
         self._victims.extend((each, each.active_s) for each in longest)
-        if len(idle) <= _VICTIMS:  # Those were all: there is no use in looking again before the next sweep.
-            self._exhausted_at_s = now_s
+        if len(idle) <= _VICTIMS:  # Those were all, so the next look is soon.
+            self._looked += len(self._connections)
         return self._evict_known()
 
     def _evict_known(self) -> bool:
@@ -129,6 +131,7 @@ class Server:
         loop = asyncio.get_running_loop()
         self._sweeping = loop.call_later(self._shared.limits.sweep_period_s, self._sweep)
         self._shared.clock.tick()
+        self._looked = 0
         for connection in list(self._connections):
             _do(Connection.sweep, connection)
         while self._paused:

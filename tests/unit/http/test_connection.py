@@ -76,6 +76,22 @@ def test_no_more_is_taken_after_a_drain() -> None:
     assert b"Connection: close" in last
 
 
+def test_the_answer_before_a_body_that_is_not_taken_any_more_is_the_last() -> None:
+    """It says so, and our half is closed behind it at once."""
+    wire = Wire()
+    wire.receive(NEXT + NEXT + message("POST", "/next", "Expect: 100-continue", "Content-Length: 3"))
+    wire.connection.stop()
+    wire.held.answer()
+    wire.held.answer()
+    assert wire.transport.statuses() == [200, 200]
+    first, last = wire.transport.sent.split(b"HTTP/1.1 ")[1:]
+    assert b"Connection: close" not in first
+    assert b"Connection: close" in last
+    assert wire.transport.is_shut_down
+    wire.receive(b"abc")
+    assert wire.held.asked == []
+
+
 def test_the_last_answer_to_a_half_closed_client_says_close() -> None:
     """Once a client is known to send no more, it gets what it waits for, and hears that this was all."""
     wire = Wire()

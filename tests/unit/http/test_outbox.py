@@ -47,6 +47,19 @@ def test_a_client_that_takes_nothing_stalls() -> None:
     assert outbox.is_stalled(49, 30, 10)
 
 
+def test_a_client_that_takes_less_than_is_added_does_not_stall() -> None:
+    """It reads slowly, while the answers to what it asked before are still coming."""
+    outbox = Outbox(Budget(0))
+    for now_s in range(30):
+        outbox.add(memoryview(bytes(100)))
+        left = iter([1])
+        outbox.send(lambda *_, left=left: next(left, 0) or (_ for _ in ()).throw(BlockingIOError()))
+        assert not outbox.is_stalled(50, now_s, 10)
+    for now_s in range(30, 50):
+        outbox.add(memoryview(bytes(100)))
+        assert outbox.is_stalled(50, now_s, 10) == (now_s >= 39)
+
+
 def test_no_more_memory_is_held_than_twice_what_is_counted() -> None:
     """Of an answer of which the kernel took nearly all, its end is kept, and not the answer."""
     budget = Budget(0)

@@ -71,9 +71,31 @@ def test_of_those_that_came_in_the_same_second_the_first_makes_room() -> None:
     async def scene() -> None:
         async with serving(connections_max=10) as (_, listeners):
             clients = [await connect(listeners[0]) for _ in range(10)]
-            for leaving in list(clients):
+            for _ in range(30):  # However many come in that second: they are idle, too.
+                leaving = clients[-10]
                 clients.append(await connect(listeners[0]))
                 assert await receive(leaving) == b""
+            for client in clients:
+                client.close()
+
+    play(scene())
+
+
+def test_for_the_few_that_are_idle_not_all_are_looked_at_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond a bound, newcomers are turned away until the next sweep: to look takes time that others wait for."""
+    monkeypatch.setattr("pexservice.http.server._LOOKS_MAX", 8)
+
+    async def scene() -> None:
+        async with serving(connections_max=4) as (server, listeners):
+            clients = [await connect(listeners[0]) for _ in range(4 + 8)]
+            assert [await receive(client) for client in clients[:8]] == [b""] * 8
+            with socket.create_connection(listeners[0].getsockname()) as refused:
+                refused.setblocking(False)
+                with pytest.raises(ConnectionResetError):
+                    await receive(refused)
+            server._sweep()
+            clients.append(await connect(listeners[0]))
+            assert await receive(clients[8]) == b""
             for client in clients:
                 client.close()
 
