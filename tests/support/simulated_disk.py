@@ -41,6 +41,7 @@ class SimulatedFile:
 
     def append(self, data: bytes) -> None:
         faults = self._disk.faults
+        self._disk.check_power()
         if faults.write_error is not None:
             raise _error(faults.write_error)
         room = len(data) if faults.free_bytes is None else min(len(data), faults.free_bytes)
@@ -76,6 +77,7 @@ class SimulatedFixedFile:
     def write(self, offset: int, data: bytes, done: Done) -> None:
         disk, inode, faults = self._disk, self._inode, self._disk.faults
         assert offset % disk.sector_bytes == len(data) % disk.sector_bytes == 0, "direct writes are aligned"
+        disk.check_power()
         inode.under_way.append((offset, data))
         disk.operate(is_told=False)
         error, faults.fixed_error = faults.fixed_error, None
@@ -102,6 +104,7 @@ class SimulatedFixedFile:
             asyncio.ensure_future(_after(disk.rng.randrange(1, 6), complete))  # noqa: RUF006 - the loop ends first, or not.
 
     def write_cached(self, offset: int, data: bytes) -> None:
+        self._disk.check_power()
         if self._disk.faults.write_error is not None:
             raise _error(self._disk.faults.write_error)
         self._inode.written[offset : offset + len(data)] = data
@@ -132,6 +135,11 @@ class SimulatedDisk:
         self.inodes = {name: Inode(bytearray(data), bytearray(data)) for name, data in (files or {}).items()}
         self._durable_names = dict(self.inodes)
         self._name_operations: list[Callable[[dict[str, Inode]], object]] = []
+
+    def check_power(self) -> None:
+        """Take nothing more after the cut: an event loop goes on behind a callback that raised PowerCut."""
+        if self.is_cut:
+            raise PowerCut
 
     def operate(self, *, is_told: bool = True) -> None:
         """Count one operation, in which the power may go, or which may fail."""

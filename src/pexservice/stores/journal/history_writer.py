@@ -56,7 +56,9 @@ class HistoryWriter(Generic[S, C]):
         self._keys = keys
         self._disk = disk
         self._codec = codec
+        self._is_ours_interval = is_interval
         self._is_interval = is_interval
+        """How the rows that are added came to be, which the opening row says of all rows behind it."""
         self._segment_bytes_max = segment_bytes_max
         self._growing: _Growing[S] | None = None
         self._full: deque[_Growing[S]] = deque()
@@ -89,10 +91,8 @@ class HistoryWriter(Generic[S, C]):
         return self._growing
 
     def resume(self, segment: Segment[S], *, is_on_disk: bool = True) -> None:
-        """Go on behind the newest segment, or in it if it is small."""
-        if segment.opening.is_interval != self._is_interval:  # The opening row says how all rows behind it came to be.
-            self.begin(segment.place)
-            return
+        """Go on behind the newest segment, or in it if it is small, with rows that came to be as its own did."""
+        self._is_interval = segment.opening.is_interval
         data = bytearray(segment.data)
         self._growing = _Growing(
             segment.name, data, segment.checksum, segment.place, 0, is_on_disk, segment.opening.place.sequence
@@ -113,6 +113,16 @@ class HistoryWriter(Generic[S, C]):
         growing.kept = first
         growing.is_on_disk = False
         self.waiting += 1
+
+    def turn(self) -> None:
+        """Go on with rows of this service: in a new segment, if those that are there came to be otherwise."""
+        growing = self._growing
+        assert growing is not None, "it was begun"
+        if self._is_interval != self._is_ours_interval:
+            self._is_interval = self._is_ours_interval
+            if not growing.is_on_disk:
+                self._full.append(growing)
+            self.begin(growing.place)
 
     def renumber(self) -> None:
         """Forget the numbers of lines: a new ring begins, and all rows are in the history."""

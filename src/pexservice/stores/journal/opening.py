@@ -200,6 +200,7 @@ class Opener(Generic[S, C]):
             keys.read([row.body for row in found.plan.missing], found.newest.place)
         for row in found.plan.missing:
             history.add(row.body, codec.decode_body(row.body).place, 0)
+        history.turn()
         self._is_first = found.newest is None
         self._found = replace(found, newest=None, keys=None, older=())  # Some MiB, and not looked at again.
 

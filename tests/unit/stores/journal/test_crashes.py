@@ -7,6 +7,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -36,6 +37,13 @@ def _entries(rng: Random) -> Iterable[Any]:
 MACHINES: list[tuple[Machine[Any, Any], Callable[[Random], Iterable[Any]]]] = [(WALK, _steps), (LEDGER, _entries)]
 
 
+def _with_room_lost(disk: SimulatedDisk, rng: Random, commands: Callable[[Random], Iterable[Any]]) -> Iterable[Any]:
+    """While groups are under way: the ring goes on for a while, then they are turned away until there is room again."""
+    if rng.random() < 0.1:
+        disk.faults.free_bytes = rng.choice([0, 500, None])
+    return commands(rng)
+
+
 def crash(cycles: int, seed: int, *, lies: bool = False, interval: bool = False, errors: bool = False) -> None:
     """Let so many lives come and go. Raises ViolationError, DamagedData."""
     rng = Random(seed)
@@ -55,14 +63,19 @@ def crash(cycles: int, seed: int, *, lies: bool = False, interval: bool = False,
                 disk.faults.error = rng.choice([errno.EIO, errno.ENOSPC])
             if errors and rng.random() < 0.3:
                 disk.faults.free_bytes = rng.choice([0, 500, 9000, 50000])
-            model.may_be_full = disk.faults.free_bytes is not None or (errors and disk.faults.error == errno.ENOSPC)
-            turns = rng.randint(0, 40 if model.may_be_full else 200)
+            model.may_be_full = errors
+            ask = (
+                partial(_with_room_lost, disk, rng, commands)
+                if errors and rng.random() < 0.5
+                else partial(commands, rng)
+            )
+            turns = rng.randint(0, 200)
             life = live(
                 disk,
                 model,
                 opts,
                 rng=rng,
-                commands=lambda: commands(rng),
+                commands=ask,
                 turns=turns,
                 stop=rng.random() < 0.3,
             )
