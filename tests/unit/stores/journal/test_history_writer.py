@@ -13,6 +13,7 @@ from pexservice.errors import NotPermitted
 from pexservice.limits import Limits
 from pexservice.stores.journal import journal as journals
 from pexservice.stores.journal.errors import JournalFailed, JournalFull
+from pexservice.stores.journal.history import History
 from pexservice.stores.journal.history_writer import segment_names
 from pexservice.stores.journal.opening import look
 from pexservice.stores.journal.segment import segment_name
@@ -204,5 +205,28 @@ def test_a_rename_that_fails_ends_the_journal(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(on, "rename", broken)
         with pytest.raises(JournalFailed, match="cannot write the segment"):
             await journal._write_history()
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("was_interval", [False, True])
+def test_rows_of_a_life_before_are_in_segments_of_its_durability(*, was_interval: bool) -> None:
+    """Those that a crash left in the ring, too: how they came to be does not change with the next start."""
+
+    async def scenario() -> None:
+        on = disk()
+        limits = replace(CALM.limits, segment_bytes_max=300)
+        for is_interval, count in ((was_interval, 15), (not was_interval, 2)):
+            journal = await opened(on, replace(CALM, is_interval=is_interval, limits=limits))
+            for _ in range(count):
+                await journal.commit([NEXT])
+            on = on.killed()
+        await (await opened(on, replace(CALM, is_interval=not was_interval, limits=limits))).close()
+        segments = [piece.segment for piece in History.look(on.powered_off(), WALKS).pieces() if piece.segment]
+        assert sum(len(segment.bodies) for segment in segments) == 17
+        for segment in segments:
+            begins_later = segment.opening.place.sequence >= 15
+            assert segment.opening.is_interval == (was_interval != begins_later)
+            assert begins_later or segment.place.sequence <= 15
 
     play(scenario)

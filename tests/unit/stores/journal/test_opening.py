@@ -14,7 +14,6 @@ from pexservice.core.judging import Place
 from pexservice.core.keys import digests, keyed
 from pexservice.errors import DamagedData
 from pexservice.stores.journal.errors import JournalFailed
-from pexservice.stores.journal.history import History
 from pexservice.stores.journal.journal import Journal
 from pexservice.stores.journal.live_keys import KEYS_NAME
 from pexservice.stores.journal.opening import look, shape_for
@@ -221,29 +220,6 @@ def test_a_changed_durability_begins_a_new_segment() -> None:
         newest = look(on, WALKS).newest
         assert newest is not None
         assert (newest.name, newest.opening.is_interval) == (segment_name(1), True)
-
-    play(scenario)
-
-
-@pytest.mark.parametrize("was_interval", [False, True])
-def test_rows_of_a_life_before_are_in_segments_of_its_durability(*, was_interval: bool) -> None:
-    """Those that a crash left in the ring, too: how they came to be does not change with the next start."""
-
-    async def scenario() -> None:
-        on = disk()
-        limits = replace(CALM.limits, segment_bytes_max=300)
-        for is_interval, count in ((was_interval, 15), (not was_interval, 2)):
-            journal = await opened(on, replace(CALM, is_interval=is_interval, limits=limits))
-            for _ in range(count):
-                await journal.commit([NEXT])
-            on = on.killed()
-        await (await opened(on, replace(CALM, is_interval=not was_interval, limits=limits))).close()
-        segments = [piece.segment for piece in History.look(on.powered_off(), WALKS).pieces() if piece.segment]
-        assert sum(len(segment.bodies) for segment in segments) == 17
-        for segment in segments:
-            begins_later = segment.opening.place.sequence >= 15
-            assert segment.opening.is_interval == (was_interval != begins_later)
-            assert begins_later or segment.place.sequence <= 15
 
     play(scenario)
 
