@@ -33,7 +33,10 @@ CLIENT_STATUSES: Final = frozenset(
 
 _NAME: Final = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
 _COLUMN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_KIND: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+LABEL_LENGTH_MAX: Final = 56
+"""Of a kind or a code: that many characters are shared by processes that count them together."""
+_KIND: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{LABEL_LENGTH_MAX}}}", re.ASCII)
+_KIND_IS: Final = f"letters, numerals, hyphens and underscores, {LABEL_LENGTH_MAX} at most"
 _TAG: Final = re.compile(r"[A-Za-z0-9._]+", re.ASCII)
 _TAG_IS: Final = "letters, numerals, points and underscores"
 _MEASURE: Final = re.compile(r"pex_[a-z_]+", re.ASCII)
@@ -48,8 +51,8 @@ _COLUMNS_OF_EVERY_ROW: Final = ("sequence", "keys", "time", "checksum")
 class Refusal:
     """A machine's no to a command. The command is not taken: the state stays, and nothing is written.
 
-    `status` is the one of the HTTP answer, a 4xx of `http.HTTPStatus`; `code`, of small letters, numerals and
-    hyphens, names the reason in it and in metrics, `title` says it in words and `detail` what to do.
+    `status` is the one of the HTTP answer, a 4xx of `http.HTTPStatus`; `code`, of 1 to 56 small letters, numerals
+    and hyphens, names the reason in it and in metrics, `title` says it in words and `detail` what to do.
     """
 
     code: str
@@ -60,8 +63,9 @@ class Refusal:
     def __post_init__(self) -> None:
         """Raise WrongMachine if it cannot be answered with: where it is written, and not when a client is refused."""
         code: object = self.code
-        if not isinstance(code, str) or not _CODE.fullmatch(code):
-            raise WrongMachine(f"the code of a Refusal must be small letters, numerals and hyphens, not {code!r:.80}.")
+        if not isinstance(code, str) or not _CODE.fullmatch(code) or len(code) > LABEL_LENGTH_MAX:
+            demand = f"small letters, numerals and hyphens, {LABEL_LENGTH_MAX} at most"
+            raise WrongMachine(f"the code of a Refusal must be {demand}, not {code!r:.80}.")
         words: tuple[object, ...] = (self.title, self.detail)
         if not all(isinstance(each, str) for each in words):
             raise WrongMachine(f"title and detail of Refusal {code!r:.80} must be texts, str, not {words!r:.200}.")
@@ -92,7 +96,7 @@ class Machine(ABC, Generic[S, C]):
     """The names of the fields of a written state, one or more: letters, numerals and underscores."""
     commands_column: ClassVar[str] = "commands"
     kinds: ClassVar[tuple[str, ...]]
-    """The kinds of commands that there are, for metrics: letters, numerals, hyphens and underscores."""
+    """The kinds of commands that there are, for metrics: 1 to 56 letters, numerals, hyphens and underscores."""
     initial: S
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
@@ -218,7 +222,7 @@ class Machine(ABC, Generic[S, C]):
         _check_names("name", (getattr(self, "name", None),), _NAME, "letters, numerals and hyphens")
         _check_names("columns", getattr(self, "columns", None), _COLUMN, "letters, numerals and underscores")
         _check_names("commands_column", (self.commands_column,), _COLUMN, "letters, numerals and underscores")
-        _check_names("kinds", getattr(self, "kinds", None), _KIND, "letters, numerals, hyphens and underscores")
+        _check_names("kinds", getattr(self, "kinds", None), _KIND, _KIND_IS)
         columns = Counter((*self.columns, self.commands_column, *_COLUMNS_OF_EVERY_ROW))
         if columns.total() > len(columns):
             raise WrongMachine(f"the column {max(columns, key=columns.__getitem__)} is there twice; {_IN_EVERY_ROW}.")

@@ -11,12 +11,13 @@ from itertools import chain
 from mmap import mmap
 from typing import Final, Self, cast
 
+from pexservice.core.machine import LABEL_LENGTH_MAX
 from pexservice.core.measures import COUNT_BOUNDS, SECONDS_BOUNDS, Histogram
 from pexservice.core.metrics import STATUSES_MAX, Metrics
 
 _NAMES_MAX: Final = 64
 """Names that a table has room for: kinds of commands, reasons. Those beyond are counted as `other`."""
-_NAME_BYTES: Final = 56
+_NAME_BYTES: Final = LABEL_LENGTH_MAX
 _ENTRY_BYTES: Final = _NAME_BYTES + 8
 _OTHER: Final = "other"
 

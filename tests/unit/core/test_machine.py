@@ -103,12 +103,14 @@ def test_a_refusal_has_a_status_that_http_has(status: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["Sold out!", "sold out", "Sold-out", "", "sold_out", "-", "sold-", "\u00e9", None, 'a"b']
+    "code", ["Sold out!", "sold out", "Sold-out", "", "sold_out", "-", "sold-", "\u00e9", None, 'a"b', "x" * 57]
 )
 def test_a_refusal_has_a_code_for_a_urn_and_a_label(code: Any) -> None:
     """As those of the core, it is small letters, numerals and hyphens."""
-    assert {Refusal(each, "b", "c").code for each in ("sold-out", "x2", *OWN_REFUSALS)} > set(OWN_REFUSALS)
-    with pytest.raises(WrongMachine, match=f"must be small letters, numerals and hyphens, not {re.escape(repr(code))}"):
+    assert {Refusal(each, "b", "c").code for each in ("sold-out", "x2", "x" * 56, *OWN_REFUSALS)} > set(OWN_REFUSALS)
+    with pytest.raises(
+        WrongMachine, match=f"small letters, numerals and hyphens, 56 at most, not {re.escape(repr(code))}"
+    ):
         Refusal(code, "b", "c")
 
 
@@ -173,6 +175,7 @@ def _raise(_self: object, _given: object) -> Any:
         ("commands_column", "count", "the column count is there twice"),
         ("commands_column", "my steps", "its commands_column 'my steps' must be"),
         ("kinds", ("up", 'do"wn'), "its kinds"),
+        ("kinds", ("up", "d" * 57), "its kinds 'd+' must be: letters, numerals, hyphens and underscores, 56 at most"),
         ("kinds", ("up", "up"), "its kinds are there twice"),
         ("encode_state", lambda _self, _state: "0,", "writes the field changes as ''. A field is printable ASCII"),
         ("encode_state", lambda _self, _state: "0,\u00e9", "writes the field changes"),
