@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pexservice.errors import WrongApplication
 from pexservice.http.action import Action
+from pexservice.http.fields import TCHAR
 from pexservice.http.request import Request
 
 READ: Final = ("GET", "HEAD")
@@ -19,8 +20,8 @@ COMMAND_BY_GET_TOO: Final = ("GET", "POST")
 
 _PATH: Final = re.compile(r"/(?!/)[A-Za-z0-9._~/-]*", re.ASCII)
 """Those that are sent as they are written (RFC 3986, 2.3): what a client encodes, or not, would be found or not."""
-_METHOD: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-"""A token (RFC 9110, 5.6.2 and 9.1)."""
+_METHOD: Final = re.compile(rf"{TCHAR}+", re.ASCII)
+"""A token (RFC 9110, 9.1)."""
 _DOTS: Final = frozenset({".", ".."})
 """Segments that clients take out (RFC 3986, 5.2.4)."""
 

@@ -104,9 +104,7 @@ class HistoryWriter(Generic[S, C]):
         growing = self._growing
         assert growing is not None, "it was begun"
         if len(growing.data) >= self._segment_bytes_max:
-            if not growing.is_on_disk:
-                self._full.append(growing)
-            growing = self.begin(growing.place)
+            growing = self._begin_next(growing)
         row, growing.checksum = seal(body, growing.checksum)
         growing.data += row
         growing.place = place
@@ -120,9 +118,12 @@ class HistoryWriter(Generic[S, C]):
         assert growing is not None, "it was begun"
         if self._is_interval != self._is_ours_interval:
             self._is_interval = self._is_ours_interval
-            if not growing.is_on_disk:
-                self._full.append(growing)
-            self.begin(growing.place)
+            self._begin_next(growing)
+
+    def _begin_next(self, growing: _Growing[S]) -> _Growing[S]:
+        if not growing.is_on_disk:
+            self._full.append(growing)
+        return self.begin(growing.place)
 
     def renumber(self) -> None:
         """Forget the numbers of lines: a new ring begins, and all rows are in the history."""
