@@ -77,10 +77,12 @@ def main(*, word: str, seed: int | None, only: tuple[str, ...], jobs: int, keep:
     console.print(f"\n{_summary(rows, outcomes)}", markup=False)
     for row in rows:
         if row.is_bad or row.is_skipped:  # Again, at the end: of a long log that is what one sees first.
-            console.print(row.line, markup=False)
+            console.print("\n".join([row.line, *row.findings]), markup=False)
     sys.exit(any(row.is_bad or (row.is_skipped and skips_fail()) for row in rows))
 
 
+FINDING_CHARACTERS: Final = 400
+"""From each end of a finding."""
 _HEAD: Final = ["| attack | cycles | violations | negative control | minutes |", "|---|--:|--:|---|--:|"]
 
 
@@ -93,6 +95,8 @@ class _Row:
     is_bad: bool
     is_skipped: bool
     """Whether this machine lacked something, for some rounds at least."""
+    findings: list[str]
+    """What was wrong in a round or in the control, each as much of it as one reads."""
 
 
 def _rows(attacks: list[Attack], outcomes: list[Outcome], *, much: Much) -> list[_Row]:
@@ -126,7 +130,19 @@ def _row(attack: Attack, outcomes: list[Outcome], *, much: Much) -> _Row:
         f"{sum(outcome.seconds for outcome in outcomes) / 60:.1f}",
     ]
     is_bad = bool(violations or failed or is_lacking) or not (is_caught or control.unsupported)
-    return _Row(f"| {' | '.join(cells)} |", is_bad, bool(lacking))
+    findings = [
+        f"{outcome.key}: {_shortened(outcome.error or outcome.violation)}"
+        for outcome in outcomes
+        if outcome.error or (outcome.violation and not outcome.is_control)
+    ]
+    return _Row(f"| {' | '.join(cells)} |", is_bad, bool(lacking), findings)
+
+
+def _shortened(text: str) -> str:
+    """Leave out the middle: what was found stands first, and what a traceback ends with last."""
+    if len(text) <= 2 * FINDING_CHARACTERS:
+        return text
+    return f"{text[:FINDING_CHARACTERS]} ... {text[-FINDING_CHARACTERS:]}"
 
 
 def _summary(rows: list[_Row], outcomes: list[Outcome]) -> str:

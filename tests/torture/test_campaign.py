@@ -43,6 +43,20 @@ def test_what_an_attack_came_to(outcomes: list[Outcome], is_bad: bool, is_skippe
     assert (found.is_bad, found.is_skipped) == (is_bad, is_skipped)
 
 
+def test_what_was_found_is_told_again() -> None:
+    """What a round broke, and how a control or a round failed itself; not what a control was to notice."""
+    broken, failed = (
+        replace(ROUND, violation="x is lost"),
+        replace(ROUND, key="harm/1", error="a" * 9_999 + "ValueError"),
+    )
+    first, second = row(ATTACK, [CONTROL, broken, failed], much=Much.FULL).findings
+    assert first == "harm/0: x is lost"
+    assert second.startswith("harm/1: aaa")
+    assert second.endswith("ValueError")
+    assert len(second) < 1_000
+    assert row(ATTACK, [CONTROL, ROUND], much=Much.FULL).findings == []
+
+
 def test_cycles_are_demanded_of_a_full_campaign_only() -> None:
     """The short form does fewer, but never none."""
     assert not row(ATTACK, [CONTROL, replace(ROUND, cycles=1)], much=Much.SHORT).is_bad

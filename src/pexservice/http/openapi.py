@@ -24,7 +24,8 @@ def document(
     if not needs_token:
         del components["securitySchemes"]
     components["headers"] |= forms.headers
-    shown = {name: _reference("headers", name) for name in (SEQUENCE, _REPLAYED, *forms.headers)}
+    place = {name: _reference("headers", name) for name in (SEQUENCE, *forms.headers)}
+    shown = place | {_REPLAYED: _reference("headers", _REPLAYED)}
     components["responses"]["State"] = {
         "description": "The state, in the form that Accept asks for",
         "headers": shown,
@@ -34,6 +35,8 @@ def document(
         "description": "Done, as Prefer: return=minimal asks for",
         "headers": shown | {"Preference-Applied": {"schema": {"const": "return=minimal"}}},
     }
+    for refused in ("PreconditionFailed", "KeyReused"):  # Judged where the state stood, which the answer tells.
+        components["responses"][refused]["headers"] = place
     paths = {endpoint.path: dict(endpoint.operations) for endpoint in endpoints}
     return {"openapi": "3.1.0", "info": dict(info), "paths": paths, "components": components}
 
@@ -110,7 +113,7 @@ def text_operations(
     content = {media_type: {"schema": {"type": kind}} for media_type, kind in kinds.items()}
     answers: dict[str, Any] = {"200": {"description": does, "content": content}}
     if is_judged:
-        answers |= {"304": {"description": "As If-None-Match: * says"}} | _responses({"412": "PreconditionFailed"})
+        answers |= {"304": {"description": "As If-None-Match: * says"}, "412": _problem("A precondition does not hold")}
     return {"get": _operation(path, does, answers | _responses(dict.fromkeys(problems, "NotApplied")))}
 
 

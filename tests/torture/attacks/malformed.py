@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Final
 
-from support.messages import INVALID, NEXT, VALID, Invalid, Valid
+from support.messages import HOST, INVALID, NEXT, VALID, Invalid, Valid, get
 from support.process import Service
 from torture.attack import Attack, Bench, require
 from torture.attacks.malformed_fuzz import SMALL, TOKENS
@@ -17,7 +17,11 @@ from torture.attacks.malformed_limits import MESSAGES, PIPELINES
 from torture.judges.judge import MARK, Judge
 from torture.mutation import Mutator
 
-CORPUS: Final[list[Valid | Invalid]] = [*VALID.values(), *INVALID.values(), *MESSAGES]
+CONDITIONS: Final = [
+    get(HOST + fields) for fields in (b"If-Match: *\r\n", b'If-Match: "a, b"\r\n', b"If-None-Match: *\r\n")
+]
+"""Steps that are judged at their turn: what is refused then tells where the walk stands."""
+CORPUS: Final[list[Valid | Invalid]] = [*VALID.values(), *INVALID.values(), *MESSAGES, *CONDITIONS]
 CUT_BYTES_MAX: Final = 120
 """Longer messages are not cut at every byte."""
 SHARES: Final = 20

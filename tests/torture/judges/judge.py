@@ -106,7 +106,10 @@ class Judge:
             has_stepped = answer.status in STEPPED and not is_other
             require(is_step or not has_stepped, f"{said} stepped: {answer}")
             self._sequence += has_stepped
-            if answer.get("pex-sequence") is not None:
+            is_placed = answer.get("pex-sequence") is not None
+            is_judged = is_step and said.path is not None and answer.status == 412
+            require(is_placed or not is_judged, f"it is not told where it was judged: {answer}")
+            if is_placed:
                 require(answer.sequence == self._sequence, f"the sequence is {self._sequence}, not that of {answer}")
         self._sequence += 1
         taken = self._witness.ask("POST", "/reset").sequence  # To 0, where values are short.

@@ -19,6 +19,8 @@ _HEAD = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) ([ -~]+)\r\n((?:%b: [!-~](?:[ 
 _BODILESS: Final = {100, 204, 304}
 _PHRASES: Final = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
 """Of RFC 9110, 15.5, where Python before 3.13 has others."""
+_JUDGED: Final = {412, 422}
+"""Errors that may tell a place: the state at which a condition or a key was judged."""
 _ONCE: Final = {"content-length", "content-type", "connection", "date", "allow", "etag", "retry-after"}
 
 
@@ -62,7 +64,8 @@ def _require_whole(answer: Answer, *, is_head: bool) -> None:
         require(parsedate(dict(answer.fields).get("date")) is not None, f"an answer has no date: {answer}")
     if answer.status >= 400:
         require(answer.get("content-type") == "application/problem+json", f"an error is no problem document: {answer}")
-        require(answer.get("pex-sequence") is None, f"an error tells a place in the walk: {answer}")
+        tells_place = answer.get("pex-sequence") is not None
+        require(not tells_place or answer.status in _JUDGED, f"an error tells a place in the walk: {answer}")
     if answer.status >= 400 and not is_head:
         problem = _problem(answer)
         require(problem.keys() == {"type", "title", "status", "detail"}, f"a problem document lacks members: {answer}")

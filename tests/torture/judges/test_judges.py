@@ -8,6 +8,7 @@ from torture.attack import Violation
 from torture.judges import grammar, reading
 
 DATE = b"Date: Tue, 24 Nov 2026 20:51:27 GMT\r\n"
+PLACE = b"Pex-Sequence: 41\r\n"
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" + DATE + b"Content-Length: 3\r\n\r\nok\n"
 EMPTY = b"HTTP/1.1 204 No Content\r\n" + DATE + b"\r\n"
 PROBLEM = b'{"type": "about:blank", "title": "Not Found", "status": 404, "detail": "Nothing."}'
@@ -63,6 +64,15 @@ def test_answers_are_read_in_order() -> None:
     ]
 
 
+def test_a_refusal_may_tell_where_it_was_judged() -> None:
+    """As a condition that does not hold does; no other error knows a place."""
+    refused = NOT_FOUND.replace(b"404 Not Found", b"412 Precondition Failed").replace(
+        b'"status": 404', b'"status": 412'
+    )
+    (answer,) = reading.parse(refused.replace(DATE, DATE + PLACE), ["GET"])
+    assert (answer.status, answer.sequence) == (412, 41)
+
+
 @pytest.mark.parametrize(
     "sent",
     [
@@ -76,6 +86,7 @@ def test_answers_are_read_in_order() -> None:
         pytest.param(EMPTY.replace(b"\r\n\r\n", b"\r\nContent-Length: 0\r\n\r\n"), id="204 with a length"),
         pytest.param(NOT_FOUND.replace(b"application/problem+json", b"text/plain"), id="an error in plain text"),
         pytest.param(NOT_FOUND.replace(b'"status": 404', b'"status": 400'), id="a problem with another status"),
+        pytest.param(NOT_FOUND.replace(DATE, DATE + PLACE), id="an error that tells a place"),
         pytest.param(NOT_FOUND.replace(b"404 Not Found", b"405 Method Not Allowed"), id="405 without Allow"),
     ],
 )

@@ -22,5 +22,8 @@ def test_the_description_is_the_table(needs_token: bool) -> None:  # noqa: FBT00
     for reference in references:
         kind, name = reference.split("/")
         assert name in document["components"][kind]
+    refusals = [document["components"]["responses"][name] for name in ("PreconditionFailed", "KeyReused")]
+    assert all("Pex-Sequence" in refused["headers"] for refused in refusals), "they tell where they were judged"
+    assert "headers" not in document["paths"]["/"]["get"]["responses"]["412"], "a text has no place"
     identities = [operation["operationId"] for item in document["paths"].values() for operation in item.values()]
     assert len(identities) == len(set(identities))
