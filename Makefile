@@ -47,7 +47,7 @@ image: ## build the container image; IMAGE_FLAGS="--build-arg BASE=..." for anot
 test: $(VENV)/.dev ## run the tests that need seconds; MUCH=full tries ten times as many examples
 	$(BIN)/pytest -n auto --dist worksteal --much=$(MUCH)
 
-coverage: $(VENV)/.dev ## fail unless the unit tests take every branch of core and of the journal
+coverage: $(VENV)/.dev ## fail unless the unit tests take every branch of core and of the stores of one machine
 	@$(BIN)/coverage run -m pytest -p no:xdist -q tests/unit/core tests/unit/stores
 	@$(BIN)/coverage report
 

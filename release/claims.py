@@ -71,7 +71,11 @@ CLAIMS: Final = (
         "using.md",
         "make test",
     ),
-    Claim("Every branch of the core and of its stores is taken by unit tests.", "architecture.md", "make coverage"),
+    Claim(
+        "Every branch of the core and of the stores of one machine is taken by unit tests.",
+        "architecture.md",
+        "make coverage",
+    ),
     Claim("Layers, types and style hold over everything, tests included.", "architecture.md", "make check"),
     Claim("It runs with the lowest versions that it allows.", "release.md", "make test-lowest"),
     Claim(

@@ -124,13 +124,16 @@ def test_nobody_and_strangers_are_one_sentence() -> None:
 
 
 def test_a_service_that_wants_tokens_is_not_stepped(tmp_path: Path) -> None:
-    """The answers are no steps, and the count agrees."""
+    """The answers are no steps, so nothing was measured: status 1, and a sentence that says why."""
     tokens = tmp_path / "tokens"
     tokens.write_text("0123456789abcdefghijkl\n", "ascii")
     with serving(tmp_path / "data", "--token-file", str(tokens)) as service:
         ended = run("bench", url(service), "--with", "own", *SMALL)
-    assert ended.returncode == 0
+    assert ended.returncode == 1
     assert re.search(r"^Non-2xx responses: +2000$", ended.stdout, re.MULTILINE)
+    assert ended.stdout.endswith(
+        "no step was taken, of 2,000 that were refused. If steps need a token, bench has none to send.\n"
+    )
 
 
 def test_plots_that_cannot_be_written_are_one_sentence(service: Service, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from pexservice import __version__
 from pexservice.stores.journal.segment import segment_name
+from pexservice.walk.fibonacci import fibonacci_modulo
 from support.process import HANG_S, environment, run, serving
 
 
@@ -37,6 +38,22 @@ def test_the_history_is_exported(history: Path) -> None:
         "62,0,0,0,1",
         "63,1,0,1,1",
     ]
+
+
+def test_a_walk_moves_by_a_row_of_the_original(tmp_path: Path) -> None:
+    """Beyond the first value that wraps, and where there is no step yet that a row could tell of."""
+    file, one, two = (str(tmp_path / name) for name in ("fibo.csv", "one", "two"))
+    begun = f"900,300,{fibonacci_modulo(299, 2**64)},{fibonacci_modulo(300, 2**64)},{fibonacci_modulo(301, 2**64)}\n"
+    Path(file).write_text(begun)
+    assert run("import", file, "--data-dir", one).returncode == 0
+    assert run("journal", "export", "--original", "--last", "1", "--data-dir", one).stdout == begun
+    assert not run("journal", "export", "--original", "--last", "0", "--data-dir", one).stdout
+    with serving(Path(one)) as service, service.connect() as client:
+        assert client.ask("POST", "/next").sequence == 901
+    Path(file).write_text(run("journal", "export", "--original", "--last", "1", "--data-dir", one).stdout)
+    assert run("import", file, "--data-dir", two).returncode == 0
+    with serving(Path(two)) as service, service.connect() as client:
+        assert client.ask("GET", "/current").get("pex-position") == "301"
 
 
 def test_the_history_is_verified_and_shown(history: Path) -> None:

@@ -7,7 +7,9 @@ from typing import Final
 
 import pytest
 
+from pexservice.core.judging import Place
 from pexservice.walk.machine import WALK
+from pexservice.walk.original import row
 from support import postgres
 from support.client import message
 from support.machines import COUNTER
@@ -57,21 +59,29 @@ def test_a_schema_for_replicas_that_would_not_start_is_told(server: Server) -> N
 
 
 def test_a_walk_moves_from_a_directory_to_a_server(tmp_path: Path) -> None:
-    """Sequence and position go on."""
+    """And back, at once: sequence and position go on, though the value wraps in the file."""
+    moving = tmp_path / "fibo.csv"
+    moving.write_text(row(Place(900, 300)), "ascii")
+    assert run("import", str(moving), "--data-dir", str(tmp_path / "data")).returncode == 0
     with serving(tmp_path / "data") as service, service.connect() as client:
-        for path in ("/next", "/next", "/reset", "/next", "/next", "/next"):
-            assert client.ask("POST", path).status == 200
+        assert client.ask("POST", "/next").sequence == 901
         service.stop()
     exported = run("journal", "export", "--original", "--last", "1", "--data-dir", str(tmp_path / "data"))
-    (tmp_path / "fibo.csv").write_text(exported.stdout, "ascii")
+    moving.write_text(exported.stdout, "ascii")
     shared = postgres.shared()
     shared.ask("CREATE DATABASE moved")
     url = f"{shared.url}/moved"
-    made = run("store", "init", "--one-server", "--import", str(tmp_path / "fibo.csv"), url)
-    assert made.stdout == "The schema is made. Sequence 6, position 3.\n"
+    made = run("store", "init", "--one-server", "--import", str(moving), url)
+    assert made.stdout == "The schema is made. Sequence 901, position 301.\n"
+    assert run("journal", "export", "--original", "--last", "1", "--store", url).stdout == exported.stdout
     with serving(None, "--store", url) as service, service.connect() as client:
         answer = client.ask("POST", "/next")
-        assert (answer.sequence, answer.body) == (7, b"3\n")
+        assert (answer.sequence, answer.get("pex-position")) == (902, "302")
+    moving.write_text(run("journal", "export", "--original", "--last", "1", "--store", url).stdout, "ascii")
+    back = tmp_path / "back"
+    assert run("import", str(moving), "--data-dir", str(back)).returncode == 0
+    with serving(back) as service, service.connect() as client:
+        assert client.ask("GET", "/current").get("pex-position") == "302"
 
 
 def refused(url: str, status: int, words: str, **variables: str) -> None:

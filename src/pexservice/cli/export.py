@@ -14,9 +14,13 @@ from pexservice.cli.options import Command
 from pexservice.cli.server_history import read_server
 from pexservice.config import StoreUrl
 from pexservice.core.judging import Place
+from pexservice.walk import original as originals
 from pexservice.walk.fibonacci import Walker
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import STEP_NAMES, Step, positions
+
+_RowOf = Callable[[int, int, int], str]
+"""Writes the row of a step: of its sequence, the position it led to, and the step."""
 
 
 @click.command(cls=Command)
@@ -25,7 +29,12 @@ from pexservice.walk.steps import STEP_NAMES, Step, positions
 @last
 @begin
 @click.option("--values", is_flag=True, help="Add the exact value to each row.")
-@click.option("--original", is_flag=True, help="Write the rows of the original: hits,position,previous,current,next.")
+@click.option(
+    "--original",
+    is_flag=True,
+    help="Write the rows of the original, hits,position,previous,current,next, with its values modulo 2^64; if there "
+    "is no step to tell of, the one of where the walk stands.",
+)
 def export(  # noqa: PLR0913 - the options that there are, each by name.
     data_dir: Path, store: StoreUrl | None, last: int | None, begin: int | None, *, values: bool, original: bool
 ) -> None:
@@ -40,44 +49,56 @@ def export(  # noqa: PLR0913 - the options that there are, each by name.
         raise click.UsageError(message, ctx)
     options.contradict(ctx, "last", "begin", "say how many, or from where.")
     options.check_store(ctx, store)
-    walker = Walker()
-    row: Callable[[int, int, int], str]
+    row: _RowOf
     if original:
-        row, header = partial(_original_row, walker), ""
+        row, header = _original_row, ""
     else:
-        row = partial(_row, walker) if values else _plain_row
+        row = partial(_row, Walker()) if values else _plain_row
         header = "sequence,step,position" + (",value" if values else "") + "\n"
-    asked = begin
     if store is not None:
-        with read_server(WALK, store) as at_server:
-            if last is not None:
-                begin = max(at_server.end().sequence - last, 0) + 1
-            sys.stdout.write(header)
-            for each in at_server.groups(begin):
-                _write(row, each.start, each.commands, begin or 0)
-            tell_beyond(asked, at_server.end)
-        return
+        count = _of_server(store, row, header, last, begin)
+    else:
+        count = _of_directory(data_dir, row, header, last, begin)
+    if original and not count and begin is None and last != 0:  # As the original has it, to go on from.
+        with read_history(WALK, data_dir, is_hidden=True) if store is None else read_server(WALK, store) as history:
+            sys.stdout.write(originals.row(history.end()))
+
+
+def _of_server(store: StoreUrl, row: _RowOf, header: str, last: int | None, begin: int | None) -> int:
+    """Write the steps that a server has; return how many."""
+    with read_server(WALK, store) as at_server:
+        first = begin if last is None else max(at_server.end().sequence - last, 0) + 1
+        sys.stdout.write(header)
+        count = sum(_write(row, each.start, each.commands, first or 0) for each in at_server.groups(first))
+        tell_beyond(begin, at_server.end)
+    return count
+
+
+def _of_directory(data_dir: Path, row: _RowOf, header: str, last: int | None, begin: int | None) -> int:
+    """Write the steps that a data directory has; return how many."""
     with read_history(WALK, data_dir, is_hidden=sys.stdout.isatty()) as history:
-        if last is not None:
-            begin = max(history.end().sequence - last, 0) + 1
-        for piece in history.pieces(history.skip_to(begin or 0)):
+        first = (begin if last is None else max(history.end().sequence - last, 0) + 1) or 0
+        count = 0
+        for piece in history.pieces(history.skip_to(first)):
             sys.stdout.write(header)
             header = ""
             before = piece.start
             for group in history.rows(piece):
-                if group.place.sequence >= (begin or 0):
-                    _write(row, before, group.commands, begin or 0)
+                if group.place.sequence >= first:
+                    count += _write(row, before, group.commands, first)
                 before = group.place
-        tell_beyond(asked, history.end)
+        tell_beyond(begin, history.end)
+    return count
 
 
-def _write(row: Callable[[int, int, int], str], start: Place[int], commands: str, begin: int) -> None:
-    """Write the steps of a group, from a sequence on."""
+def _write(row: _RowOf, start: Place[int], commands: str, begin: int) -> int:
+    """Write the steps of a group, from a sequence on; return how many."""
     if not commands:
-        return
+        return 0
     steps = bytes(WALK.read_commands(commands))
     places = enumerate(positions(start.state, steps), start.sequence + 1)
     sys.stdout.writelines(row(*place, step) for place, step in zip(places, steps, strict=True) if place[0] >= begin)
+    return min(len(steps), max(start.sequence + len(steps) + 1 - begin, 0))
 
 
 def _plain_row(sequence: int, position: int, step: int) -> str:
@@ -88,7 +109,5 @@ def _row(walker: Walker, sequence: int, position: int, step: int) -> str:
     return f"{sequence},{STEP_NAMES[Step(step)]},{position},{walker.digits(position)}\n"
 
 
-def _original_row(walker: Walker, sequence: int, position: int, _step: int) -> str:
-    current = walker.digits(position)
-    previous = walker.pair.previous().value if position else 0
-    return f"{sequence},{position},{previous},{current},{walker.pair.following}\n"
+def _original_row(sequence: int, position: int, _step: int) -> str:
+    return originals.row(Place(sequence, position))

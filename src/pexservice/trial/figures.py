@@ -50,13 +50,16 @@ class Account:
 
     @property
     def is_kept(self) -> bool:
-        """Whether each answer is a step, and each step an answer or one that was not answered."""
-        return 0 <= self.difference <= self.outcome.unknown
+        """Whether there were answers, each is a step, and each step an answer or one that was not answered."""
+        return self.outcome.answers > 0 and 0 <= self.difference <= self.outcome.unknown
 
     def sentences(self) -> list[str]:
         """Return it in words."""
         advanced = f"The sequence went from {self.begin:,} to {self.end:,}, by {self.end - self.begin:,}"
         others = "Another client steps, too: the sequence moved while there was no load."
+        if not self.outcome.answers and not self.difference:
+            why = "If steps need a token, bench has none to send." if self.outcome.refused else "Nothing was answered."
+            return [f"{advanced}: no step was taken, of {self.outcome.refused:,} that were refused. {why}"]
         if self.is_kept:
             if not self.difference:
                 return [f"{advanced}: exactly the answers."]

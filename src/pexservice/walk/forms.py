@@ -7,6 +7,10 @@ from pexservice.walk.fibonacci import Walker
 from pexservice.walk.outline import Outline
 
 _DOCUMENT: Final = "application/vnd.pexservice+json"
+_BARE: Final = (
+    "The bare number, exact at any size. JavaScript rounds it beyond 2^53, and Python's json refuses more than 4,300 "
+    f"digits; {_DOCUMENT} has it as a string."
+)
 _SCHEMA: Final = {
     "type": "object",
     "required": ["sequence", "position", "digits", "value"],
@@ -46,7 +50,7 @@ def forms(walker: Walker) -> Forms[int]:
             }
         },
         schemas={
-            "application/json": {"type": "integer", "minimum": 0},
+            "application/json": {"type": "integer", "minimum": 0, "description": _BARE},
             "text/plain": {"type": "string", "pattern": "^[0-9]+\\n$"},
             _DOCUMENT: _SCHEMA,
         },

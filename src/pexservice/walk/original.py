@@ -1,4 +1,4 @@
-"""The data file of the original Go service: one line `hits,position,previous,current,next`.
+"""The data file of the original Go service, read and written: one line `hits,position,previous,current,next`.
 
 The original's values wrapped at 2^64, but its position did not, and the position is all that is needed. The current
 value only serves to check that the file is not damaged.
@@ -24,6 +24,14 @@ _NAME_ANOTHER: Final = "Name the data file of the original, fibo.csv."
 _WRAP: Final = 1 << 64
 _COUNT_MAX: Final = 1 << 63
 """Half of what the journal can hold, so that no number of steps leads beyond that."""
+
+
+def row(place: Place[int]) -> str:
+    """Write a place as the original has it, values modulo 2^64, in some us at any position. `parse` takes it back."""
+    sequence, position = place
+    previous, current = (fibonacci_modulo(each, _WRAP) for each in (max(position - 1, 0), position))
+    following = fibonacci_modulo(position + 1, _WRAP)
+    return f"{sequence},{position},{previous},{current},{following}\n"
 
 
 def parse(text: str, name: str, remedy: str = _NAME_ANOTHER) -> Place[int]:

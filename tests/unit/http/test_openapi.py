@@ -25,5 +25,7 @@ def test_the_description_is_the_table(needs_token: bool) -> None:  # noqa: FBT00
     refusals = [document["components"]["responses"][name] for name in ("PreconditionFailed", "KeyReused")]
     assert all("Pex-Sequence" in refused["headers"] for refused in refusals), "they tell where they were judged"
     assert "headers" not in document["paths"]["/"]["get"]["responses"]["412"], "a text has no place"
+    bare = document["components"]["responses"]["State"]["content"]["application/json"]["schema"]
+    assert "2^53" in bare["description"]
     identities = [operation["operationId"] for item in document["paths"].values() for operation in item.values()]
     assert len(identities) == len(set(identities))

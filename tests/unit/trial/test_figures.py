@@ -8,8 +8,8 @@ from pexservice.trial.screen import Paper
 PAPER = Paper(80, 24)
 
 
-def outcome(answers: int = 100, unknown: int = 0) -> Outcome:
-    return Outcome("a load", 10, answers, 0, unknown, 2.0, 4096, [(50, 1.0), (100, 4.0)])
+def outcome(answers: int = 100, unknown: int = 0, refused: int = 0) -> Outcome:
+    return Outcome("a load", 10, answers, refused, unknown, 2.0, 4096, [(50, 1.0), (100, 4.0)])
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,14 @@ def test_the_count_must_agree(end: int, unknown: int, is_kept: bool, words: str)
     account = Account(5, end, outcome(unknown=unknown), is_disturbed=False)
     assert account.is_kept == is_kept
     assert account.sentences()[0].endswith(words)
+
+
+@pytest.mark.parametrize(("refused", "unknown", "words"), [(100, 0, "need a token"), (0, 10, "Nothing was answered.")])
+def test_a_load_without_a_step_shows_nothing(refused: int, unknown: int, words: str) -> None:
+    """That the sequence went on by none is no success, but a load that did not reach the walk."""
+    account = Account(5, 5, outcome(0, unknown, refused), is_disturbed=False)
+    assert not account.is_kept
+    assert words in account.sentences()[0]
 
 
 def test_another_client_is_told_of() -> None:

@@ -5,11 +5,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from pexservice.core.judging import Place
 from pexservice.errors import CannotCreate, DamagedData, StorageFailed
 from pexservice.walk.fibonacci import fibonacci_modulo
-from pexservice.walk.original import adopt, parse, read
+from pexservice.walk.original import adopt, parse, read, row
 
 WRAPPED = fibonacci_modulo(300, 2**64)
 
@@ -28,6 +30,28 @@ WRAPPED = fibonacci_modulo(300, 2**64)
 def test_a_consistent_file_gives_its_place(text: str, place: Place[int]) -> None:
     """The hits are the sequence, and a value that wrapped is as good as one that did not."""
     assert parse(text, "fibo.csv") == place
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        (Place(0, 0), "0,0,0,0,1"),
+        (Place(7, 1), "7,1,0,1,1"),
+        (Place(58, 11), "58,11,55,89,144"),
+        (Place(94, 93), "94,93,7540113804746346429,12200160415121876738,1293530146158671551"),
+    ],
+)
+def test_a_place_is_written_as_the_original_would(place: Place[int], text: str) -> None:
+    """Its values wrap at 2^64: F(94) is the first that does."""
+    assert row(place) == text + "\n"
+
+
+@given(sequence=st.integers(0, 2**63), position=st.integers(0, 2**63))
+@example(94, 94)
+@example(97, 97)
+def test_what_is_written_is_taken_back(sequence: int, position: int) -> None:
+    """At any position, as one that moves a walk from here to there needs it."""
+    assert parse(row(Place(sequence, position)), "fibo.csv") == Place(sequence, position)
 
 
 @pytest.mark.parametrize(
