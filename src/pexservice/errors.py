@@ -170,8 +170,8 @@ class AnswersUnsent(NotApplied):
     code = "answers-unsent"
     title = "Too many bytes of answers unsent"
     detail = (
-        "Answers that clients have yet to read fill the memory set aside for them. Nothing was done; ask again, "
-        "or ask with 'Prefer: return=minimal', which carries no value."
+        "Answers that clients have yet to read, or the value here alone, fill the memory set aside for them. Nothing "
+        "was done; ask again, or ask with 'Prefer: return=minimal', which carries no value."
     )
 
 

@@ -7,8 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from pexservice import __version__
+from pexservice.cli import commands
+from pexservice.cli.history import Reading
+from pexservice.core.judging import Place
 from pexservice.stores.journal.segment import segment_name
 from pexservice.walk.fibonacci import fibonacci_modulo
 from support.process import HANG_S, environment, run, serving
@@ -54,6 +58,13 @@ def test_a_walk_moves_by_a_row_of_the_original(tmp_path: Path) -> None:
     assert run("import", file, "--data-dir", two).returncode == 0
     with serving(Path(two)) as service, service.connect() as client:
         assert client.ask("GET", "/current").get("pex-position") == "301"
+
+
+def test_the_last_steps_are_those_of_one_moment(history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a service adds while they are read is not among them: as many as were asked for, no more."""
+    monkeypatch.setattr(Reading, "end", lambda _self: Place(61, 12))
+    found = CliRunner().invoke(commands, ["journal", "export", "--last", "2", "--data-dir", str(history)])
+    assert found.stdout.splitlines()[1:] == ["60,next,13", "61,previous,12"]
 
 
 def test_the_history_is_verified_and_shown(history: Path) -> None:

@@ -67,9 +67,10 @@ def export(  # noqa: PLR0913 - the options that there are, each by name.
 def _of_server(store: StoreUrl, row: _RowOf, header: str, last: int | None, begin: int | None) -> int:
     """Write the steps that a server has; return how many."""
     with read_server(WALK, store) as at_server:
-        first = begin if last is None else max(at_server.end().sequence - last, 0) + 1
+        wanted = _wanted(last, begin, at_server.end)
         sys.stdout.write(header)
-        count = sum(_write(row, each.start, each.commands, first or 0) for each in at_server.groups(first))
+        groups = at_server.groups(None if last is None and begin is None else wanted.start)
+        count = sum(_write(row, each.start, each.commands, wanted) for each in groups)
         tell_beyond(begin, at_server.end)
     return count
 
@@ -77,28 +78,37 @@ def _of_server(store: StoreUrl, row: _RowOf, header: str, last: int | None, begi
 def _of_directory(data_dir: Path, row: _RowOf, header: str, last: int | None, begin: int | None) -> int:
     """Write the steps that a data directory has; return how many."""
     with read_history(WALK, data_dir, is_hidden=sys.stdout.isatty()) as history:
-        first = (begin if last is None else max(history.end().sequence - last, 0) + 1) or 0
+        wanted = _wanted(last, begin, history.end)
         count = 0
-        for piece in history.pieces(history.skip_to(first)):
+        for piece in history.pieces(history.skip_to(wanted.start)):
             sys.stdout.write(header)
             header = ""
             before = piece.start
             for group in history.rows(piece):
-                if group.place.sequence >= first:
-                    count += _write(row, before, group.commands, first)
+                if group.place.sequence >= wanted.start:
+                    count += _write(row, before, group.commands, wanted)
                 before = group.place
         tell_beyond(begin, history.end)
     return count
 
 
-def _write(row: _RowOf, start: Place[int], commands: str, begin: int) -> int:
-    """Write the steps of a group, from a sequence on; return how many."""
+def _wanted(last: int | None, begin: int | None, end: Callable[[], Place[int]]) -> range:
+    """Return the sequences of the steps to write. The last ones are so as of one moment, though a service goes on."""
+    if last is None:
+        return range(begin or 0, 1 << 64)
+    newest = end().sequence
+    return range(max(newest - last, 0) + 1, newest + 1)
+
+
+def _write(row: _RowOf, start: Place[int], commands: str, wanted: range) -> int:
+    """Write the steps of a group that are wanted; return how many."""
     if not commands:
         return 0
     steps = bytes(WALK.read_commands(commands))
     places = enumerate(positions(start.state, steps), start.sequence + 1)
-    sys.stdout.writelines(row(*place, step) for place, step in zip(places, steps, strict=True) if place[0] >= begin)
-    return min(len(steps), max(start.sequence + len(steps) + 1 - begin, 0))
+    sys.stdout.writelines(row(*place, step) for place, step in zip(places, steps, strict=True) if place[0] in wanted)
+    first, behind = start.sequence + 1, start.sequence + 1 + len(steps)
+    return len(range(max(first, wanted.start), min(behind, wanted.stop)))
 
 
 def _plain_row(sequence: int, position: int, step: int) -> str:

@@ -25,6 +25,7 @@ def import_original(file: Path, data_dir: Path) -> None:
     FILE is its data file, fibo.csv. It is only read. Refused if the data directory has a walk already.
     """
     environment.check_assertions()
+    options.check_no_store("Begin there with 'pexservice store init --import'")
     from pexservice.walk import original  # noqa: PLC0415 - imports are start-up time.
 
     place = original.read(file)

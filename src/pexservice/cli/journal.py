@@ -101,7 +101,7 @@ def _verify_server(machine: Machine[Any, Any], store: StoreUrl) -> None:
 @begin
 @click.pass_obj
 def show(load: Load, /, data_dir: Path, store: StoreUrl | None, last: int | None, begin: int | None) -> None:
-    """Show the files, and the last groups of steps.
+    """Show the files of a directory, and the last groups of steps.
 
     These are 10, or the last N, or those from the one on that holds the step with number SEQUENCE.
     """
@@ -165,6 +165,7 @@ def backup(load: Load, /, data_dir: Path, target: Path, *, salvage: bool) -> Non
     answered before the command began.
     """
     environment.check_assertions()
+    options.check_no_store("Back up the server as PostgreSQL is backed up, with pg_dump")
     machine = load().machine
     with read_history(machine, data_dir, is_hidden=True):
         pass  # There is one; and nothing was created.

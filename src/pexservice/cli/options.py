@@ -1,5 +1,6 @@
 """Options that say their environment variable, take units, and name where a wrong value came from."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -185,6 +186,13 @@ def check_store(ctx: click.Context, url: StoreUrl | None) -> None:
     """Raise click.UsageError for a store beside a directory, or with a password where everyone may read it."""
     contradict(ctx, "store", "data_dir", "the state is in a directory or at a server, not in both.")
     check_password(ctx, "store", url)
+
+
+def check_no_store(remedy: str) -> None:
+    """Raise click.UsageError if the environment names a server, for a command that knows directories alone."""
+    if os.environ.get("PEXSERVICE_STORE"):
+        message = f"PEXSERVICE_STORE names a server, and this is for a data directory. {remedy}, or unset the variable."
+        raise click.UsageError(message)
 
 
 def check_password(ctx: click.Context, name: str, url: StoreUrl | None) -> None:

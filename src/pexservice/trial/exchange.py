@@ -12,12 +12,13 @@ from typing import Final
 
 from pexservice.core.judging import Place
 from pexservice.errors import AddressUnavailable, reason
+from pexservice.limits import DEFAULT
 from pexservice.trial.operation import PATHS
 from pexservice.walk.steps import Step
 
 HEAD_BYTES_MAX: Final = 16 * 1024
-BODY_BYTES_MAX: Final = 4 * 1024 * 1024
-"""Beyond the digits of position 10,000,000."""
+BODY_BYTES_MAX: Final = DEFAULT.unsent_bytes_max
+"""No service sends a longer value."""
 PATIENCE_S: Final = 10.0
 """For one answer: as long as the service itself waits for a disk before it tells."""
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})[ \r]")
@@ -40,10 +41,9 @@ class Answer:
 
 
 def request(step: Step | None, host: str, prefix: str = "") -> bytes:
-    """Return the bytes that ask for a step, or for the state."""
-    method = "GET" if step is None else "POST"
-    length = "" if step is None else "Content-Length: 0\r\n"
-    return f"{method} {prefix}{PATHS[step]} HTTP/1.1\r\nHost: {host}\r\n{length}\r\n".encode("ascii")
+    """Return the bytes that ask for a step, or for where the walk stands, which costs the same at any position."""
+    method, field = ("GET", "Prefer: return=minimal") if step is None else ("POST", "Content-Length: 0")
+    return f"{method} {prefix}{PATHS[step]} HTTP/1.1\r\nHost: {host}\r\n{field}\r\n\r\n".encode("ascii")
 
 
 def cut(data: bytes | bytearray) -> tuple[Answer, int] | None:

@@ -11,6 +11,7 @@ from pexservice.core.machine import Machine, Outcomes
 from pexservice.core.measures import Measure
 from pexservice.limits import ROW_COMMANDS_MAX
 from pexservice.walk.fibonacci import digits_max
+from pexservice.walk.outline import Outline
 from pexservice.walk.steps import NEXT, PREVIOUS, STEP_NAMES, Run, Step, decode, encode, expand, fold, positions, runs
 
 POSITION_MAX: Final = 2**64 - 1
@@ -94,7 +95,7 @@ class Walk(Machine[int, Step]):
         """As `Machine.measures`."""
         return (
             Measure("pex_position", "Where the walk stands.", state),
-            Measure("pex_digits", "Digits of the value, at most one too high.", digits_max(state)),
+            Measure("pex_digits", "Digits of the value.", Outline.of(state).digits),
         )
 
     def answer_bytes_max(self, state: int) -> int:

@@ -22,8 +22,8 @@ _FIELDS = re.compile(r"\s{0,16}([0-9]{1,20}),([0-9]{1,20}),([0-9]{1,20}),([0-9]{
 _FILE_BYTES_MAX: Final = 4096
 _NAME_ANOTHER: Final = "Name the data file of the original, fibo.csv."
 _WRAP: Final = 1 << 64
-_COUNT_MAX: Final = 1 << 63
-"""Half of what the journal can hold, so that no number of steps leads beyond that."""
+_COUNT_MAX: Final = 1 << 62
+"""Half of what a server can hold, and less of a journal, so that no number of steps leads beyond that."""
 
 
 def row(place: Place[int]) -> str:

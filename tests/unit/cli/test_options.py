@@ -155,6 +155,19 @@ def test_contradictions_are_named(arguments: list[str], variables: dict[str, str
     assert (outcome.exit_code, names in outcome.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [(["import", "fibo.csv"], "pexservice store init --import"), (["journal", "backup", "there"], "pg_dump")],
+)
+def test_a_command_for_directories_is_not_told_of_a_server(arguments: list[str], remedy: str, tmp_path: Path) -> None:
+    """Else it would work on a directory that nothing serves any more, and say that all is well."""
+    variables = {"PEXSERVICE_STORE": "postgresql://pex@db1/pex", "PEXSERVICE_DATA_DIR": str(tmp_path / "data")}
+    outcome = CliRunner(env=variables).invoke(commands, arguments)
+    assert (outcome.exit_code, "PEXSERVICE_STORE names a server" in outcome.stderr) == (2, True)
+    assert remedy in outcome.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_wrong_value_is_not_shown_without_end() -> None:
     """A line of it is enough."""
     assert len(shortened("9" * 5_000)) < 100
