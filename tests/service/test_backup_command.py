@@ -93,3 +93,26 @@ def test_a_backup_of_nothing_creates_nothing(tmp_path: Path) -> None:
     ended = run("journal", "backup", str(tmp_path / "copy"), "--data-dir", str(tmp_path))
     assert (ended.returncode, ended.stdout) == (66, "")
     assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize("lost", ["ring", "keys"])
+@pytest.mark.parametrize("is_directory", [False, True])
+def test_a_ring_or_keys_that_cannot_be_read_are_salvaged_without(
+    busy: Path, tmp_path: Path, lost: str, *, is_directory: bool
+) -> None:
+    """Far too long, or a directory in its place: a start refuses it, and what it names says what is lost."""
+    data, file = tmp_path / "data", tmp_path / "data" / f"{lost}.csv"
+    assert run("journal", "backup", str(data), "--data-dir", str(busy)).returncode == 0
+    if is_directory:
+        file.unlink()
+        file.mkdir()
+    else:
+        os.truncate(file, 300 << 20)
+    copied = str(tmp_path / "copy"), "--data-dir", str(data)
+    refused = run("journal", "backup", *copied)
+    assert (refused.returncode, file.name in refused.stderr) == (74 if is_directory else 65, True)
+    salvaged = run("journal", "backup", "--salvage", *copied)
+    assert (salvaged.returncode, salvaged.stdout) == (0, f"Sequence 7, position 7, now in {tmp_path / 'copy'}.\n")
+    assert f"The {lost} {'is' if lost == 'ring' else 'are'} lost: " in salvaged.stderr
+    assert salvaged.stderr.count("\n") == 1
+    assert run("journal", "verify", "--data-dir", str(tmp_path / "copy")).returncode == 0

@@ -186,6 +186,7 @@ class SimulatedDisk:
 
     def rename(self, old: str, new: str) -> None:
         inode = self._inode(old)
+        self._give_back(new)
 
         def change(names: dict[str, Inode]) -> None:
             names.pop(old, None)
@@ -195,6 +196,7 @@ class SimulatedDisk:
 
     def remove(self, name: str) -> None:
         self._inode(name)
+        self._give_back(name)
         self._change(lambda names: names.pop(name, None))
 
     def block_bytes(self) -> int:
@@ -274,6 +276,11 @@ class SimulatedDisk:
         if name not in self.inodes:
             raise _error(errno.ENOENT)
         return self.inodes[name]
+
+    def _give_back(self, name: str) -> None:
+        """Let what a file took be free again."""
+        if self.faults.free_bytes is not None and name in self.inodes:
+            self.faults.free_bytes += len(self.inodes[name].written)
 
     def _change(self, change: Callable[[dict[str, Inode]], object]) -> None:
         self.operate()

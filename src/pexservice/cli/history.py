@@ -91,7 +91,12 @@ class Reading(Generic[S]):
 
 @contextmanager
 def read_history(
-    machine: Machine[S, Any], data_dir: Path, *, is_hidden: bool = False, reads_keys: bool = False
+    machine: Machine[S, Any],
+    data_dir: Path,
+    *,
+    is_hidden: bool = False,
+    reads_keys: bool = False,
+    is_salvaging: bool = False,
 ) -> Iterator[Reading[S]]:
     """Give the history of a directory; reading it shows progress on a terminal. Raises NoJournal if there is none."""
     codec = Codec(machine)
@@ -102,7 +107,7 @@ def read_history(
             f"there is no journal in {data_dir}: {_why(error)}. Name its directory with --data-dir."
         ) from error
     try:
-        history = History.look(disk, codec, reads_keys=reads_keys)
+        history = History.look(disk, codec, is_salvaging=is_salvaging, reads_keys=reads_keys)
         if not history.files:
             raise NoJournal(
                 f"there is no journal in {data_dir}: it has no file {RING_NAME} and none journal-*.csv. "

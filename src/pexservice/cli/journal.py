@@ -167,7 +167,7 @@ def backup(load: Load, /, data_dir: Path, target: Path, *, salvage: bool) -> Non
     environment.check_assertions()
     options.check_no_store("Back up the server as PostgreSQL is backed up, with pg_dump")
     machine = load().machine
-    with read_history(machine, data_dir, is_hidden=True):
+    with read_history(machine, data_dir, is_hidden=True, is_salvaging=salvage):
         pass  # There is one; and nothing was created.
     _check_empty(target, data_dir)
     missing = [each for each in (target, *target.parents) if not lexists(each)]
@@ -183,6 +183,8 @@ def backup(load: Load, /, data_dir: Path, target: Path, *, salvage: bool) -> Non
     if made is None:
         raise NoJournal(f"there is no journal in {data_dir}: no segment is whole yet. Try again.")
     click.echo(f"Sequence {made.end.sequence}, {machine.describe(made.end.state)}, now in {target}.")
+    if not made.has_ring:
+        click.echo("The ring is lost: steps since the history was last written may be missing.", err=True)
     if not made.has_keys:
         click.echo("The keys are lost: a step that is asked for again with its key is taken again.", err=True)
 

@@ -7,7 +7,7 @@ together and is judged as a start would; else somebody writes, and the ring coun
 history (`recovery.recover_copy`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, Self
@@ -74,16 +74,21 @@ class History(Generic[S, C]):
         self._codec = codec
         self._keys = keys
         self._ring = ring
+        self.is_ring_lost = False
+        """Whether `pieces`, salvaging, came to a ring of which nothing can be used."""
 
     @classmethod
     def look(cls, disk: Disk, codec: Codec[S, C], *, is_salvaging: bool = False, reads_keys: bool = False) -> Self:
         """Read the ring and list the segments. Without `reads_keys` there are no `keys`, which few users may read.
 
         What `is_salvaging` finds ends where the segments do, or the lines of the ring that go on from them, whatever
-        else the ring holds. Raises DamagedData, JournalFailed, NotPermitted.
+        else the ring holds; one that cannot be read counts as missing, and so do such keys. Raises DamagedData,
+        JournalFailed, NotPermitted.
         """
-        keys = read_keys_file(disk) if reads_keys else None
-        ring = read_ring(disk)
+        keys = None
+        if reads_keys:
+            keys, _ = _read_if_possible(disk, read_keys_file, is_salvaging=is_salvaging)
+        ring, unread = _read_if_possible(disk, read_ring, is_salvaging=is_salvaging)
         try:
             files = []
             for name in segment_names(disk):
@@ -91,6 +96,8 @@ class History(Generic[S, C]):
                     files.append(HistoryFile(name, disk.size(name)))
         except OSError as error:
             raise failed("read", "the data directory", error) from error
+        if unread is not None and not files:
+            raise unread  # There is nothing else to salvage.
         if ring is not None:
             files.append(HistoryFile(RING_NAME, len(ring)))
         return cls(disk, codec, keys, ring, files, is_salvaging=is_salvaging)
@@ -136,6 +143,7 @@ class History(Generic[S, C]):
             return check_pair(self._codec, self._ring, newest)
         except DamagedData:
             if self._is_salvaging and newest is not None:
+                self.is_ring_lost = True
                 return None
             raise
 
@@ -167,6 +175,21 @@ class History(Generic[S, C]):
             raise _gone(name) from error
         except OSError as error:
             raise failed("read", name, error) from error
+
+
+def _read_if_possible(
+    disk: Disk, read: Callable[[Disk], bytes | None], *, is_salvaging: bool
+) -> tuple[bytes | None, DamagedData | JournalFailed | None]:
+    """Return a file, if there is one; of one that is to be salvaged without it, why it cannot be read.
+
+    A lack of rights, descriptors or memory is no damage: who has them loses nothing. Raises as `read`.
+    """
+    try:
+        return read(disk), None
+    except (DamagedData, JournalFailed) as error:
+        if not is_salvaging:
+            raise
+        return None, error
 
 
 def _gone(what: str) -> JournalFailed:

@@ -10,6 +10,7 @@ history is brought up to date, and what is written more than once is bounded.
 import time
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Generic
 
 import structlog
@@ -17,6 +18,7 @@ import structlog
 from pexservice.core.judging import Place
 from pexservice.core.machine import C, S
 from pexservice.disk import Disk
+from pexservice.stores.journal.errors import JournalFull
 from pexservice.stores.journal.keys_writer import KeysWriter
 from pexservice.stores.journal.record import Codec, seal
 from pexservice.stores.journal.segment import Segment, begin_of, segment_name
@@ -43,16 +45,17 @@ class _Growing(Generic[S]):
 class HistoryWriter(Generic[S, C]):
     """Brings durable rows into the history."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a history is bounded by is told one by one.
         self,
         disk: Disk,
         codec: Codec[S, C],
         *,
         is_interval: bool,
         segment_bytes_max: int,
+        history_bytes_max: int = 0,
         keys: KeysWriter | None = None,
     ) -> None:
-        """Then `resume` or `begin`. `keys` are written down before a segment begins."""
+        """Then `resume` or `begin`. `keys` are written down before a segment begins; a limit of 0 keeps all."""
         self._keys = keys
         self._disk = disk
         self._codec = codec
@@ -60,6 +63,7 @@ class HistoryWriter(Generic[S, C]):
         self._is_interval = is_interval
         """How the rows that are added came to be, which the opening row says of all rows behind it."""
         self._segment_bytes_max = segment_bytes_max
+        self._history_bytes_max = history_bytes_max
         self._growing: _Growing[S] | None = None
         self._full: deque[_Growing[S]] = deque()
         self.kept = 0
@@ -86,7 +90,6 @@ class HistoryWriter(Generic[S, C]):
         assert self._growing is None or self._growing.place == place, "the history has no gap"
         opening, checksum = self._codec.encode_opening(place, is_interval=self._is_interval, time_s=time.time())
         name = segment_name(place.sequence)
-        self._has_grown = True
         self._growing = _Growing(name, bytearray(opening), checksum, place, 0, is_on_disk=False, begins=place.sequence)
         return self._growing
 
@@ -132,7 +135,20 @@ class HistoryWriter(Generic[S, C]):
         self.kept = self._growing.kept = 0
 
     async def write(self) -> None:
-        """Bring all rows onto the disk that are there now. Raises JournalFull: then try again later; and Fatal."""
+        """Bring all rows onto the disk that are there now, and forget what is over the limit then.
+
+        Without room for them, that comes first. Raises JournalFull: then try again later; and Fatal.
+        """
+        try:
+            await self._write()
+        except JournalFull:
+            self._has_grown = True  # The newest segment has since it began, which is not looked at elsewhere.
+            if not await self.forget():
+                raise
+            await self._write()
+        await self.forget()
+
+    async def _write(self) -> None:
         while True:
             segment = self._full[0] if self._full else self._growing
             if segment is None or not self.is_behind:
@@ -142,6 +158,7 @@ class HistoryWriter(Generic[S, C]):
             # PERF: a copy, 0.1 ms for 1 MiB; rows are added while it is written.
             data, kept, waiting = bytes(segment.data), segment.kept, self.waiting
             await put(self._disk, segment.name, data, "the segment")
+            self._has_grown |= segment.name not in self.in_place
             self.in_place = {segment.name: len(data)}
             self.kept = kept
             if not is_full:
@@ -155,19 +172,27 @@ class HistoryWriter(Generic[S, C]):
         if self._keys is not None and self._growing is not None:
             await self._keys.cover(segment.begins, self._growing.place.sequence)
 
-    async def forget(self, history_bytes_max: int) -> None:
-        """Remove the oldest segments, all but the newest, while there is more than that; 0 keeps all. Raises Fatal."""
-        if not history_bytes_max or not self._has_grown:
-            return  # PERF: to look at 1,000 segments takes 2 ms.
-        self._has_grown = False
+    async def forget(self) -> bool:
+        """Remove the oldest segments while there is more than the limit, and tell whether any went. Raises Fatal.
+
+        Never the newest on the disk, which the ring goes on from, nor one whose keys are in no file: after an older
+        file of keys was put back, a start reads the segments behind it.
+        """
+        if not self._history_bytes_max or not self._has_grown:
+            return False  # PERF: to look at 1,000 segments takes 2 ms.
+        self._has_grown = has_removed = False
         try:
             names = segment_names(self._disk)
             sizes = {name: self._disk.size(name) for name in names}
-            excess = sum(sizes.values()) - history_bytes_max
-            for name in names[:-1]:
+            excess = sum(sizes.values()) - self._history_bytes_max
+            for name, following in pairwise(names):
                 if excess <= 0:
                     break
+                if self._keys is not None and not self._keys.are_written_before(begin_of(following) or 0):
+                    self._has_grown = True  # They are written with the next row.
+                    break
                 self._disk.remove(name)
+                has_removed = True
                 # One by one: else a power cut could take a newer one, leave an older one, and so a gap.
                 await sync_names(self._disk, name)
                 excess -= sizes[name]
@@ -175,6 +200,7 @@ class HistoryWriter(Generic[S, C]):
         except OSError as error:
             self._has_grown = True  # So that it is tried again.
             log.warning("could not remove an old segment", error=str(error))
+        return has_removed
 
 
 def segment_names(disk: Disk) -> list[str]:

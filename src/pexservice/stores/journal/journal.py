@@ -66,14 +66,17 @@ class Journal(Generic[S, C]):
     def __init__(self, disk: Disk, codec: Codec[S, C], found: Found[S], options: Options) -> None:
         """Use `open`."""
         limits = options.limits
-        self._disk = disk
-        self._codec = codec
-        self._options = options
+        self._disk, self._codec, self._options = disk, codec, options
         self._keys = KeysWriter(
             disk, codec, KnownKeys(limits.idempotency_keys_max, limits.idempotency_ttl_s), found.keys
         )
         self._history: HistoryWriter[S, C] = HistoryWriter(
-            disk, codec, is_interval=options.is_interval, segment_bytes_max=limits.segment_bytes_max, keys=self._keys
+            disk,
+            codec,
+            is_interval=options.is_interval,
+            segment_bytes_max=limits.segment_bytes_max,
+            history_bytes_max=limits.history_bytes_max,
+            keys=self._keys,
         )
         self._opener: Opener[S, C] = Opener(disk, codec, found, self._history, self._keys)
         self._ring: RingWriter[S, C] | None = None
@@ -229,7 +232,6 @@ class Journal(Generic[S, C]):
         file, header = await self._opener.renew(self._options.shape, is_cached=self._options.is_interval)
         self._ring = RingWriter(file, header, self._on_durable)
         self.in_flight_max = min(IN_FLIGHT_MAX, file.in_flight_max)
-        await self._history.forget(self._options.limits.history_bytes_max)
 
     async def _write_history(self) -> None:
         async with self._writing:
@@ -238,7 +240,6 @@ class Journal(Generic[S, C]):
             if self._lack is not None:
                 self._lack = None
                 log.info("there is room again: commands are taken")
-            await self._history.forget(self._options.limits.history_bytes_max)
 
     async def _sync(self, ring: RingWriter[S, C]) -> None:
         if self._options.is_interval and ring.last > ring.durable:

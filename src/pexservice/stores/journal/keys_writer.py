@@ -42,6 +42,10 @@ class KeysWriter:
         """Whether it is time to write them down."""
         return self._unwritten >= _UNWRITTEN_MAX
 
+    def are_written_before(self, begins: int) -> bool:
+        """Tell whether the file has the keys of all that comes before a segment that begins there."""
+        return self._sequence >= begins
+
     def settle(self, keys: Keys) -> None:
         """Keep the keys of a group that became durable."""
         self.known.settle(keys)
@@ -65,7 +69,7 @@ class KeysWriter:
 
         `end` is the sequence up to which all durable ones are known. Raises JournalFull: then try again later; Fatal.
         """
-        if self._sequence < begins or self.are_many_unwritten:
+        if not self.are_written_before(begins) or self.are_many_unwritten:
             await self.write(end)
 
     async def finish(self, end: int) -> None:

@@ -7,8 +7,8 @@
     4 serve
 
 In this order: the old ring must not go before the history has its rows, and those must not be written before they are
-durable in the ring. A crash anywhere leads here again. Without room for 2 or 3 the journal can be read, and waits for
-room.
+durable in the ring. A crash anywhere leads here again. What is over the limit of the history goes before 2, which may
+have no room else. Without room for 2 or 3 the journal can be read, and waits for room.
 
     ring                              history   it is
     none                              none      a new directory; damage if `keys.csv` has keys
@@ -216,6 +216,7 @@ class Opener(Generic[S, C]):
 
         The ring gets the shape that is wanted, if one is, else the one that suits the disk.
         """
+        await self._history.forget()  # First: it makes room for all that follows, and the ring need not be small.
         shape = wanted or shape_for(self._disk)
         if self._is_first:
             await self._keys.write(self._found.plan.place.sequence)

@@ -1,13 +1,14 @@
 """A backup of a journal, also while a service writes to it."""
 
 import asyncio
+import errno
 from random import Random
 
 import pytest
 
 from pexservice.core.judging import Place
 from pexservice.core.keys import Terms
-from pexservice.errors import CannotCreate, DamagedData
+from pexservice.errors import CannotCreate, DamagedData, NotPermitted, Scarce
 from pexservice.stores.journal.backup import Backup, backup
 from pexservice.stores.journal.errors import JournalFailed
 from pexservice.stores.journal.journal import Journal
@@ -174,6 +175,54 @@ def test_what_is_salvaged_without_its_keys_knows_none(*, is_there: bool) -> None
         assert salvaged == Backup(Place(1, 1), has_keys=False)
         journal = await Journal.open(target, CODEC, look(target, CODEC), OPTIONS)
         assert (await journal.commit([NEXT], {0: Terms(b"%022d" % 1)})).replays == {}
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("error", [DamagedData, JournalFailed, NotPermitted, Scarce])
+@pytest.mark.parametrize("lost", [RING_NAME, KEYS_NAME])
+def test_what_cannot_be_read_counts_as_missing_when_salvaged(lost: str, error: type[Exception]) -> None:
+    """A file that is too long, or that the disk does not give. But who lacks rights or memory is told so."""
+
+    async def scenario() -> None:
+        service = await Service.start(SimulatedDisk(Random(1)))
+        await service.step(3)
+        await service.journal.close()
+        disk, size, read = service.disk, service.disk.size, service.disk.read
+        codes = {JournalFailed: errno.EIO, NotPermitted: errno.EACCES, Scarce: errno.ENOMEM}
+
+        def read_or_fail(name: str) -> bytes:
+            if name == lost:
+                assert error in codes, "what is too long is not read"
+                raise OSError(codes[error], "so it is")
+            return read(name)
+
+        disk.read = read_or_fail  # type: ignore[method-assign]  # a disk that is broken in this.
+        if error not in codes:
+            disk.size = lambda name: 300 << 20 if name == lost else size(name)  # type: ignore[method-assign]
+        target = SimulatedDisk(Random(2))
+        told = "no memory is left" if error is Scarce else lost
+        with pytest.raises(error, match=told):
+            await backup(disk, target, CODEC)
+        if error in {NotPermitted, Scarce}:
+            with pytest.raises(error, match=told):
+                await backup(disk, target, CODEC, is_salvaging=True)
+            return
+        made = await backup(disk, target, CODEC, is_salvaging=True)
+        assert made == Backup(Place(3, 3), has_keys=lost != KEYS_NAME, has_ring=lost != RING_NAME)
+        assert look(target, CODEC).plan.place == Place(3, 3)
+
+    play(scenario)
+
+
+def test_a_ring_that_cannot_be_read_is_told_where_there_is_nothing_else() -> None:
+    """Without a segment there is nothing to salvage, and why is that of the ring."""
+
+    async def scenario() -> None:
+        disk = SimulatedDisk(Random(1), {RING_NAME: b""})
+        disk.read = broken  # type: ignore[method-assign]  # a disk that is broken in this.
+        with pytest.raises(JournalFailed, match=RING_NAME):
+            await backup(disk, SimulatedDisk(Random(2)), CODEC, is_salvaging=True)
 
     play(scenario)
 

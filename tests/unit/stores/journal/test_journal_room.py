@@ -1,14 +1,19 @@
 """What happens when ring or disk are full."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from pexservice.core.judging import Place
 from pexservice.stores.journal.errors import JournalFull
+from pexservice.stores.journal.history_writer import segment_names
 from pexservice.walk.steps import NEXT, PREVIOUS
 from support.journals import CALM, OPTIONS, disk, found, opened, play, until
+from support.simulated_disk import PowerCut, SimulatedDisk
+
+SMALL = replace(CALM, limits=replace(CALM.limits, segment_bytes_max=100))
 
 
 def test_a_full_disk_stops_nobody_until_the_ring_is_full_and_is_left_by_itself() -> None:
@@ -111,6 +116,84 @@ def test_a_full_disk_does_not_stop_the_start(room: int, *, has_history: bool) ->
         assert found(on.powered_off()).sequence == has_history + 1
 
     play(scenario)
+
+
+@pytest.mark.parametrize("is_behind", [True, False])
+def test_a_lowered_limit_makes_room_at_the_start(*, is_behind: bool) -> None:
+    """What it no longer allows goes before anything is written, whatever becomes of the start."""
+
+    async def scenario() -> None:
+        full = await _with_segments(is_behind=is_behind)
+        small = replace(CALM, shape=None, limits=replace(SMALL.limits, history_bytes_max=1_000))
+        assert len(segment_names(full)) > 100
+        for operations in range(1, 80):
+            on = full.powered_off()
+            on.faults.free_bytes = 0
+            on.faults.operations_until_cut = operations
+            with suppress(PowerCut):
+                await opened(on, small)
+            assert found(on.powered_off()) == Place(400, 400)
+        on = full.powered_off()
+        on.faults.free_bytes = 0
+        journal = await opened(on, small)
+        assert journal.unready is None
+        assert journal.in_flight_max > 1
+        assert sum(on.size(name) for name in segment_names(on)) <= 1_000
+        await journal.commit([NEXT])
+        assert found(on.powered_off()) == Place(401, 401)
+
+    play(scenario)
+
+
+def test_a_lowered_limit_makes_room_for_a_ring_that_is_not_small() -> None:
+    """The shape of a ring is that of the room that is there, and stays for a life."""
+
+    async def scenario() -> None:
+        lines = []
+        for history_bytes_max in (0, 1_000):
+            on = await _with_segments()
+            on.faults.free_bytes = 30_000
+            limits = replace(SMALL.limits, history_bytes_max=history_bytes_max)
+            journal = await opened(on, replace(SMALL, shape=None, limits=limits))
+            assert journal._ring is not None
+            lines.append(journal._ring.shape.lines)
+        assert lines[0] < lines[1]
+
+    play(scenario)
+
+
+def test_history_over_its_limit_goes_before_groups_are_turned_away() -> None:
+    """The newest segment grows after the limit was last looked at; what that puts over it is room."""
+
+    async def scenario() -> None:
+        on = await _with_segments()
+        size_bytes = sum(on.size(name) for name in segment_names(on))
+        journal = await opened(on, replace(SMALL, limits=replace(SMALL.limits, history_bytes_max=size_bytes)))
+        oldest = segment_names(on)[0]
+        await journal.commit([NEXT])
+        journal._history._history_bytes_max -= 200
+        on.faults.free_bytes = 0
+        await journal._write_history()
+        assert oldest not in segment_names(on)
+        await journal.commit([NEXT])
+        on.faults.free_bytes = 0
+        journal._history._history_bytes_max = 0
+        with pytest.raises(JournalFull):
+            await journal._write_history()
+        assert found(on.powered_off()) == Place(402, 402)
+
+    play(scenario)
+
+
+async def _with_segments(*, is_behind: bool = False) -> SimulatedDisk:
+    """Return a disk with many segments, of 400 steps; with `is_behind` the ring has the last ones alone."""
+    on = disk()
+    journal = await opened(on, SMALL)
+    for number in range(1, 401):
+        await journal.commit([NEXT])
+        if number % 3 == 1 and (number < 400 or not is_behind):
+            await journal._write_history()
+    return on.powered_off()
 
 
 def test_a_first_start_with_room_for_the_ring_only_is_tried_again() -> None:

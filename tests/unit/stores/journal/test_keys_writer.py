@@ -16,6 +16,7 @@ from pexservice.errors import DamagedData
 from pexservice.limits import Limits
 from pexservice.stores.journal import keys_writer
 from pexservice.stores.journal.errors import JournalFull
+from pexservice.stores.journal.history_writer import segment_names
 from pexservice.stores.journal.journal import Journal
 from pexservice.stores.journal.keys_writer import KeysWriter
 from pexservice.stores.journal.live_keys import KEYS_NAME, LiveKeys, encode, read
@@ -112,6 +113,30 @@ def test_an_older_file_is_made_up_for_by_the_history() -> None:
         on.remove(KEYS_NAME)
         with pytest.raises(DamagedData, match=r"keys\.csv is missing"):
             look(on, WALKS)
+
+    play(scenario)
+
+
+def test_segments_whose_keys_are_in_no_file_stay_until_they_are_in_one() -> None:
+    """After an older file was put back a start needs them, whatever the limit; also if it was ended by a crash."""
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on, SHORT)
+        older = on.read(KEYS_NAME)
+        await take(journal, range(30))
+        await journal.close()
+        on.inodes[KEYS_NAME].written[:] = older
+        lowered = replace(SHORT, limits=replace(SHORT.limits, history_bytes_max=1))
+        on = on.killed()
+        await opened(on, lowered)
+        on = on.powered_off()
+        journal = await opened(on, lowered)
+        assert await take(journal, range(31)) == list(range(1, 32))
+        assert len(segment_names(on)) > 1
+        await journal.close()
+        assert len(segment_names(on)) == 1
+        assert await take(await opened(on.powered_off(), lowered), range(31)) == list(range(1, 32))
 
     play(scenario)
 
