@@ -66,7 +66,8 @@ class Limits:
     """Fewer than these, on their way to another process, wait for what the event loop has at hand: a group costs there
     some 150 us, which is then less than what its commands cost."""
     group_answer_bytes_max: int = 4 * MIB
-    """Digits rendered for one group: some 10 ms, for which nobody else is served."""
+    """Digits rendered for one group: some 10 ms, for which nobody else is served. As many again for commands that were
+    taken before, where values were longer. One answer that is longer than this is rendered all the same."""
     unsent_bytes_max: int = 128 * MIB
     """Answers rendered but not taken by their clients, over all connections; a quarter of the smallest machine."""
     heal_period_s: float = 1.0

@@ -15,6 +15,7 @@ from support.client import message
 from support.machines import COUNTER
 from support.postgres import Server
 from support.process import Service, free_port, run, serving, wait_until
+from support.stream import Stream
 
 pytestmark = pytest.mark.skipif(not postgres.is_there(), reason="needs PostgreSQL, and root")
 
@@ -220,6 +221,25 @@ def test_replicas_serve_one_walk(url: str) -> None:
         assert shown == explained - {"pex_store_standbys"}  # There is one server only.
 
 
+def test_events_begin_with_nothing_older_than_what_was_answered(url: str) -> None:
+    """At whichever replica, also one that served nobody since: HEAD and GET tell of the last step, of none before."""
+    with (
+        serving(None, "--store", url) as one,
+        serving(None, "--store", url) as two,
+        one.connect() as here,
+        two.connect() as there,
+    ):
+        for number in range(1, 20, 2):
+            assert here.ask("POST", "/next").sequence == number
+            assert there.ask("HEAD", "/events").sequence == number
+            last = here.ask("POST", "/next").sequence
+            with Stream(two.connect(), f"Last-Event-ID: {last}") as stream:
+                while b"event: service" not in stream.received:
+                    assert stream.read()
+                assert stream.states() == []
+                assert f"Pex-Sequence: {last}\r\n".encode() in stream.received
+
+
 def test_each_replica_tells_how_many_serve(url: str) -> None:
     """Its page and its events: those that are connected, some seconds ago at most; a killed one is counted no more."""
 
@@ -258,7 +278,8 @@ def test_a_replica_is_unready_while_its_server_is_away(server: Server) -> None:
         wait_until(lambda: client.ask("GET", "/readyz").status == 503)
         refused = client.ask("POST", "/next")
         assert (refused.status, b"server-away" in refused.body) == (503, True)
-        assert client.ask("GET", "/current").status == 503
+        for method, path in (("GET", "/current"), ("HEAD", "/events"), ("GET", "/events")):
+            assert client.ask(method, path).status == 503
         assert client.ask("GET", "/livez").status == 200
         server.start()
         wait_until(lambda: client.ask("GET", "/readyz").status == 200)

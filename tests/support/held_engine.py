@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from pexservice.core.caller import Asked, Caller, Reader
+from pexservice.core.caller import Asked, Caller, Reader, resume
 from pexservice.core.engine import Engine
 from pexservice.core.judging import Place
 from pexservice.errors import NotApplied
@@ -26,6 +26,9 @@ class HeldEngine:
         self.unready: NotApplied | None = None
         self.labels = {"durability": "fsync"}
         self.asked: list[tuple[Asked[int, Any], Caller[Any]]] = []
+        self.is_remote = False
+        self.looking: list[tuple[Any, Reader[Any]]] = []
+        """Who asked for the place of now, of a store that is far away."""
 
     @property
     def as_engine(self) -> Engine[int, Any]:
@@ -36,8 +39,10 @@ class HeldEngine:
         """Find room for any answer."""
 
     def look(self, asked: object, reader: Reader[Any]) -> bool:
-        """Have the place at once."""
-        return False
+        """Have the place at once, or, where it is far away, when the test says so."""
+        if self.is_remote:
+            self.looking.append((asked, reader))
+        return self.is_remote
 
     def submit(self, asked: Asked[int, Any], caller: Caller[Any]) -> None:
         """Keep the command until it is answered."""
@@ -47,6 +52,10 @@ class HeldEngine:
         """Answer the oldest."""
         asked, caller = self.asked.pop(0)
         caller.deliver(asked, asked.render(self.place.sequence, self.place.state))
+
+    def show(self, error: NotApplied | None = None) -> None:
+        """Let the oldest read go on, or turn it away."""
+        resume(*self.looking.pop(0), error)
 
     def turn_away(self, error: NotApplied) -> None:
         """Turn the oldest away."""

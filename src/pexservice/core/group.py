@@ -40,7 +40,8 @@ class Room(Generic[S]):
     """How much memory the answers of a group may take."""
 
     spare_bytes: int
-    """What they may take on top of what is set aside: those to commands that were taken before, at any state."""
+    """What they may take on top of what is set aside: those to commands that were taken before, at any state. The first
+    that needs some of it may take more: else it never got an answer."""
     answer_bytes: Callable[[S], int]
     """Tells the most bytes that an answer takes which carries the value of a state."""
 
@@ -184,19 +185,20 @@ class Group(Generic[S, C]):
     def _render_each(self, judgement: Judgement[S, C]) -> int:
         """Render answers of any kind; return the sequence behind the last command that was taken."""
         sequence, refusals, replays = judgement.start.sequence, judgement.refusals, judgement.replays
-        spare_bytes = self.room.spare_bytes if self.room is not None else 0
+        spare_bytes, is_first = self.room.spare_bytes if self.room is not None else 0, True
         self.answers = []
         for index, ((asked, _), state) in enumerate(zip(self.elements, judgement.states, strict=True)):
             if index in refusals:
                 self.answers.append(asked.render_refusal(sequence, state, refusals[index]))
             elif index in replays:
-                place = replays[index]
+                place, more_bytes = replays[index], 0
                 if asked.carries_value and self.room is not None:
-                    spare_bytes -= max(self.room.answer_bytes(place.state) - self.value_bytes, 0)
-                if spare_bytes < 0:
+                    more_bytes = max(self.room.answer_bytes(place.state) - self.value_bytes, 0)
+                if more_bytes > spare_bytes and not is_first:
                     self.answers.append(AnswersUnsent())
                     self._has_unanswerable = True
                 else:
+                    spare_bytes, is_first = max(spare_bytes - more_bytes, 0), is_first and not more_bytes
                     self.answers.append(asked.render_replay(place.sequence, place.state))
             else:
                 sequence += 1

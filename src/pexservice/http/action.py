@@ -7,7 +7,7 @@ mean the same action, so a client that repeats itself pays for parsing, routing 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Generic
+from typing import Any, ClassVar, Final, Generic
 
 from pexservice.core.keys import Terms, keyed
 from pexservice.core.machine import C, Refusal, S
@@ -97,6 +97,8 @@ class StreamAction:
     begin: Callable[[], Answer]
     """Makes the head and what the client is told at once. May raise NotApplied."""
     closes: bool
+    reads: ClassVar = True
+    """As `ReplyAction.reads`."""
 
 
 @dataclass(frozen=True, slots=True)

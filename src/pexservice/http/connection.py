@@ -50,10 +50,8 @@ class Connection:
 
     def __init__(self, shared: Shared, on_lost: Callable[["Connection"], None], transport: Transport) -> None:
         self._shared = shared
-        self._on_lost = on_lost
-        self._transport = transport
-        self._recall = shared.memo.get
-        self._submit = shared.engine.submit
+        self._on_lost, self._transport = on_lost, transport
+        self._recall, self._submit = shared.memo.get, shared.engine.submit
         self._reader: RequestReader | None = None  # While there are bytes that are not yet read as whole requests.
         self._queue: list[Action | ContinueAction] = []
         self._unanswered = 0
@@ -121,17 +119,21 @@ class Connection:
             return
         self._write_on(answer)
 
-    def turn_away(self, asked: CommandAction[Any, Any] | ReplyAction, error: NotApplied) -> None:
+    def turn_away(self, asked: Action, error: NotApplied) -> None:
         """As `core.caller.Caller`."""
+        if isinstance(asked, StreamAction):
+            del self._queue[:1]  # There it waited, unless the client has gone.
         self._write_on(self._shared.turned_away(asked, error))
 
-    def resume(self, asked: ReplyAction) -> None:
-        """As `core.caller.Caller`."""
+    def resume(self, asked: ReplyAction | StreamAction) -> None:
+        """As `core.caller.Reader`."""
         try:
-            answer = asked.reply()
+            if isinstance(asked, StreamAction):
+                self._begin(asked)
+            else:
+                self._write_on(asked.reply())
         except NotApplied as error:
-            answer = self._shared.turned_away(asked, error)
-        self._write_on(answer)
+            self.turn_away(asked, error)
 
     def abort(self) -> None:
         """Close at once, with a reset. Also as `core.caller.Caller`."""
@@ -223,26 +225,24 @@ class Connection:
             self._throttle()
 
     def _may_carry_out(self, action: Action | ContinueAction) -> bool:
-        if self._transport.is_clogged:
-            return False
-        if not self._unanswered:
-            return True
-        return isinstance(action, CommandAction) and self._unanswered < self._shared.limits.unanswered_steps_max
+        follows = isinstance(action, CommandAction) and self._unanswered < self._shared.limits.unanswered_steps_max
+        return not self._transport.is_clogged and (follows or not self._unanswered)
 
     def _carry_out(self, action: Action | ContinueAction) -> None:
         try:
             if isinstance(action, CommandAction):
                 self._submit(action, self)
                 self._unanswered += 1
-            elif isinstance(action, ReplyAction):
-                if action.reads and self._shared.engine.look(action, self):
-                    self._unanswered += 1
-                else:
-                    self._write(*action.reply())
+            elif isinstance(action, ContinueAction):
+                self._tell_to_continue(action)
+            elif action.reads and self._shared.engine.look(action, self):
+                self._unanswered += 1
+                if isinstance(action, StreamAction):
+                    self._queue.insert(0, action)  # It may be the last: until that is known, nothing passes it.
             elif isinstance(action, StreamAction):
                 self._begin(action)
             else:
-                self._tell_to_continue(action)
+                self._write(*action.reply())
         except NotApplied as error:
             assert not isinstance(action, ContinueAction), "what only tells to go on asks for nothing"
             answer = self._shared.turned_away(action, error)
@@ -263,7 +263,7 @@ class Connection:
         """Begin an answer without an end, the last one here; where that cannot go on, it ends with its beginning."""
         head, data = action.begin()
         self._queue.clear()  # Its head said that nothing behind it is answered.
-        self._reader = None
+        self._unanswered, self._reader = 0, None  # Nothing before it is under way.
         if self._shared.draining or Event.BEGAN not in LIFE[self.phase]:
             self._write(head, data)
             return

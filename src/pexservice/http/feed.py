@@ -183,11 +183,12 @@ class Feed(Generic[S]):
         """Tell a watcher how the service is, if that is news, and of the state, unless it knows it."""
         assert self._told is not None, "what watchers are told was looked at"
         sequence = self._told.sequence
-        news = pulse if watcher.knows == sequence else pulse + self._state
+        # Who came last may know more than all were told: a store that went away keeps them from being told it.
+        news = pulse if watcher.knows >= sequence else pulse + self._state
         if not news:
             return
         if watcher.tell(news):
-            watcher.knows = sequence
+            watcher.knows = max(watcher.knows, sequence)
         else:
             self._behind.add(watcher)
 

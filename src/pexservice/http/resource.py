@@ -152,7 +152,9 @@ class Resource(Generic[S, C]):
             return head, written if is_head else written + data
 
         closes = not request.keep_alive
-        return ReplyAction(request, begin, closes) if is_head else StreamAction(request, feed, begin, closes)
+        if is_head:
+            return ReplyAction(request, begin, closes, reads=True)
+        return StreamAction(request, feed, begin, closes)
 
     def _read(self, request: Request) -> Action:
         form = negotiation.preferred(request, list(self.forms.bodies))

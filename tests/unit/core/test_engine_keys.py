@@ -119,6 +119,30 @@ def test_what_was_taken_where_values_are_long_is_told_as_far_as_there_is_room(ca
         assert again[2:] == [b"1 1000001 again"] * 2
 
 
+def test_a_replay_of_any_length_is_answered_by_itself() -> None:
+    """The first that is longer than there is room; those like it behind it are turned away, and short ones are not."""
+    store = MemoryStore(WALK, Place(0, 1_000_000))
+    limits = replace(DEFAULT, group_answer_bytes_max=100_000)  # A value here has 208,988 digits.
+    long, short = Terms(b"long"), Terms(b"short")
+
+    async def scenario(engine: Engine[Any, Any], caller: Caller) -> None:
+        for group in (
+            [Asked(terms=long)],
+            [Asked(ord("r"))],
+            [Asked(terms=short)],
+            [Asked(terms=long)],
+            [Asked(terms=each) for each in (short, long, long, short, long)],
+        ):
+            for asked in group:
+                engine.submit(asked, caller)
+            await settled()
+
+    told = play(scenario, store, limits).told
+    assert told[:4] == [b"1 1000001", b"2 0", b"3 1", b"1 1000001 again"]
+    assert told[4:6] + told[7:8] == [b"3 1 again", b"1 1000001 again", b"3 1 again"]
+    assert [type(told[6]), type(told[8])] == [AnswersUnsent, AnswersUnsent]
+
+
 def test_who_cannot_take_a_replay_is_not_everyone_s_end() -> None:
     """A defect that a caller meets aborts that caller, also where others are turned away."""
 

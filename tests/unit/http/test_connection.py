@@ -188,6 +188,72 @@ def test_a_stream_that_is_turned_away_leaves_the_connection() -> None:
     assert wire.held.asked
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["/", "/current", "/events"])
+def test_of_a_store_that_is_far_away_no_old_state_is_told(path: str, method: str) -> None:
+    """Whatever tells of the state asks for the place of now, and is answered once that is known."""
+    wire = Wire()
+    wire.held.is_remote = True
+    wire.receive(message(method, path, "Accept: */*"))
+    assert wire.transport.statuses() == []
+    wire.held.show(QueueFull())
+    assert wire.transport.statuses() == [503]
+    assert not wire.held.looking
+
+
+def test_a_stream_begins_once_the_place_is_known() -> None:
+    """Until then nothing behind it is carried out, since it will be the last answer; and it is not late."""
+    wire = Wire()
+    wire.held.is_remote = True
+    wire.receive(WATCH + NEXT)
+    wire.receive(NEXT)
+    wire.pass_s(10_000)
+    assert wire.transport.statuses() == []
+    assert not wire.connection.is_idle
+    assert not wire.feed.watches
+    wire.held.show()
+    assert wire.transport.sent.endswith(b"first\n")
+    assert len(wire.feed.watches) == 1
+    assert wire.transport.is_reading
+    wire.receive(NEXT)
+    assert not wire.held.asked
+    assert wire.transport.statuses() == [200]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_stream_that_is_turned_away_late_leaves_the_connection(is_known: bool) -> None:  # noqa: FBT001
+    """No place could be had, or there is no room by then: what was asked behind it is carried out."""
+    wire = Wire()
+    wire.held.is_remote = True
+    wire.feed.error = QueueFull()
+    wire.receive(WATCH + NEXT)
+    wire.held.show(None if is_known else QueueFull())
+    assert wire.transport.statuses() == [503]
+    wire.held.answer()
+    assert wire.transport.statuses() == [503, 200]
+    assert wire.connection.is_idle
+
+
+@pytest.mark.parametrize("how", ["half-closed", "draining", "lost"])
+@pytest.mark.parametrize("error", [None, QueueFull()])
+def test_a_stream_whose_client_leaves_before_it_begins(how: str, error: QueueFull | None) -> None:
+    """It is answered if there is still someone, and watched by nobody."""
+    wire = Wire()
+    wire.held.is_remote = True
+    wire.receive(WATCH)
+    if how == "half-closed":
+        wire.connection.on_end()
+    elif how == "draining":
+        wire.shared.draining = True
+        wire.connection.stop()
+    else:
+        wire.transport.abort()
+    wire.held.show(error)
+    assert wire.transport.statuses() == ([] if how == "lost" else [200] if error is None else [503])
+    assert not wire.feed.watches
+    assert wire.transport.is_shut_down or wire.transport.is_closed
+
+
 def test_http_10_is_told_as_well() -> None:
     """A stream needs nothing of HTTP/1.1: it ends with the connection."""
     wire = Wire()

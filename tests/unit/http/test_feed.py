@@ -71,6 +71,33 @@ def test_of_a_store_that_is_far_away_the_place_is_asked_for() -> None:
     play(scene, SOON)
 
 
+def test_no_watcher_is_told_of_a_state_before_the_one_it_knows() -> None:
+    """Nor of that again: one that came last knows more than all were told when the store went away."""
+
+    async def scene(engine: Standing, feed: Feed[int]) -> None:
+        engine.is_remote = True
+        feed.first("")
+        before = Reader(feed)
+        engine.at = Place(3, 2)
+        feed.first("")
+        late = Reader(feed)
+        await until(lambda: engine.asking)
+        engine.asking.clear()
+        engine.unready = QueueFull()
+        feed.turn_away(None, engine.unready)
+        await until(lambda: b'"reason": "queue-full"' in late.transport.sent)
+        assert late.ids == []
+        engine.unready = None
+        await until(lambda: engine.asking)
+        engine.asking.pop()()
+        await until(lambda: before.ids == [3])
+        assert late.ids == []
+        before.watch.end()
+        late.watch.end()
+
+    play(scene, SOON)
+
+
 def test_the_first_thing_told_is_the_state_of_now() -> None:
     """Also to one who comes between two looks. Who has that state already is told only how the service is."""
 
