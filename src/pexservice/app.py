@@ -19,5 +19,5 @@ APPLICATION: Final = Application[int, Step](
     version=__version__,
     machine=WALK,
     endpoints=endpoints,
-    hold=partial(hold, WALK, adopt=original.adopt),
+    hold=partial(hold, WALK, adopt=original.adopt, pass_over=original.pass_over),
 )

@@ -208,3 +208,16 @@ def test_the_names_of_the_data_directory_are_durable(tmp_path: Path) -> None:
             service.stop()
         synced = re.findall(r"fsync\(\d+<(.*)>\) += 0", trace.read_text())
         assert {str(tmp_path / "a"), str(tmp_path)} <= set(synced)
+
+
+def test_a_file_of_the_original_that_comes_too_late_is_told_of(tmp_path: Path) -> None:
+    """It is not read beside a journal, so a start warns; one that was taken over is no matter of a later start."""
+    event = "a fibo.csv lies beside the journal and is not read"
+    with serving(tmp_path / "late"):
+        pass
+    for name, is_told in (("late", True), ("taken", False), ("taken", False)):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "fibo.csv").write_text("58,11,55,89,144")
+        with serving(tmp_path / name) as service:
+            assert ask(service, "GET", "/current").sequence == (0 if is_told else 58)
+            assert (event in service.log) == is_told

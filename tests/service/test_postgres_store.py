@@ -72,6 +72,29 @@ def test_a_key_is_known_to_all_replicas_until_it_is_too_old() -> None:
     asyncio.run(scenario())
 
 
+def test_keys_are_counted() -> None:
+    """Those of all replicas, as of the last time that old ones were removed, as each of them looks."""
+    url = postgres.shared().database(WALK)
+
+    async def scenario() -> None:
+        limits = replace(QUICK, store_forget_s=0.2, idempotency_keys_max=100)
+        stores = [await opened(WALK, url, limits) for _ in range(2)]
+        for number in range(3):
+            await stores[number % 2].commit([NEXT], {0: Terms(b"%022d" % number)})
+        looking = [asyncio.create_task(store.run()) for store in stores]
+        await asyncio.sleep(2)
+        for store in stores:
+            measures = {each.name: each.value for each in store.status().measures}
+            assert (measures.get("pex_keys"), measures.get("pex_keys_max")) == (3, 100)
+        for task in looking:
+            task.cancel()
+        await asyncio.wait(looking)
+        for store in stores:
+            await store.close()
+
+    asyncio.run(scenario())
+
+
 def _fail(*_: object) -> Any:
     raise FileNotFoundError("of the machine")
 

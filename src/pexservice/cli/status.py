@@ -104,6 +104,8 @@ def status(  # noqa: PLR0913 - the options of a command.
 
     URL is another way to say --url, as bench has it. Ends with status 69 if no such service answers there, and 1 if it
     takes no steps. It is asked directly: no proxy that the environment names is used, and no redirect followed.
+
+    Its numbers come from /metrics, where they are floating-point: sequence and position are exact up to 2^53.
     """
     url_from, uds_from = given(ctx, "url"), given(ctx, "uds")
     if url_from and uds_from == "--uds":

@@ -22,6 +22,7 @@ from pexservice.core.machine import C, S
 from pexservice.core.store import Store
 from pexservice.disk.daemons import first
 from pexservice.errors import AnswersUnsent, Draining, NotApplied, QueueFull, Recovering, Unanswered, WatchersFull
+from pexservice.http.clock import Clock
 from pexservice.http.server import Server
 from pexservice.process.application import Application
 from pexservice.process.counts import Live
@@ -105,10 +106,12 @@ class Leading(Generic[S, C]):
 
     async def _keep_looking(self, store: Store[S, C]) -> NoReturn:
         """Publish how the store is, and see to the workers."""
+        clock = Clock(self._settings.limits)  # From here on: the recovery is nobody's lateness.
         while True:
             self._writer.look(store)
             self._board.show_status(store.status())
-            self._heartbeat.beat(0.0)
+            clock.tick()
+            self._heartbeat.beat(clock.late_s)
             self._crew.look()
             await asyncio.sleep(self._settings.limits.beat_period_s)
 

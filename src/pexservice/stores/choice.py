@@ -6,13 +6,18 @@ from typing import Any
 from pexservice.config import Settings
 from pexservice.core.machine import C, Machine, S
 from pexservice.errors import MissingExtra
-from pexservice.stores.journal.holding import Adopt, HeldJournal
+from pexservice.stores.journal.holding import Adopt, HeldJournal, PassOver
 
 
-async def hold(machine: Machine[S, C], settings: Settings, adopt: Adopt[S] = lambda _: None) -> Any:
-    """Get hold of the store that the settings say; `adopt` is for a directory. Raises Fatal."""
+async def hold(
+    machine: Machine[S, C],
+    settings: Settings,
+    adopt: Adopt[S] = lambda _: None,
+    pass_over: PassOver[S] = lambda *_: None,
+) -> Any:
+    """Get hold of the store that the settings say; `adopt` and `pass_over` are for a directory. Raises Fatal."""
     if settings.store is None:
-        return await HeldJournal.hold(machine, settings, adopt)
+        return await HeldJournal.hold(machine, settings, adopt, pass_over)
     check_extra()
     from pexservice.stores.postgres.holding import HeldServer  # noqa: PLC0415 - imports are start-up time.
 

@@ -12,7 +12,7 @@ import structlog
 
 from pexservice.core.judging import Place
 from pexservice.disk.linux import read_regular
-from pexservice.errors import CannotCreate, DamagedData, NotPermitted, StorageFailed, reason
+from pexservice.errors import CannotCreate, DamagedData, Fatal, NotPermitted, StorageFailed, reason
 from pexservice.walk.fibonacci import fibonacci_modulo
 
 log = structlog.get_logger()
@@ -96,3 +96,18 @@ def adopt(data_dir: Path) -> Place[int] | None:
     place = read(path, "Move it away to begin at 0, or put the right one in its place.")
     log.info("taking over the walk of the original", file=str(path))
     return place
+
+
+def pass_over(data_dir: Path, place: Place[int]) -> None:
+    """Warn of a file of the original beside a journal, if the walk cannot have begun there: the file has more hits.
+
+    A file that was taken over stays in the directory, and no later start needs to tell of it.
+    """
+    path = data_dir / FILE_NAME
+    try:
+        hits = read(path).sequence
+    except Fatal:  # There is none, or it is something else: nobody waits for it to be read.
+        return
+    if hits > place.sequence:
+        hint = "to go on from it, stop, move all else out of the directory, and start"
+        log.warning("a fibo.csv lies beside the journal and is not read", file=str(path), hint=hint)

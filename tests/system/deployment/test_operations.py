@@ -83,6 +83,19 @@ def test_move_to_another_machine(tmp_path: Path) -> None:
         assert take_steps(service, 1) == 8
 
 
+def test_come_from_the_original(tmp_path: Path) -> None:
+    """The walk of the original goes on in the place of the one that the installed service began."""
+    data, original = tmp_path / "data", tmp_path / "fibo.csv"
+    original.write_text("58,11,55,89,144")
+    with serving(data) as service:
+        take_steps(service, 3)
+        service.stop()
+    paths = {"import fibo.csv": f"import {original}", "/var/lib/pexservice": str(data)}
+    shell(commands("Come from the original", "systemctl stop"), paths)
+    with serving(data) as service:
+        assert take_steps(service, 1) == 59
+
+
 def test_give_up_a_damaged_ring(tmp_path: Path) -> None:
     """The service names file and offset; what is salvaged of it starts with what goes on from the history."""
     data_dir = tmp_path / "data"

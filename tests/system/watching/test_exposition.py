@@ -166,6 +166,17 @@ def test_a_stopped_process_was_late(tmp_path: Path) -> None:
         assert before_s + 1.4 <= late_s < time.monotonic() - began_s  # Busy neighbours make it late, too.
 
 
+def test_the_owner_of_the_data_was_late(tmp_path: Path) -> None:
+    """With workers, it counts as each of them does: a third, where there are two."""
+    with serving(tmp_path / "data", "--workers", "2") as service, service.connect() as client:
+        before_s = _samples(client)["pex_loop_late_seconds_total"]
+        service.send_signal(signal.SIGSTOP)
+        time.sleep(4.5)
+        service.send_signal(signal.SIGCONT)
+        time.sleep(2.5)  # No longer: what busy neighbours make of workers adds up, too.
+        assert _samples(client)["pex_loop_late_seconds_total"] - before_s >= 3.4 / 3
+
+
 def test_answers_are_counted_from_the_start(client: Client) -> None:
     """Each status that the page names has its count before the first, so that an alert sees the first."""
     row = next(line for line in _DOCS.read_text("utf-8").splitlines() if line.startswith("| `pex_answers_total`"))

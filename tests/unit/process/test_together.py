@@ -98,11 +98,14 @@ def test_a_state_is_of_all_processes() -> None:
         region.live[Live.CONNECTIONS] = 10 * number
     together.take(1).metrics.answers[200] += 1
     together.writer.metrics.answers[200] += 1
+    Heartbeat(together.take(1)).beat(0.5)
+    Heartbeat(together.writer).beat(1.5)
     state = together.state(board, None)
     assert state.place == Place(7, 3)
     assert state.store == Status({"durability": "fsync"}, [])
     assert state.workers == {1: 10, 2: 20}
     assert state.connections == 30
+    assert state.late_s == 0.5  # The mean of four: three workers, and the owner of the data.
     assert together.serving() == 2
     assert state.metrics.answers[200] == 2
     assert [each.name for each in state.machine] == ["pex_position", "pex_digits"]

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from pexservice.core.judging import Place
 from pexservice.errors import CannotCreate, DamagedData, StorageFailed
 from pexservice.walk.fibonacci import fibonacci_modulo
-from pexservice.walk.original import adopt, parse, read, row
+from pexservice.walk.original import adopt, parse, pass_over, read, row
 
 WRAPPED = fibonacci_modulo(300, 2**64)
 
@@ -121,3 +122,25 @@ def test_a_file_that_the_disk_does_not_tell_of_begins_no_new_walk(
         with pytest.raises(StorageFailed, match=r"cannot look for .*fibo\.csv: Input/output error"):
             adopt(tmp_path)
     assert adopt(tmp_path) == Place(58, 11)
+
+
+@pytest.mark.parametrize(
+    ("text", "sequence", "is_told"),
+    [
+        (None, 5, False),
+        ("something else", 5, False),
+        ("58,11,55,89,144", 0, True),
+        ("58,11,55,89,144", 57, True),
+        ("58,11,55,89,144", 58, False),
+        ("58,11,55,89,144", 9000, False),
+    ],
+)
+def test_a_file_that_a_start_passes_over_is_told_of(
+    tmp_path: Path, text: str | None, sequence: int, *, is_told: bool
+) -> None:
+    """Where there is a journal, it is not read; unless the walk has come as far, and may have begun with it."""
+    if text is not None:
+        (tmp_path / "fibo.csv").write_text(text)
+    with capture_logs() as lines:
+        pass_over(tmp_path, Place(sequence, 3))
+    assert [each["file"] for each in lines] == [str(tmp_path / "fibo.csv")] * is_told

@@ -20,6 +20,8 @@ from pexservice.stores.journal.record import Codec
 
 Adopt = Callable[[Path], Place[S] | None]
 """Finds where a directory without a journal begins, if there is something in it to go on from. Raises Fatal."""
+PassOver = Callable[[Path, Place[S]], None]
+"""Is told where the journal of a directory stands: to warn of what else is there, and not gone on from."""
 
 
 class HeldJournal(Generic[S, C]):
@@ -27,23 +29,35 @@ class HeldJournal(Generic[S, C]):
 
     unready_reasons: ClassVar[tuple[type[NotApplied], ...]] = (JournalFull, RowTooLong)
 
-    def __init__(self, machine: Machine[S, C], settings: Settings, disk: LinuxDisk, adopt: Adopt[S]) -> None:
+    def __init__(
+        self,
+        machine: Machine[S, C],
+        settings: Settings,
+        disk: LinuxDisk,
+        adopt: Adopt[S],
+        pass_over: PassOver[S],
+    ) -> None:
         """Use `hold`."""
         self.is_new = False
         self._codec = Codec(machine)
         self._settings = settings
         self._disk = disk
         self._adopt = adopt
+        self._pass_over = pass_over
 
     @classmethod
     async def hold(
-        cls, machine: Machine[S, C], settings: Settings, adopt: Adopt[S] = lambda _: None
+        cls,
+        machine: Machine[S, C],
+        settings: Settings,
+        adopt: Adopt[S] = lambda _: None,
+        pass_over: PassOver[S] = lambda *_: None,
     ) -> "HeldJournal[S, C]":
         """Lock the data directory, which is created if there is none. Raises Fatal."""
         path, patience_s = settings.data_dir, settings.limits.start_disk_s
         hung = JournalFailed(f"the data directory {path} could not be had within {patience_s:g} s. Check its disk.")
         disk = await in_time(partial(LinuxDisk.own, path, Syncer()), patience_s, hung)
-        return cls(machine, settings, disk, adopt)
+        return cls(machine, settings, disk, adopt, pass_over)
 
     @property
     def where(self) -> str:
@@ -71,4 +85,8 @@ class HeldJournal(Generic[S, C]):
         return await Journal.open(self._disk, self._codec, found, options)
 
     def _look(self) -> Found[S]:
-        return look(self._disk, self._codec, begin=partial(self._adopt, self._settings.data_dir))
+        data_dir = self._settings.data_dir
+        found = look(self._disk, self._codec, begin=partial(self._adopt, data_dir))
+        if found.newest is not None:
+            self._pass_over(data_dir, found.plan.place)
+        return found

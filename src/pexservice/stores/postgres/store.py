@@ -29,7 +29,10 @@ _TAKE: Final = "SELECT * FROM pexservice.take($1, $2, $3, $4, $5, $6, $7)"
 _TURN: Final = "SELECT * FROM pexservice.turn($1, $2, $3, $4)"
 _APPEND: Final = "SELECT pexservice.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 _LOOK: Final = "SELECT * FROM pexservice.look($1)"
-_FORGET: Final = f"SELECT {AROUND} FROM pexservice.forget($1, $2, $3, $4)"  # noqa: S608 - of constants.
+_FORGET: Final = (
+    f"SELECT {AROUND}, (SELECT count(*) FROM pexservice.keys) AS keys"  # noqa: S608 - of constants.
+    " FROM pexservice.forget($1, $2, $3, $4)"
+)
 
 
 class MachineFailed(Exception):
@@ -83,6 +86,8 @@ class PostgresStore(Generic[S, C]):
         self._place = Place(0, machine.initial)
         self._answered_s = 0.0
         """When a group or a look was last answered."""
+        self._keys: int | None = None
+        """How many are known, as of the last time that old ones were removed."""
         self.key_secret = b""
 
     @classmethod
@@ -121,6 +126,11 @@ class PostgresStore(Generic[S, C]):
         if self._session.standbys is not None:
             standbys = self._session.standbys
             measures.append(Measure("pex_store_standbys", "Standbys that the server had at the last look.", standbys))
+        if self._keys is not None:
+            measures += [
+                Measure("pex_keys", "Keys of commands that are known.", self._keys),
+                Measure("pex_keys_max", "Beyond it the oldest is forgotten.", self._limits.idempotency_keys_max),
+            ]
         return Status({"durability": "postgresql"}, measures, serving=max(self._session.replicas, 1))
 
     async def run(self) -> None:
@@ -180,6 +190,7 @@ class PostgresStore(Generic[S, C]):
         if self._session.standbys is not None:
             self._session.standbys = row["standbys"]
         self._session.replicas = row["replicas"]
+        self._keys = row["keys"]
 
     async def _take(self, commands: Sequence[C], clamp: tuple[int | None, int]) -> Judgement[S, C]:
         """Have the server apply a group."""

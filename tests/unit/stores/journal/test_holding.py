@@ -57,6 +57,23 @@ def test_an_empty_directory_goes_on_from_what_is_adopted(tmp_path: Path) -> None
     asyncio.run(scenario())
 
 
+def test_who_warns_of_what_is_passed_over_is_told_where_the_journal_stands(tmp_path: Path) -> None:
+    """Where there is a journal, and not at its first start, which passes nothing over."""
+    told = []
+
+    async def scenario() -> None:
+        settings = Settings(data_dir=tmp_path)
+        for _ in range(2):
+            held = await HeldJournal.hold(
+                WALK, settings, lambda _: Place(7, 3), lambda path, place: told.append((path, place))
+            )
+            await (await held.open()).close()
+            _let_go(held)
+        assert told == [(tmp_path, Place(7, 3))]
+
+    asyncio.run(scenario())
+
+
 def test_nothing_to_adopt_is_a_new_machine(tmp_path: Path) -> None:
     """Without a journal, and without anything to go on from, the machine is at its beginning."""
 
