@@ -59,6 +59,22 @@ def test_a_writer_that_dies_ends_all(tmp_path: Path) -> None:
         await_end(*pids)
 
 
+def test_a_writer_that_hangs_is_told_of(tmp_path: Path) -> None:
+    """Who balances sends steps elsewhere, and a new one is turned away; reads go on, and so does all once it does."""
+    with serving(tmp_path, *WORKERS) as service, service.connect() as client:
+        assert client.ask("POST", "/next").sequence == 1
+        suspend(service.pid)
+        try:
+            wait_until(lambda: client.ask("GET", "/readyz").status == 503)
+            refused = client.ask("POST", "/next")
+            assert (refused.status, b"writer-silent" in refused.body) == (503, True)
+            assert client.ask("GET", "/current").sequence == 1
+        finally:
+            service.send_signal(signal.SIGCONT)
+        wait_until(lambda: client.ask("GET", "/readyz").status == 200)
+        assert client.ask("POST", "/next").sequence == 2
+
+
 def test_the_end_of_the_nursery_is_the_end(tmp_path: Path) -> None:
     """Without it no worker could be replaced. It says so, and what was answered is there."""
     with serving(tmp_path, *WORKERS) as service:

@@ -140,9 +140,10 @@ class Crew(Generic[S, C]):
         member.channel = None
         for state in (Live.PID, Live.CONNECTIONS, Live.WATCHERS, Live.WAITING, Live.UNSENT_BYTES):
             member.live[state] = 0
-        self._do(self._replace(member))
+        self._do(self._replace(member, is_told=self._is_stopping))
 
-    async def _replace(self, member: _Member[S, C]) -> None:
+    async def _replace(self, member: _Member[S, C], *, is_told: bool) -> None:
+        """Start another in its place. One that a signal ended before it was told to stop does not count as unanswered."""
         self._ending += 1
         status = await self._nursery.end(member.number)
         lived_s = time.monotonic() - member.began_s
@@ -150,7 +151,7 @@ class Crew(Generic[S, C]):
             await asyncio.sleep(self._limits.replace_pause_s)
         self._ending -= 1
         if self._is_stopping:
-            self.unanswered += status != 0
+            self.unanswered += status > 0 or (is_told and status != 0)
             if not self.channels and not self._ending and not self._gone.done():
                 self._gone.set_result(None)
             return

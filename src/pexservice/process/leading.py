@@ -35,6 +35,7 @@ from pexservice.process.start import Held, end, opened, tell_listening
 from pexservice.process.together import Heartbeat, Together
 from pexservice.process.worker import Common, Order, work
 from pexservice.stores.shared.ordering import Writer
+from pexservice.stores.shared.store import WriterSilent
 
 log = structlog.get_logger()
 
@@ -60,7 +61,7 @@ class Leading(Generic[S, C]):
         held: Held[S, C],
     ) -> None:
         limits = settings.limits
-        reasons = held.store.unready_reasons
+        self._reasons = reasons = (*held.store.unready_reasons, WriterSilent)
         self._application = application
         self._settings = settings
         self._together = together
@@ -120,7 +121,7 @@ class Leading(Generic[S, C]):
         held = self._held
         main = [each.fileno() for each in held.listeners.main]
         locks = list(held.store.locks)
-        order = Order(0, held.access, tuple(held.store.unready_reasons), len(locks))
+        order = Order(0, held.access, self._reasons, len(locks))
         await self._crew.begin(order, [*locks, *main])
         if held.listeners.admin:
             self._serve_admin()
@@ -132,8 +133,9 @@ class Leading(Generic[S, C]):
         metrics, budget = self._together.writer.metrics, Budget(limits.unsent_bytes_max)
         # The endpoints for clients, which would need it, are those of workers.
         engine = Engine(self._application.machine, metrics, budget, limits)
-        reasons = self._held.store.unready_reasons
-        front = Front(self._application, self._settings, engine, self._held.access, self._unready, self._look, reasons)
+        front = Front(
+            self._application, self._settings, engine, self._held.access, self._unready, self._look, self._reasons
+        )
         shared = front.shared(front.probes, metrics, budget)
         self._admin = Server(shared, connections_max=limits.admin_connections_max)
         self._admin.start(*self._held.listeners.admin)

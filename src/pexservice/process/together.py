@@ -103,6 +103,26 @@ class Heartbeat:
         live[Live.BEATS] += 1
 
 
+class Silence:
+    """Tells whether another process goes on, by its heartbeat.
+
+    It is counted in looks, not in seconds, so one that was suspended together with the other finds it in time.
+    """
+
+    def __init__(self, region: Region, looks_max: int) -> None:
+        self._live = region.live
+        self._looks_max = looks_max
+        self._beats = 0
+        self._missed = 0
+
+    def look(self) -> bool:
+        """Look again, once a period; return whether it was silent for as many looks as it may be."""
+        beats = self._live[Live.BEATS]
+        self._missed = 0 if beats != self._beats else self._missed + 1
+        self._beats = beats
+        return self._missed >= self._looks_max
+
+
 class SharedBudget(Budget):
     """A budget of which other processes take, too: as much is left here as they leave, as of the last `look`."""
 

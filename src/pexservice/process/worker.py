@@ -29,7 +29,7 @@ from pexservice.process.counts import Live
 from pexservice.process.exposition import State
 from pexservice.process.front import Front
 from pexservice.process.nursery import SIGNALS
-from pexservice.process.together import Heartbeat, SharedBudget, SharedOccupancy, Together
+from pexservice.process.together import Heartbeat, SharedBudget, SharedOccupancy, Silence, Together
 from pexservice.stores.shared.message import Kind
 from pexservice.stores.shared.store import SharedStore
 
@@ -125,6 +125,7 @@ class Worker(Generic[S, C]):
             shared, occupancy, connections_max=limits.connections_max, processes=settings.workers
         )
         self._heartbeat = Heartbeat(region)
+        self._silence = Silence(together.writer, limits.beats_missed_max)
         self._replayed_before = region.live[Live.REPLAYED]
         for state in (Live.CONNECTIONS, Live.WATCHERS, Live.WAITING, Live.UNSENT_BYTES):
             region.live[state] = 0
@@ -183,6 +184,8 @@ class Worker(Generic[S, C]):
         """Show that the event loop turns, and that commands that wait are taken."""
         asyncio.get_running_loop().call_later(self._limits.beat_period_s, self._beat)
         self._budget.look()
+        # While it reads the journal, it shows none.
+        self._store.is_writer_silent = self._silence.look() and not isinstance(self._board.unready, Recovering)
         self._region.live[Live.WAITING] = self._engine.waiting
         self._region.live[Live.WATCHERS] = self._region.metrics.watchers
         self._region.live[Live.REPLAYED] = self._replayed_before + self._region.metrics.replayed

@@ -38,6 +38,8 @@ class Nursery:
         """Is set with each start."""
         self.lacks = 0
         """How many times more no process can be had."""
+        self.status = -9
+        """With which each ends."""
 
     async def start(self, number: int, _order: object, fds: Sequence[int], is_wanted: Callable[[], bool]) -> int:
         """As `nursery.Nursery.start`."""
@@ -60,7 +62,7 @@ class Nursery:
     async def end(self, number: int) -> int:
         """As `nursery.Nursery.end`."""
         self.asked.append(("end", number))
-        return -9
+        return self.status
 
 
 class Scene:
@@ -129,16 +131,18 @@ def test_a_worker_that_cannot_be_replaced_yet_is_replaced_later() -> None:
     play(scenario)
 
 
-def test_workers_that_hear_first_that_all_are_to_stop_are_not_taken_for_dead() -> None:
-    """A terminal tells every process; what they did not answer counts."""
+@pytest.mark.parametrize(("status", "unanswered"), [(74, 2), (-9, 0)])
+def test_workers_that_hear_first_that_all_are_to_stop_are_not_taken_for_dead(status: int, unanswered: int) -> None:
+    """A terminal tells every process; what they did not answer counts. One that was killed was not told to stop."""
 
     async def scenario(scene: Scene) -> None:
+        scene.nursery.status = status
         await scene.crew.begin(ORDER, [])
         async with asyncio.timeout(20):
             while scene.crew.channels or scene.nursery.asked.count(("end", 1)) < 1:
                 await settled()
         await scene.crew.stop(1)
-        assert scene.crew.unanswered == 2
+        assert scene.crew.unanswered == unanswered
         assert scene.together.writer.live[Live.WORKERS_REPLACED] == 0
 
     play(scenario, limits=replace(LIMITS, replace_pause_s=0.2))

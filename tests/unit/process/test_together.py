@@ -9,7 +9,7 @@ from pexservice.core.judging import Place
 from pexservice.core.store import Status
 from pexservice.limits import DEFAULT
 from pexservice.process.counts import Live
-from pexservice.process.together import Heartbeat, SharedBudget, SharedOccupancy, Together
+from pexservice.process.together import Heartbeat, SharedBudget, SharedOccupancy, Silence, Together
 from pexservice.walk.machine import WALK
 
 
@@ -116,3 +116,13 @@ def test_limits_of_workers_are_those_of_the_service() -> None:
     limits = replace(DEFAULT, connections_max=17)
     together = Together(WALK, Settings(workers=2, limits=limits))
     assert together.state(together.board([]), None).limits is limits
+
+
+def test_silence_is_counted_in_looks() -> None:
+    """Of a process that shows no heartbeat; one is enough to end it."""
+    together = _together()
+    heartbeat, silence = Heartbeat(together.writer), Silence(together.writer, 3)
+    heartbeat.beat(0.0)
+    assert [silence.look() for _ in range(5)] == [False, False, False, True, True]
+    heartbeat.beat(0.0)
+    assert not silence.look()

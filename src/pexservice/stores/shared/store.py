@@ -21,6 +21,15 @@ from pexservice.stores.shared.board import Board
 from pexservice.stores.shared.message import Hearing, Kind, Told, group
 
 
+class WriterSilent(NotApplied):
+    """Raised by a worker while the process that owns the data shows no sign that it goes on."""
+
+    is_lasting = True
+    code = "writer-silent"
+    title = "The writer is silent"
+    detail = "The process that owns the data does not go on. Nothing was done; ask again."
+
+
 class _Committing(Generic[S, C]):
     """A group at the writer, as `store.Commit`."""
 
@@ -74,6 +83,8 @@ class SharedStore(Generic[S, C]):
         self._hearing: Hearing[S] = Hearing(machine)
         self._unsent: deque[bytes] = deque()
         """What the kernel has yet to take of the group that leaves."""
+        self.is_writer_silent = False
+        """Whether nothing more is to be handed to it: it may hang, and who waits for it would wait with it."""
         self.key_secret = b""
         """As `Store.key_secret`; the writer tells it when groups are taken."""
         asyncio.get_running_loop().add_reader(channel, self._on_message)
@@ -81,7 +92,7 @@ class SharedStore(Generic[S, C]):
     @property
     def unready(self) -> NotApplied | None:
         """As `Store.unready`."""
-        return self._board.unready
+        return self._board.unready or (WriterSilent() if self.is_writer_silent else None)
 
     def commit(self, commands: Sequence[C], terms: AllTerms = NO_TERMS) -> Commit[S, C]:
         """As `Store.commit`. What is longer than the kernel takes at once leaves as the writer takes it."""

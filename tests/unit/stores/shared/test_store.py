@@ -13,6 +13,7 @@ from pexservice.core.keys import Terms
 from pexservice.core.machine import Machine
 from pexservice.limits import DEFAULT
 from pexservice.stores.shared.message import Kind, Told
+from pexservice.stores.shared.store import WriterSilent
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS
 from support.engine_scenes import Asked, Caller, play_on, settled
@@ -83,6 +84,21 @@ def test_a_group_that_was_turned_away_says_why() -> None:
         shared.writer.look(shared.below)
         assert worker.unready is None
         assert (await worker.commit([NEXT])).end == Place(1, 1)
+
+    play(scenario)
+
+
+def test_nothing_is_handed_to_a_writer_that_is_silent() -> None:
+    """What the store lacks is told first: the writer said so while it went on."""
+
+    async def scenario(shared: Shared) -> None:
+        worker = shared.worker()
+        assert worker.unready is None
+        worker.is_writer_silent = True
+        assert isinstance(worker.unready, WriterSilent)
+        shared.below.unready = Full()
+        shared.writer.look(shared.below)
+        assert isinstance(worker.unready, Full)
 
     play(scenario)
 
