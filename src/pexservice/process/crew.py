@@ -143,7 +143,7 @@ class Crew(Generic[S, C]):
         self._do(self._replace(member, is_told=self._is_stopping))
 
     async def _replace(self, member: _Member[S, C], *, is_told: bool) -> None:
-        """Start another in its place. One that a signal ended before it was told to stop does not count as unanswered."""
+        """Start another in its place. One that a signal ended before it was told to stop left nothing unanswered."""
         self._ending += 1
         status = await self._nursery.end(member.number)
         lived_s = time.monotonic() - member.began_s
