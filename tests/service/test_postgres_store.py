@@ -206,7 +206,7 @@ def test_old_rows_and_keys_go_but_not_the_last_of_a_writer() -> None:
         await quiet.commit([NEXT])
         for number in range(30):
             await busy.commit([NEXT], {0: Terms(b"%022d" % number)})
-        await ask(url, "SELECT pexservice.forget(5, 7, 86400, 1000)")
+        await ask(url, "SELECT pexservice.forget(5, 7, 86400, 1000, false)")
         rows = await ask(url, "SELECT number FROM pexservice.history ORDER BY number")
         assert [row[0] for row in rows] == [1, 4, *range(30, 35)]
         assert (await ask(url, "SELECT forgotten FROM pexservice.setup"))[0][0] == 29
@@ -214,6 +214,31 @@ def test_old_rows_and_keys_go_but_not_the_last_of_a_writer() -> None:
         assert (await quiet.commit([NEXT])).end == Place(32, 32)
         for each in (quiet, busy):
             await each.close()
+
+    asyncio.run(scenario())
+
+
+def test_old_rows_and_keys_go_faster_than_they_come() -> None:
+    """While there are more than go at once, these go soon after, not a period later; the newest stay."""
+    url = postgres.shared().database(WALK)
+    bounds = {"history_bytes_max": 10 * DEFAULT.store_row_bytes, "idempotency_keys_max": 10}
+    limits = replace(QUICK, store_forget_s=1.0, store_forget_rows=20, **bounds)
+    counts = "SELECT (SELECT count(*) FROM pexservice.history), (SELECT count(*) FROM pexservice.keys)"
+
+    async def scenario() -> None:
+        store = await opened(WALK, url, limits)
+        for number in range(300):
+            await store.commit([NEXT] * 2, {own: Terms(b"%021d%d" % (number, own)) for own in range(2)})
+        running = asyncio.create_task(store.run())
+        async with asyncio.timeout(8):  # At 20 a period it would take half a minute.
+            while tuple((await ask(url, counts))[0]) != (11, 10) or store._keys != 10:
+                assert store.unready is None
+                await asyncio.sleep(0.1)
+        kept = await ask(url, "SELECT sequence FROM pexservice.keys ORDER BY 1")
+        assert [row[0] for row in kept] == [*range(591, 601)]
+        running.cancel()
+        await asyncio.wait([running])
+        await store.close()
 
     asyncio.run(scenario())
 
@@ -227,7 +252,7 @@ def test_a_bound_on_the_history_is_rounded_up_to_a_row(bytes_max: int, rows: int
         store = await opened(WALK, url, replace(QUICK, history_bytes_max=bytes_max))
         for _ in range(10):
             await store.commit([NEXT])
-        await store._forget()
+        await store._forget(is_counting=False)
         assert (await ask(url, "SELECT count(*) FROM pexservice.history"))[0][0] == rows
         await store.close()
 

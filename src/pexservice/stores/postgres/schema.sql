@@ -161,33 +161,39 @@ BEGIN
     PERFORM pg_logical_emit_message(true, 'pexservice', '');
 END $$;
 
--- Remove the oldest rows and keys, so many of each at the most. The last row of a writer stays for a week, since with it
--- goes what tells its last group from a new one.
+-- Remove the oldest rows and keys, so many of each at the most, and tell how many. The last row of a writer stays for a
+-- week, since with it goes what tells its last group from a new one. Tells as well how many keys are left, if asked to.
 CREATE FUNCTION pexservice.forget(
-    rows_max bigint, keys_max bigint, keys_ttl_s bigint, at_once integer
-) RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog AS $$
+    rows_max bigint, keys_max bigint, keys_ttl_s bigint, at_once integer, is_counting boolean,
+    OUT rows_gone bigint, OUT keys_gone bigint, OUT keys_left bigint
+) LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog AS $$
 DECLARE
     last_gone bigint;
 BEGIN
-    IF NOT pg_try_advisory_xact_lock(7305, 1) THEN  -- Another replica is at it.
-        RETURN;
-    END IF;
-    IF rows_max > 0 THEN
-        WITH gone AS (DELETE FROM pexservice.history WHERE number IN (
-            SELECT old.number FROM pexservice.history old
-            WHERE old.number <= (SELECT max(number) FROM pexservice.history) - rows_max
-                AND (old.committed < clock_timestamp() - interval '7 days' OR EXISTS (
-                    SELECT 1 FROM pexservice.history later
-                    WHERE later.writer = old.writer AND later.writer_group > old.writer_group))
-            ORDER BY old.number LIMIT at_once) RETURNING number)
-        SELECT max(number) INTO last_gone FROM gone;
-        IF last_gone IS NOT NULL THEN
-            UPDATE pexservice.setup SET forgotten = greatest(forgotten, last_gone);
+    rows_gone := 0;
+    keys_gone := 0;
+    IF pg_try_advisory_xact_lock(7305, 1) THEN  -- Else another replica is at it.
+        IF rows_max > 0 THEN
+            WITH gone AS (DELETE FROM pexservice.history WHERE number IN (
+                SELECT old.number FROM pexservice.history old
+                WHERE old.number <= (SELECT max(number) FROM pexservice.history) - rows_max
+                    AND (old.committed < clock_timestamp() - interval '7 days' OR EXISTS (
+                        SELECT 1 FROM pexservice.history later
+                        WHERE later.writer = old.writer AND later.writer_group > old.writer_group))
+                ORDER BY old.number LIMIT at_once) RETURNING number)
+            SELECT count(*), max(number) INTO rows_gone, last_gone FROM gone;
+            IF rows_gone > 0 THEN
+                UPDATE pexservice.setup SET forgotten = greatest(forgotten, last_gone);
+            END IF;
         END IF;
+        DELETE FROM pexservice.keys WHERE digest IN (
+            SELECT old.digest FROM pexservice.keys old
+            WHERE old.time_s + keys_ttl_s <= extract(epoch FROM clock_timestamp()) OR old.sequence <
+                (SELECT sequence FROM pexservice.keys ORDER BY sequence DESC OFFSET keys_max - 1 LIMIT 1)
+            ORDER BY old.sequence LIMIT at_once);
+        GET DIAGNOSTICS keys_gone = ROW_COUNT;
     END IF;
-    DELETE FROM pexservice.keys WHERE digest IN (
-        SELECT old.digest FROM pexservice.keys old
-        WHERE old.time_s + keys_ttl_s <= extract(epoch FROM clock_timestamp())
-            OR old.sequence < (SELECT sequence FROM pexservice.keys ORDER BY sequence DESC OFFSET keys_max - 1 LIMIT 1)
-        ORDER BY old.sequence LIMIT at_once);
+    IF is_counting THEN
+        SELECT count(*) INTO keys_left FROM pexservice.keys;
+    END IF;
 END $$;
