@@ -31,7 +31,7 @@ _APPEND: Final = "SELECT pexservice.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $
 _LOOK: Final = "SELECT * FROM pexservice.look($1)"
 _FORGET: Final = (
     f"SELECT {AROUND}, rows_gone, keys_gone, keys_left"  # noqa: S608 - of constants.
-    " FROM pexservice.forget($1, $2, $3, $4, $5)"
+    " FROM pexservice.forget($1, $2, $3, $4, $5, $6)"
 )
 
 
@@ -181,13 +181,14 @@ class PostgresStore(Generic[S, C]):
         self._learn(row["at_number"], self._place_of(row))
 
     async def _forget(self, *, is_counting: bool) -> bool:
-        """Have old rows and keys removed, and return whether there are more of them; keys are counted once a period."""
+        """Have old rows and keys removed, and return whether there are more of them. The server sees that we live."""
         limits = self._limits
         rows_max = -(-limits.history_bytes_max // limits.store_row_bytes)  # Rounded up: 0 would keep all.
         at_once = limits.store_forget_rows
-        bounds = (rows_max, limits.idempotency_keys_max, int(limits.idempotency_ttl_s), at_once, is_counting)
+        bounds = (rows_max, limits.idempotency_keys_max, int(limits.idempotency_ttl_s), at_once)
+        asked = (self._writer, *bounds, is_counting)
         try:
-            row = await self._chores.call(lambda connection: connection.fetchrow(_FORGET, *bounds), is_harmless=True)
+            row = await self._chores.call(lambda connection: connection.fetchrow(_FORGET, *asked), is_harmless=True)
         except ServerAway:  # Or what is removed is locked: a look tells, before the replica is taken for unready.
             await self._look(self._chores)
             return False
