@@ -87,6 +87,9 @@ class Limits:
     """How often old history and keys are removed,"""
     store_forget_rows: int = 10_000
     """and how many rows at a time: some 100 ms of the server, which commits go on beside."""
+    store_forget_pause_s: float = 0.05
+    """And how long after, while there are more. So 70,000 keys/s were removed (2026-11-27) beside 27,000 that came, on
+    the cores of docs/benchmarks.md."""
     store_row_bytes: int = 300
     """What a group takes there with its share of the indexes: by it a size of the history is a number of rows."""
 

@@ -237,24 +237,3 @@ def test_a_server_that_refuses_a_call_for_good_ends_the_replica(server: Server) 
         await store.close()
 
     asyncio.run(scenario())
-
-
-def test_a_turn_that_is_left_open_ends_by_itself(server: Server) -> None:
-    """A replica that was cut off in the middle of its turn keeps the others from theirs for two seconds."""
-    import asyncpg  # noqa: PLC0415
-
-    from pexservice.stores.postgres.rules import SESSION  # noqa: PLC0415
-
-    url = server.database(WALK)
-
-    async def scenario() -> None:
-        store = await opened(WALK, url, DEFAULT)
-        other = await asyncpg.connect(url, server_settings=dict(SESSION))
-        transaction = other.transaction()
-        await transaction.start()
-        await other.execute("SELECT pg_advisory_xact_lock(7305, 0)")
-        assert (await store.commit([NEXT])).end == Place(1, 1)
-        other.terminate()
-        await store.close()
-
-    asyncio.run(scenario())

@@ -72,29 +72,6 @@ def test_a_key_is_known_to_all_replicas_until_it_is_too_old() -> None:
     asyncio.run(scenario())
 
 
-def test_keys_are_counted() -> None:
-    """Those of all replicas, as of the last time that old ones were removed, as each of them looks."""
-    url = postgres.shared().database(WALK)
-
-    async def scenario() -> None:
-        limits = replace(QUICK, store_forget_s=0.2, idempotency_keys_max=100)
-        stores = [await opened(WALK, url, limits) for _ in range(2)]
-        for number in range(3):
-            await stores[number % 2].commit([NEXT], {0: Terms(b"%022d" % number)})
-        looking = [asyncio.create_task(store.run()) for store in stores]
-        await asyncio.sleep(2)
-        for store in stores:
-            measures = {each.name: each.value for each in store.status().measures}
-            assert (measures.get("pex_keys"), measures.get("pex_keys_max")) == (3, 100)
-        for task in looking:
-            task.cancel()
-        await asyncio.wait(looking)
-        for store in stores:
-            await store.close()
-
-    asyncio.run(scenario())
-
-
 def _fail(*_: object) -> Any:
     raise FileNotFoundError("of the machine")
 
@@ -193,43 +170,6 @@ def test_a_repeat_of_a_group_with_terms_has_the_outcome_of_the_first() -> None:
         assert sorted(first.refusals) == [3]
         for each in (store, other):
             await each.close()
-
-    asyncio.run(scenario())
-
-
-def test_old_rows_and_keys_go_but_not_the_last_of_a_writer() -> None:
-    """The newest stay, and what tells a writer's last group from a new one."""
-    url = postgres.shared().database(WALK)
-
-    async def scenario() -> None:
-        quiet, busy = await opened(WALK, url, QUICK), await opened(WALK, url, QUICK)
-        await quiet.commit([NEXT])
-        for number in range(30):
-            await busy.commit([NEXT], {0: Terms(b"%022d" % number)})
-        await ask(url, "SELECT pexservice.forget(5, 7, 86400, 1000)")
-        rows = await ask(url, "SELECT number FROM pexservice.history ORDER BY number")
-        assert [row[0] for row in rows] == [1, 4, *range(30, 35)]
-        assert (await ask(url, "SELECT forgotten FROM pexservice.setup"))[0][0] == 29
-        assert [row[0] for row in await ask(url, "SELECT sequence FROM pexservice.keys ORDER BY 1")] == [*range(25, 32)]
-        assert (await quiet.commit([NEXT])).end == Place(32, 32)
-        for each in (quiet, busy):
-            await each.close()
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize(("bytes_max", "rows"), [(0, 12), (1, 2), (301, 3)])
-def test_a_bound_on_the_history_is_rounded_up_to_a_row(bytes_max: int, rows: int) -> None:
-    """The smallest is one row, beside the first one, which is the last of its writer; only 0 keeps all."""
-    url = postgres.shared().database(WALK)
-
-    async def scenario() -> None:
-        store = await opened(WALK, url, replace(QUICK, history_bytes_max=bytes_max))
-        for _ in range(10):
-            await store.commit([NEXT])
-        await store._forget()
-        assert (await ask(url, "SELECT count(*) FROM pexservice.history"))[0][0] == rows
-        await store.close()
 
     asyncio.run(scenario())
 

@@ -7,7 +7,7 @@ from pexservice.core.machine import C, Machine, S
 from pexservice.errors import NotApplied
 from pexservice.limits import Limits
 from pexservice.stores.postgres.address import hosts
-from pexservice.stores.postgres.rules import REPLICA, ServerAway, ServerUnavailable
+from pexservice.stores.postgres.rules import IN_TURNS, ServerAway, ServerUnavailable
 from pexservice.stores.postgres.session import Session
 from pexservice.stores.postgres.store import PostgresStore
 
@@ -24,7 +24,7 @@ class HeldServer(Generic[S, C]):
         self._machine = machine
         self._url = url
         self._limits = limits
-        self._session = Session(hosts(url), machine.name, limits, REPLICA)
+        self._session = Session(hosts(url), machine.name, limits, IN_TURNS)
         self._chores = Session(hosts(url), machine.name, limits)
 
     @classmethod

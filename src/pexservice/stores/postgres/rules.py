@@ -28,6 +28,11 @@ SESSION: Final = {
 replica that was cut off in the middle of it; all others wait for that."""
 REPLICA: Final = "pexservice replica"
 """What the one connection of a replica calls itself by which they are counted."""
+IN_TURNS: Final = {"application_name": REPLICA, "tcp_user_timeout": "2s"}
+"""Set beside those on that connection, which takes turns. The last one ends a turn whose answer is not read: the server
+is not idle then, but waits for the client, by itself without end. It is `Limits.store_call_s`, after which a call is
+given up here, so it ends none that a slow network could still save. It is not looked at, since on a Unix socket it is
+ignored, and reads as 0; and who reads the history does without, since a pager may stand still."""
 _KEPT: Final = tuple(name for name in SESSION if name != "application_name")
 """Those that a session is held to: a pooler may drop what it does not know."""
 ASKED: Final = (

@@ -47,6 +47,12 @@ CREATE TABLE pexservice.keys (
     state text NOT NULL
 );
 
+-- The writers that live, as they say themselves once a day. The history does not tell it: who only reads writes no row.
+CREATE TABLE pexservice.writers (
+    writer uuid PRIMARY KEY,
+    seen timestamptz NOT NULL
+);
+
 -- Take the turn: after this, until the transaction ends, nobody else takes a group. Returns where the group begins,
 -- or what became of it if it is already there; and what is known of the keys asked for.
 CREATE FUNCTION pexservice.turn(
@@ -76,8 +82,8 @@ BEGIN
         -- It writes, so that the commit waits for the standby: the first call may not have waited to the end.
         PERFORM pg_logical_emit_message(true, 'pexservice', '');
     ELSIF coalesce(last_group, -1) <> his_group - 1 THEN
-        RAISE EXCEPTION 'group % of the writer follows %', his_group, coalesce(last_group::text, 'none')
-            USING ERRCODE = 'PX001';
+        RAISE EXCEPTION 'group % of the writer follows %', his_group,
+            coalesce(last_group::text, 'none, as if it was away for a week') USING ERRCODE = 'PX001';
     ELSE
         at_number := at_number + 1;
         at_time_s := extract(epoch FROM clock_timestamp());
@@ -161,33 +167,45 @@ BEGIN
     PERFORM pg_logical_emit_message(true, 'pexservice', '');
 END $$;
 
--- Remove the oldest rows and keys, so many of each at the most. The last row of a writer stays for a week, since with it
--- goes what tells its last group from a new one.
+-- Remove the oldest rows and keys, so many of each at the most, and tell how many. The last row of a writer stays until
+-- it was not seen for a week, since with it goes what tells its last group from a new one. Who asks is seen by that.
+-- Tells as well how many keys are left, if asked to.
 CREATE FUNCTION pexservice.forget(
-    rows_max bigint, keys_max bigint, keys_ttl_s bigint, at_once integer
-) RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog AS $$
+    his_writer uuid, rows_max bigint, keys_max bigint, keys_ttl_s bigint, at_once integer, is_counting boolean,
+    OUT rows_gone bigint, OUT keys_gone bigint, OUT keys_left bigint
+) LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog AS $$
 DECLARE
     last_gone bigint;
 BEGIN
-    IF NOT pg_try_advisory_xact_lock(7305, 1) THEN  -- Another replica is at it.
-        RETURN;
-    END IF;
-    IF rows_max > 0 THEN
-        WITH gone AS (DELETE FROM pexservice.history WHERE number IN (
-            SELECT old.number FROM pexservice.history old
-            WHERE old.number <= (SELECT max(number) FROM pexservice.history) - rows_max
-                AND (old.committed < clock_timestamp() - interval '7 days' OR EXISTS (
-                    SELECT 1 FROM pexservice.history later
-                    WHERE later.writer = old.writer AND later.writer_group > old.writer_group))
-            ORDER BY old.number LIMIT at_once) RETURNING number)
-        SELECT max(number) INTO last_gone FROM gone;
-        IF last_gone IS NOT NULL THEN
-            UPDATE pexservice.setup SET forgotten = greatest(forgotten, last_gone);
+    rows_gone := 0;
+    keys_gone := 0;
+    INSERT INTO pexservice.writers AS old VALUES (his_writer, clock_timestamp())
+        ON CONFLICT (writer) DO UPDATE SET seen = excluded.seen WHERE old.seen < excluded.seen - interval '1 day';
+    IF pg_try_advisory_xact_lock(7305, 1) THEN  -- Else another replica is at it.
+        DELETE FROM pexservice.writers WHERE seen < clock_timestamp() - interval '7 days';
+        IF rows_max > 0 THEN
+            WITH gone AS (DELETE FROM pexservice.history WHERE number IN (
+                SELECT old.number FROM pexservice.history old
+                WHERE old.number <= (SELECT max(number) FROM pexservice.history) - rows_max
+                    AND (EXISTS (
+                            SELECT 1 FROM pexservice.history later
+                            WHERE later.writer = old.writer AND later.writer_group > old.writer_group)
+                        OR old.committed < clock_timestamp() - interval '7 days' AND NOT EXISTS (
+                            SELECT 1 FROM pexservice.writers WHERE writers.writer = old.writer))
+                ORDER BY old.number LIMIT at_once) RETURNING number)
+            SELECT count(*), max(number) INTO rows_gone, last_gone FROM gone;
+            IF rows_gone > 0 THEN
+                UPDATE pexservice.setup SET forgotten = greatest(forgotten, last_gone);
+            END IF;
         END IF;
+        DELETE FROM pexservice.keys WHERE digest IN (
+            SELECT old.digest FROM pexservice.keys old
+            WHERE old.time_s + keys_ttl_s <= extract(epoch FROM clock_timestamp()) OR old.sequence <
+                (SELECT sequence FROM pexservice.keys ORDER BY sequence DESC OFFSET keys_max - 1 LIMIT 1)
+            ORDER BY old.sequence LIMIT at_once);
+        GET DIAGNOSTICS keys_gone = ROW_COUNT;
     END IF;
-    DELETE FROM pexservice.keys WHERE digest IN (
-        SELECT old.digest FROM pexservice.keys old
-        WHERE old.time_s + keys_ttl_s <= extract(epoch FROM clock_timestamp())
-            OR old.sequence < (SELECT sequence FROM pexservice.keys ORDER BY sequence DESC OFFSET keys_max - 1 LIMIT 1)
-        ORDER BY old.sequence LIMIT at_once);
+    IF is_counting THEN
+        SELECT count(*) INTO keys_left FROM pexservice.keys;
+    END IF;
 END $$;

@@ -9,7 +9,7 @@ kept outside it.
 import asyncio
 import time
 import warnings
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -77,15 +77,13 @@ _UNKNOWN: Final = (
 class Session:
     """One connection at a time, to one of several hosts."""
 
-    def __init__(
-        self, dsns: Sequence[str], machine: str, limits: Limits, application: str = SESSION["application_name"]
-    ) -> None:
-        """`machine` is the name of the one that the schema must hold, `application` what the server shows of it."""
+    def __init__(self, dsns: Sequence[str], machine: str, limits: Limits, settings: Mapping[str, str] = {}) -> None:
+        """`machine` is the name of the one that the schema must hold, `settings` what is set beside `SESSION`."""
         assert dsns, "there is a host"
         self._dsns = dsns
         self._machine = machine
         self._limits = limits
-        self._settings = SESSION | {"application_name": application}
+        self._settings = {**SESSION, **settings}
         self._host = 0
         self._connection: Any = None
         self._left: tuple[int, int] | None = None

@@ -30,8 +30,8 @@ _TURN: Final = "SELECT * FROM pexservice.turn($1, $2, $3, $4)"
 _APPEND: Final = "SELECT pexservice.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 _LOOK: Final = "SELECT * FROM pexservice.look($1)"
 _FORGET: Final = (
-    f"SELECT {AROUND}, (SELECT count(*) FROM pexservice.keys) AS keys"  # noqa: S608 - of constants.
-    " FROM pexservice.forget($1, $2, $3, $4)"
+    f"SELECT {AROUND}, rows_gone, keys_gone, keys_left"  # noqa: S608 - of constants.
+    " FROM pexservice.forget($1, $2, $3, $4, $5, $6)"
 )
 
 
@@ -135,9 +135,9 @@ class PostgresStore(Generic[S, C]):
 
     async def run(self) -> None:
         """As `Store.run`: look for the server while nobody asks, and have old rows removed. Raises LostGroups."""
-        forgot_s = time.monotonic()
+        forgot_s, is_more = time.monotonic(), False
         while True:
-            await asyncio.sleep(self._limits.heal_period_s)
+            await asyncio.sleep(self._limits.store_forget_pause_s if is_more else self._limits.heal_period_s)
             try:
                 if time.monotonic() - self._answered_s >= self._limits.heal_period_s:
                     await self._look(self._chores)
@@ -145,11 +145,13 @@ class PostgresStore(Generic[S, C]):
                     # answer looks and refuse groups, as where its disk is full.
                     if not self._session.is_calling:
                         self._session.failing_since = None
-                if time.monotonic() - forgot_s >= self._limits.store_forget_s:
+                is_due = time.monotonic() - forgot_s >= self._limits.store_forget_s
+                if is_due:
                     forgot_s = time.monotonic()
-                    await self._forget()
+                if is_due or is_more:
+                    is_more = await self._forget(is_counting=is_due)
             except ServerAway:
-                continue
+                is_more = False
 
     async def close(self) -> None:
         """As `Store.close`. All that was acknowledged is at the server."""
@@ -178,19 +180,24 @@ class PostgresStore(Generic[S, C]):
         row = await session.call(lambda connection: connection.fetchrow(_LOOK, self._known), is_harmless=True)
         self._learn(row["at_number"], self._place_of(row))
 
-    async def _forget(self) -> None:
+    async def _forget(self, *, is_counting: bool) -> bool:
+        """Have old rows and keys removed, and return whether there are more of them. The server sees that we live."""
         limits = self._limits
         rows_max = -(-limits.history_bytes_max // limits.store_row_bytes)  # Rounded up: 0 would keep all.
-        bounds = (rows_max, limits.idempotency_keys_max, int(limits.idempotency_ttl_s), limits.store_forget_rows)
+        at_once = limits.store_forget_rows
+        bounds = (rows_max, limits.idempotency_keys_max, int(limits.idempotency_ttl_s), at_once)
+        asked = (self._writer, *bounds, is_counting)
         try:
-            row = await self._chores.call(lambda connection: connection.fetchrow(_FORGET, *bounds), is_harmless=True)
+            row = await self._chores.call(lambda connection: connection.fetchrow(_FORGET, *asked), is_harmless=True)
         except ServerAway:  # Or what is removed is locked: a look tells, before the replica is taken for unready.
             await self._look(self._chores)
-            return
+            return False
         if self._session.standbys is not None:
             self._session.standbys = row["standbys"]
         self._session.replicas = row["replicas"]
-        self._keys = row["keys"]
+        if is_counting:
+            self._keys = row["keys_left"]
+        return at_once in {row["rows_gone"], row["keys_gone"]}
 
     async def _take(self, commands: Sequence[C], clamp: tuple[int | None, int]) -> Judgement[S, C]:
         """Have the server apply a group."""
