@@ -16,7 +16,7 @@ from pexservice.errors import CannotCreate, Fatal
 from pexservice.limits import Limits
 from pexservice.stores.postgres.address import hosts, where
 from pexservice.stores.postgres.rules import SCHEMA_VERSION, SESSION, ServerUnavailable, explain
-from pexservice.stores.postgres.session import Session
+from pexservice.stores.postgres.session import FAILED, Session, connect
 
 _SETUP: Final = "INSERT INTO pexservice.setup (version, machine, key_secret, is_one_server) VALUES ($1, $2, $3, $4)"
 _BEGIN: Final = "INSERT INTO pexservice.history VALUES (1, $1, $2, $1, $2, '', NULL, $3, 0)"
@@ -37,10 +37,8 @@ async def init(
     told: Fatal | None = None
     for dsn in hosts(url):
         try:
-            connection = await asyncio.wait_for(
-                asyncpg.connect(dsn, server_settings=dict(SESSION)), limits.store_connect_s
-            )
-        except (OSError, ValueError, UserWarning, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            connection = await asyncio.wait_for(connect(dsn, SESSION), limits.store_connect_s)
+        except (*FAILED, ValueError, Fatal) as error:
             told = told or explain(error, where(dsn))
             continue
         try:
@@ -52,7 +50,7 @@ async def init(
         except asyncpg.DuplicateSchemaError as error:
             message = "the database has a schema pexservice already. Nothing was changed. Name another database."
             raise CannotCreate(message) from error
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except FAILED as error:
             raise explain(error, where(dsn)) from error
         else:
             return has_standby or is_one_server

@@ -9,7 +9,7 @@ kept outside it.
 import asyncio
 import time
 import warnings
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -25,6 +25,7 @@ from pexservice.stores.postgres.rules import (
     Facts,
     LostGroups,
     ServerAway,
+    ServerUnavailable,
     Setup,
     broken,
     explain,
@@ -62,7 +63,7 @@ class Warned(Exception):
     """Raised in place of an answer that came with a warning."""
 
 
-_UNKNOWN: Final = (
+FAILED: Final = (
     OSError,
     TimeoutError,
     Warned,
@@ -71,7 +72,7 @@ _UNKNOWN: Final = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # What a connection raises that was lost between two calls.
 )
-"""After these, a call may have been done or not."""
+"""What asyncpg raises where the server, or the way there, failed. After these, a call may have been done or not."""
 
 
 class Session:
@@ -115,7 +116,7 @@ class Session:
         for _ in self._dsns:
             try:
                 self._connection = await asyncio.wait_for(self._connect(), self._limits.store_connect_s)
-            except (*_UNKNOWN, ValueError, Fatal) as error:
+            except (*FAILED, ValueError, Fatal) as error:
                 reason = self.explain(error)
                 told = reason if told is None or isinstance(error, Fatal) else told
                 self._next_host()
@@ -144,7 +145,7 @@ class Session:
                     self._connection = await asyncio.wait_for(self._connect(), self._limits.store_connect_s)
                 is_sent = not is_harmless
                 answer = await self._send(call)
-            except (*_UNKNOWN, Fatal) as error:
+            except (*FAILED, Fatal) as error:
                 self._note(error)
             else:
                 self.failing_since = None
@@ -204,7 +205,7 @@ class Session:
         return answer
 
     async def _connect(self) -> Any:
-        connection = await asyncpg.connect(self._dsns[self._host], server_settings=self._settings)
+        connection = await connect(self._dsns[self._host], self._settings)
         try:
             await self._check(connection)
             await self._end_left(connection)
@@ -233,6 +234,15 @@ class Session:
         if self._left is not None and self._left[0] == self._host:
             await connection.fetchval(_END, self._left[1], self._settings["application_name"])
         self._left = None
+
+
+async def connect(dsn: str, settings: Mapping[str, str]) -> Any:
+    """Return a connection to the host of a URL. Raises ServerUnavailable, and what asyncpg does."""
+    try:
+        return await asyncpg.connect(dsn, server_settings=dict(settings))
+    except asyncpg.TargetServerAttributeNotMatched as error:
+        message = f"the server at {where(dsn)} is not what target_session_attrs asks for. Name one that is."
+        raise ServerUnavailable(message) from error
 
 
 async def _facts(connection: Any) -> Facts:
