@@ -136,6 +136,8 @@ _DEFECTS: Final = ("22", "23", "42")
 """Classes of errors that come again however often a call is made: data, constraints, names that are not there."""
 _NOT_PERMITTED: Final = {"28000", "28P01", "42501"}
 _NO_DATABASE: Final = "3D000"
+_DAMAGED: Final = {"XX001", "XX002"}
+"""A page or an index that PostgreSQL's checks, or its checksums, find to be none."""
 _CONNECTION: Final = "08"
 """The class of errors that no server sent."""
 _CALL_FAILED: Final = re.compile(r"\[Errno ([0-9]+)\] Connect call failed \([^)]*\)")
@@ -173,6 +175,9 @@ def explain(error: BaseException, where: str) -> Fatal:
         return NotPermitted(f"the server at {where} does not permit it: {words}. {hint}")
     if state == _NO_DATABASE:
         return NoJournal(f"the server at {where} has no such database: {words}. Create it, or name another.")
+    if state in _DAMAGED:
+        hint = "Restore a backup, or promote a standby that has it whole."
+        return DamagedData(f"what the server at {where} keeps is damaged: {words}. {hint}")
     if isinstance(error, UserWarning):
         return NotPermitted(f"the password for {where} was not taken: {words}. Make it 0600.")
     if state is not None and not state.startswith(_CONNECTION):
