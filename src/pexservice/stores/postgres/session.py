@@ -98,8 +98,8 @@ class Session:
         """The hosts that lack groups, since the last call that was answered."""
         self.failing_since: float | None = None
         """Since when, in running time, no call was answered; None if the last one was."""
-        self.is_calling = False
-        """Whether a call is under way, and will tell whether the server takes it."""
+        self._turn = asyncio.Lock()
+        """Held by a call: a connection takes one at a time."""
         self.repeats = 0
         """How often a call was made again."""
         self.standbys: int | None = None
@@ -131,14 +131,17 @@ class Session:
         Raises StorageFailed, LostGroups if all hosts lack groups, and ServerAway if none could be sent the call for
         `Limits.store_away_s`: then nothing was done. Of one that `is_harmless` it may also be unknown what was done.
         """
-        self.is_calling = True
-        try:
-            return await self._call(call, is_harmless=is_harmless)
-        finally:
-            self.is_calling = False
+        began_s = time.monotonic()  # The wait for another call counts: it is as long as that one's.
+        async with self._turn:
+            return await self._call(call, began_s, is_harmless=is_harmless)
 
-    async def _call(self, call: Call, *, is_harmless: bool) -> Any:
-        began_s, is_sent = time.monotonic(), False
+    @property
+    def is_calling(self) -> bool:
+        """Whether a call is under way, and will tell whether the server takes it."""
+        return self._turn.locked()
+
+    async def _call(self, call: Call, began_s: float, *, is_harmless: bool) -> Any:
+        is_sent = False
         while True:
             try:
                 if self._connection is None or self._connection.is_closed():

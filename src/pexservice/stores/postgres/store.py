@@ -140,11 +140,10 @@ class PostgresStore(Generic[S, C]):
             await asyncio.sleep(self._limits.heal_period_s)
             try:
                 if time.monotonic() - self._answered_s >= self._limits.heal_period_s:
-                    await self._look(self._chores)
-                    # While groups are turned away, it would not find out. One that is under way does: a server may
-                    # answer looks and refuse groups, as where its disk is full.
-                    if not self._session.is_calling:
-                        self._session.failing_since = None
+                    # Over the connection of groups, since the server may let in that one and no other. A group that is
+                    # under way has it, and finds out: a server may answer looks and refuse groups, as where its disk
+                    # is full.
+                    await self._look(self._chores if self._session.is_calling else self._session)
                 if time.monotonic() - forgot_s >= self._limits.store_forget_s:
                     forgot_s = time.monotonic()
                     await self._forget()
@@ -159,10 +158,8 @@ class PostgresStore(Generic[S, C]):
 
     @property
     def _away_s(self) -> float:
-        """For how long no call was answered: of groups, if one failed, else of any."""
-        since, chore_since = self._session.failing_since, self._chores.failing_since
-        if since is None and chore_since is not None:
-            since = max(chore_since, self._answered_s)
+        """For how long no call was answered over the connection of groups."""
+        since = self._session.failing_since
         return 0.0 if since is None else time.monotonic() - since
 
     async def _commit(self, commands: Sequence[C], terms: AllTerms) -> Judgement[S, C]:
