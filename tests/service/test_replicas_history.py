@@ -155,3 +155,13 @@ def test_a_server_that_ends_the_reading_is_told_as_what_it_is(url: str) -> None:
         _, errors = reading.communicate(timeout=HANG_S)
     words = (b"terminating connection", b"the connection was lost while the history was read")
     assert (reading.returncode, any(each in errors for each in words)) == (69, True), errors
+
+
+def test_a_history_without_a_row_is_damage() -> None:
+    """As of a dump that was restored in part: with 65 and the same sentence, by whatever looks at it."""
+    url = postgres.shared().database(WALK)
+    change(url, "TRUNCATE pexservice.history")
+    commands = [["journal", name, "--store", url] for name in ("verify", "show", "export")]
+    for arguments in (*commands, ["store", "check", url], ["serve", "--store", url, "--port", "0"]):
+        found = run(*arguments)
+        assert (found.returncode, "the history at the server has no row" in found.stderr) == (65, True), found

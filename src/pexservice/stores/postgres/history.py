@@ -13,7 +13,7 @@ import asyncpg
 from pexservice.core.judging import Place
 from pexservice.core.machine import Machine, S
 from pexservice.errors import DamagedData
-from pexservice.stores.postgres.rules import ServerUnavailable
+from pexservice.stores.postgres.rules import EMPTY, ServerUnavailable
 from pexservice.stores.postgres.session import FAILED, Session
 
 _UNHURRIED: Final = (
@@ -120,6 +120,8 @@ async def look(machine: Machine[S, Any], session: Session) -> AsyncIterator[Hist
             await connection.transaction(isolation="repeatable_read", readonly=True).start()
             await connection.execute(_UNHURRIED)
             bounds = await connection.fetchrow(_BOUNDS)
+        if bounds["last"] is None:
+            raise DamagedData(EMPTY)
         yield History(machine, session, connection, bounds["first"], bounds["last"])
     finally:
         session.end()

@@ -134,6 +134,12 @@ def _schema_refusal(facts: Facts, machine: str) -> Fatal | None:
 _LOST: Final = {"PX001", "PX002"}
 _DEFECTS: Final = ("22", "23", "42")
 """Classes of errors that come again however often a call is made: data, constraints, names that are not there."""
+_NO_ROW: Final = "P0002"
+"""What the schema's functions raise where the history has no row."""
+EMPTY: Final = (
+    "the history at the server has no row, and 'pexservice store init' gives it one: it was restored in part, or changed "
+    "by hand. Nothing was changed. Restore all of it."
+)
 _NOT_PERMITTED: Final = {"28000", "28P01", "42501"}
 _NO_DATABASE: Final = "3D000"
 _DAMAGED: Final = {"XX001", "XX002"}
@@ -155,8 +161,10 @@ def lost(sqlstate: str | None, message: str) -> LostGroups | None:
     )
 
 
-def broken(sqlstate: str | None, message: str) -> StorageFailed | None:
-    """Tell whether an error of the server's says that the schema is not what it was."""
+def broken(sqlstate: str | None, message: str) -> Fatal | None:
+    """Tell whether an error of the server's says that the schema, or what is in it, is not what it was."""
+    if sqlstate == _NO_ROW:
+        return DamagedData(EMPTY)
     if sqlstate is None or sqlstate[:2] not in _DEFECTS:
         return None
     return StorageFailed(

@@ -12,10 +12,10 @@ from pexservice.config import StoreUrl
 from pexservice.core.judging import Place
 from pexservice.core.keys import SECRET_BYTES
 from pexservice.core.machine import Machine, S
-from pexservice.errors import CannotCreate, Fatal
+from pexservice.errors import CannotCreate, DamagedData, Fatal
 from pexservice.limits import Limits
 from pexservice.stores.postgres.address import hosts, where
-from pexservice.stores.postgres.rules import SCHEMA_VERSION, SESSION, ServerUnavailable, explain
+from pexservice.stores.postgres.rules import EMPTY, SCHEMA_VERSION, SESSION, ServerUnavailable, explain
 from pexservice.stores.postgres.session import FAILED, Session, connect
 
 _SETUP: Final = "INSERT INTO pexservice.setup (version, machine, key_secret, is_one_server) VALUES ($1, $2, $3, $4)"
@@ -71,6 +71,8 @@ async def check(url: StoreUrl, machine: Machine[S, Any], limits: Limits) -> tupl
     finally:
         session.end()
         await asyncio.sleep(0)
+    if row is None:
+        raise DamagedData(EMPTY)
     standby = f"Groups wait for {names}." if names.strip() else "There is one server, and no standby."
     return Place(row["sequence"], machine.read_state(row["state"])), standby
 
