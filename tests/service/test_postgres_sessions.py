@@ -68,3 +68,23 @@ def test_a_group_waits_for_the_look_that_has_its_connection(server: Server) -> N
         await store.close()
 
     asyncio.run(scenario())
+
+
+def test_a_warning_is_logged_as_the_server_said_it(server: Server, capfd: pytest.CaptureFixture[str]) -> None:
+    """What came with it may have been done or not; whoever looks for the reason finds it in the log."""
+    url = server.database(WALK)
+    name = url.rpartition("/")[2]
+    server.ask(
+        "CREATE FUNCTION warned() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE WARNING 'the moon is full'; RETURN NEW; END $$;"
+        "CREATE TRIGGER warned BEFORE INSERT ON pexservice.history EXECUTE FUNCTION warned()",
+        name,
+    )
+
+    async def scenario() -> None:
+        store = await opened(WALK, url, QUICK)
+        assert store._session.repeats == 1
+        await store.close()
+
+    asyncio.run(scenario())
+    assert "answered with a warning, and is asked again: the moon is full" in "".join(capfd.readouterr())

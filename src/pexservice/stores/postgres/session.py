@@ -128,8 +128,9 @@ class Session:
     async def call(self, call: Call, *, is_harmless: bool = False) -> Any:
         """Make a call until it is answered.
 
-        Raises StorageFailed, LostGroups if all hosts lack groups, and ServerAway if none could be sent the call for
-        `Limits.store_away_s`: then nothing was done. Of one that `is_harmless` it may also be unknown what was done.
+        Raises StorageFailed, DamagedData, LostGroups if all hosts lack groups, and ServerAway if none could be sent the
+        call for `Limits.store_away_s`: then nothing was done. Of one that `is_harmless` it may also be unknown what was
+        done.
         """
         began_s = time.monotonic()  # The wait for another call counts: it is as long as that one's.
         async with self._turn:
@@ -161,7 +162,10 @@ class Session:
 
     def explain(self, error: Exception) -> Fatal:
         """Return what an error of the connection means, for people."""
-        return explain(error, where(self._dsns[self._host]))
+        host = where(self._dsns[self._host])
+        if isinstance(error, Warned):
+            return ServerUnavailable(f"the server at {host} answered with a warning, and is asked again: {error}")
+        return explain(error, host)
 
     def end(self) -> None:
         """Let go of the connection at once, without a word to the server."""
@@ -171,7 +175,7 @@ class Session:
             connection.terminate()
 
     def _note(self, error: Exception) -> None:
-        """Go to the next host. Raises LostGroups if there is none left that may have all groups, and StorageFailed."""
+        """Go to the next host. Raises LostGroups if there is none left that may have all groups, and Fatal."""
         self.end()
         state = getattr(error, "sqlstate", None)
         failure = broken(state, str(error))
@@ -204,7 +208,7 @@ class Session:
             raise TimeoutError
         answer = calling.result()
         if self._warnings:
-            raise Warned(self._warnings[0])
+            raise Warned("; ".join(self._warnings))
         return answer
 
     async def _connect(self) -> Any:
