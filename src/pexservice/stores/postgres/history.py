@@ -65,7 +65,7 @@ class History(Generic[S]):
         return [group async for group in self.groups(self.last)][-1].end
 
     async def first_with(self, sequence: int) -> int:
-        """Return the number of the row that holds the command of a sequence, or of the first behind it. Raises Fatal."""
+        """Return the number of the row with the command of a sequence, or of the first behind it. Raises Fatal."""
         sequence = min(sequence, _BIGINT_MAX)
         with _explained(self._session, self._connection):
             found: int | None = await self._connection.fetchval(_FIRST_WITH, self.first, sequence)

@@ -137,8 +137,8 @@ _DEFECTS: Final = ("22", "23", "42")
 _NO_ROW: Final = "P0002"
 """What the schema's functions raise where the history has no row."""
 EMPTY: Final = (
-    "the history at the server has no row, and 'pexservice store init' gives it one: it was restored in part, or changed "
-    "by hand. Nothing was changed. Restore all of it."
+    "the history at the server has no row, and 'pexservice store init' gives it one: it was restored in part, or "
+    "changed by hand. Nothing was changed. Restore all of it."
 )
 _NOT_PERMITTED: Final = {"28000", "28P01", "42501"}
 _NO_DATABASE: Final = "3D000"
@@ -178,6 +178,15 @@ def explain(error: BaseException, where: str) -> Fatal:
     if isinstance(error, Fatal):
         return error
     state, words = getattr(error, "sqlstate", None), str(error).partition("\n")[0].rstrip(".")
+    if isinstance(error, UserWarning):
+        return NotPermitted(f"the password for {where} was not taken: {words}. Make it 0600.")
+    if state is not None and not state.startswith(_CONNECTION):
+        return _told_by_server(state, words, where)
+    words = "it did not answer in time" if isinstance(error, TimeoutError) else _plain(words)
+    return ServerUnavailable(f"no server at {where}: {words or type(error).__name__}. Start it, or name another.")
+
+
+def _told_by_server(state: str, words: str, where: str) -> Fatal:
     if state in _NOT_PERMITTED:
         hint = "Give user and password as libpq takes them (PGPASSFILE), or the user the right to."
         return NotPermitted(f"the server at {where} does not permit it: {words}. {hint}")
@@ -186,12 +195,7 @@ def explain(error: BaseException, where: str) -> Fatal:
     if state in _DAMAGED:
         hint = "Restore a backup, or promote a standby that has it whole."
         return DamagedData(f"what the server at {where} keeps is damaged: {words}. {hint}")
-    if isinstance(error, UserWarning):
-        return NotPermitted(f"the password for {where} was not taken: {words}. Make it 0600.")
-    if state is not None and not state.startswith(_CONNECTION):
-        return ServerUnavailable(f"the server at {where} takes no groups: {words}. Mend that, or name another server.")
-    words = "it did not answer in time" if isinstance(error, TimeoutError) else _plain(words)
-    return ServerUnavailable(f"no server at {where}: {words or type(error).__name__}. Start it, or name another.")
+    return ServerUnavailable(f"the server at {where} takes no groups: {words}. Mend that, or name another server.")
 
 
 def _plain(words: str) -> str:

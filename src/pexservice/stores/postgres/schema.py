@@ -14,7 +14,7 @@ from pexservice.core.judging import Place
 from pexservice.core.keys import SECRET_BYTES
 from pexservice.core.machine import Machine, S
 from pexservice.errors import CannotCreate, DamagedData, Fatal
-from pexservice.limits import Limits
+from pexservice.limits import DEFAULT, Limits
 from pexservice.stores.postgres.address import hosts, where
 from pexservice.stores.postgres.rules import EMPTY, SCHEMA_VERSION, SESSION, ServerUnavailable, explain
 from pexservice.stores.postgres.session import FAILED, Session, connect
@@ -32,7 +32,6 @@ async def init(
     url: StoreUrl,
     machine: Machine[S, Any],
     begin: Place[S],
-    limits: Limits,
     *,
     is_one_server: bool,
     tell: Callable[[str], object] = lambda _: None,
@@ -46,7 +45,7 @@ async def init(
     told: Fatal | None = None
     for dsn in hosts(url):
         try:
-            connection = await asyncio.wait_for(connect(dsn, SESSION), limits.store_connect_s)
+            connection = await asyncio.wait_for(connect(dsn, SESSION), DEFAULT.store_connect_s)
         except (*FAILED, ValueError, Fatal) as error:
             told = told or explain(error, where(dsn))
             continue
@@ -58,7 +57,7 @@ async def init(
                 continue
             names = (await connection.fetchval(_STANDBYS)).strip()
             making = asyncio.ensure_future(_make(connection, machine, begin, is_one_server=is_one_server))
-            done, _ = await asyncio.wait([making], timeout=limits.store_call_s)
+            done, _ = await asyncio.wait([making], timeout=DEFAULT.store_call_s)
             if names and not done:
                 tell(f"It waits for a standby that synchronous_standby_names names: {names}. {_ONCE}")
             await making

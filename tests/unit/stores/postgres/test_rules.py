@@ -127,7 +127,11 @@ def test_a_history_without_a_row_is_damage() -> None:
         (DamagedData("it is"), DamagedData, "it is"),
         (Failed("28P01", "password authentication failed\nmore"), NotPermitted, "authentication failed. Give user"),
         (Failed("42501", "permission denied"), NotPermitted, "permission denied"),
-        (Failed("XX001", "invalid page in block 0"), DamagedData, "at db:5432 keeps is damaged: invalid page in block 0. "),
+        (
+            Failed("XX001", "invalid page in block 0"),
+            DamagedData,
+            "at db:5432 keeps is damaged: invalid page in block 0. ",
+        ),
         (Failed("XX002", "index is corrupted"), DamagedData, "index is corrupted. Restore a backup"),
         (Failed("3D000", 'database "x" does not exist'), NoJournal, 'database "x" does not exist. Create it'),
         (
