@@ -21,6 +21,14 @@ _ADDRESS = re.compile(r"(?:\[([^\[\]\s]+)\]|([^:\[\]\s]+)):([0-9]{1,5})", re.ASC
 _STORE: Final = re.compile(r"postgres(?:ql)?://[^\s#]*", re.ASCII)
 _SECRET: Final = re.compile(r"(://[^/?:@]*:)[^/?@]*@")
 _SECRET_IN_QUERY: Final = re.compile(r"([?&](?:ssl)?password=)[^&]*")
+# fmt: off
+_TAKEN: Final = frozenset([
+    "host", "port", "dbname", "database", "user", "password", "passfile", "options", "application_name",
+    "sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslpassword", "sslnegotiation",
+    "ssl_min_protocol_version", "ssl_max_protocol_version", "target_session_attrs", "krbsrvname", "gsslib",
+])
+# fmt: on
+"""The parameters of a store's URL: those of libpq that asyncpg knows. Any other would go to the server as a setting."""
 _DURATION_S_MAX: Final = 366 * 24 * 3600
 """Longer than anything here lasts, and short enough for every clock that counts it."""
 _SIZE_BYTES_MAX: Final = (1 << 63) - 1
@@ -84,7 +92,24 @@ def parse_store(text: str) -> StoreUrl:
             ": as %3A, # as %23"
         )
         raise ValueError(message)
-    return StoreUrl(text.strip())
+    url = StoreUrl(text.strip())
+    _check_parameters(url, authority.rpartition("@")[2].partition("?")[0])
+    return url
+
+
+def _check_parameters(url: StoreUrl, authority_hosts: str) -> None:
+    names = dict(each.partition("=")[::2] for each in url.text.partition("?")[2].split("&") if each)
+    for name in names:
+        if name not in _TAKEN:
+            which = "one of its parameters" if url.has_password else f"its parameter {name}"  # A part of it, maybe.
+            message = f"{which} is not taken here: leave it out, or see docs/replicas.md for those that are"
+            raise ValueError(message)
+    if authority_hosts and not names.keys().isdisjoint({"host", "port"}):
+        message = "it names hosts or ports twice: before the database, and behind the ?"
+        raise ValueError(message)
+    if any("," in names.get(name, "") or "%2c" in names.get(name, "").lower() for name in ("host", "port")):
+        message = "it names several hosts behind the ?; write postgresql://USER@HOST1,HOST2/DATABASE"
+        raise ValueError(message)
 
 
 def parse_duration_s(text: str) -> float:

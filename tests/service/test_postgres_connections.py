@@ -125,3 +125,20 @@ def test_a_pooler_that_drops_settings_is_refused(mode: str, dropped: str) -> Non
     assert refused.returncode == 69, refused
     assert ("a pooler that drops settings" if dropped else "unsupported startup parameter") in refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1
+
+
+def test_a_server_that_is_not_what_the_url_asks_for_is_passed_over() -> None:
+    """One that `target_session_attrs` does not match is told in a sentence, and the next host is tried."""
+    shared = postgres.shared()
+    for command in (["init", "--one-server"], ["check"]):
+        refused = run("store", *command, f"{shared.url}/postgres?target_session_attrs=standby")
+        assert (refused.returncode, "target_session_attrs" in refused.stderr) == (69, True), refused
+    with postgres.server() as primary:
+        standby = Server()
+        try:
+            standby.make_standby(primary, "second")
+            both = f"{standby.url},{primary.address}:{primary.port}/postgres?target_session_attrs=primary"
+            made = run("store", "init", "--one-server", both)
+            assert (made.returncode, made.stderr) == (0, "")
+        finally:
+            standby.remove()

@@ -115,3 +115,53 @@ def test_what_cannot_be_read_is_told_as_at_a_start() -> None:
         refused = run("journal", subcommand, "--store", f"{shared.url}/bare")
         assert (refused.returncode, "store init" in refused.stderr) == (66, True)
         assert run("journal", subcommand, "--store", "x").returncode == 2
+
+
+def test_a_page_that_postgresql_finds_damaged_is_damage() -> None:
+    """With 65 by each command, and what the server said of it."""
+    with postgres.server() as server:
+        url = server.database(WALK)
+        name = url.rpartition("/")[2]
+        server.ask(
+            "INSERT INTO pexservice.history SELECT 1 + n, n - 1, n - 1, n, n, '1n', NULL, gen_random_uuid(), 0"
+            " FROM generate_series(1, 10000) n",
+            name,
+        )
+        path = server.data / server.ask("SELECT pg_relation_filepath('pexservice.history')", name)
+        server.stop()
+        with path.open("r+b") as pages:
+            pages.seek(40 * 8192)
+            pages.write(b"\x55" * 64)
+        server.start()
+        for arguments in (["verify"], ["show", "--from", "1"], ["export"]):
+            found = run("journal", *arguments, "--store", url)
+            assert (found.returncode, "damaged: invalid page in block 40" in found.stderr) == (65, True), found.stderr
+            assert len(found.stderr.splitlines()) == 1
+
+
+def test_a_server_that_ends_the_reading_is_told_as_what_it_is(url: str) -> None:
+    """Not as one that is not there, nor as a defect."""
+    change(
+        url,
+        "INSERT INTO pexservice.history SELECT 10 + n, 6 + n, 1 + n, 7 + n, 2 + n, '1n', NULL, gen_random_uuid(), 0"
+        " FROM generate_series(1, 10000) n",
+    )
+    program = command("pexservice", "journal", "export", "--store", url)
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as reading:
+        assert reading.stdout is not None
+        reading.stdout.readline()
+        ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
+        change(url, f"{ended} AND pid <> pg_backend_pid()")
+        _, errors = reading.communicate(timeout=HANG_S)
+    words = (b"terminating connection", b"the connection was lost while the history was read")
+    assert (reading.returncode, any(each in errors for each in words)) == (69, True), errors
+
+
+def test_a_history_without_a_row_is_damage() -> None:
+    """As of a dump that was restored in part: with 65 and the same sentence, by whatever looks at it."""
+    url = postgres.shared().database(WALK)
+    change(url, "TRUNCATE pexservice.history")
+    commands = [["journal", name, "--store", url] for name in ("verify", "show", "export")]
+    for arguments in (*commands, ["store", "check", url], ["serve", "--store", url, "--port", "0"]):
+        found = run(*arguments)
+        assert (found.returncode, "the history at the server has no row" in found.stderr) == (65, True), found

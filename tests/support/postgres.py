@@ -111,7 +111,7 @@ class Server:
         self.ask(f"CREATE DATABASE {name}")
         begin = Place(0, machine.initial)
         url = f"{self.url}/{name}"
-        asyncio.run(schema.init(StoreUrl(url), machine, begin, DEFAULT, is_one_server=is_one_server))
+        asyncio.run(schema.init(StoreUrl(url), machine, begin, is_one_server=is_one_server))
         return url
 
     def remove(self) -> None:

@@ -85,7 +85,7 @@ def test_a_sign_that_ends_a_name_is_written_in_percent(text: str) -> None:
     [
         ("postgresql://u:p:q@h:1,[::1]:2/d?sslmode=require", "postgresql://u:...@h:1,[::1]:2/d?sslmode=require"),
         ("postgresql://u:p%40%2F@h", "postgresql://u:...@h"),
-        ("postgresql://u@h/d?password=p&x=y", "postgresql://u@h/d?password=...&x=y"),
+        ("postgresql://u@h/d?password=p&user=y", "postgresql://u@h/d?password=...&user=y"),
         ("postgresql:///d?host=/run/postgresql", "postgresql:///d?host=/run/postgresql"),
         ("postgresql://h?user=u", "postgresql://h?user=u"),
     ],
@@ -93,3 +93,30 @@ def test_a_sign_that_ends_a_name_is_written_in_percent(text: str) -> None:
 def test_what_is_shown_of_a_store_has_no_password(text: str, shown: str) -> None:
     """Wherever one may stand in a URL."""
     assert str(parse_store(text)) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("postgresql://h/d?connect_timeout=3", "parameter connect_timeout is not taken"),
+        ("postgresql://h/d?sslmode=require&channel_binding=require", "parameter channel_binding is not taken"),
+        ("postgresql:///d?service=nix", "parameter service is not taken"),
+        ("postgresql://h?keepalives=1", "parameter keepalives is not taken"),
+        ("postgresql:///d?host=a,b", "several hosts"),
+        ("postgresql:///d?host=a%2Cb", "several hosts"),
+        ("postgresql:///d?host=a&port=1,2", "several hosts"),
+        ("postgresql://u@h/d?host=a", "twice"),
+        ("postgresql://u@h/d?port=6000", "twice"),
+    ],
+)
+def test_a_store_whose_parameters_would_not_be_heard_is_refused(text: str, words: str) -> None:
+    """Rather than sent to the server as a setting, or passed over in silence."""
+    with pytest.raises(ValueError, match=words):
+        parse_store(text)
+
+
+def test_a_piece_of_a_password_is_not_taken_for_the_name_of_a_parameter() -> None:
+    """A password with an ampersand ends up where names are: it is not shown."""
+    with pytest.raises(ValueError, match="one of its parameters") as refused:
+        parse_store("postgresql://h/d?password=correct&horse")
+    assert "horse" not in str(refused.value)

@@ -68,7 +68,11 @@ async def _init(url: StoreUrl, machine: Machine[Any, Any], place: Place[Any], *,
     check_extra()
     from pexservice.stores.postgres import schema  # noqa: PLC0415
 
-    return await schema.init(url, machine, place, DEFAULT, is_one_server=is_one_server)
+    return await schema.init(url, machine, place, is_one_server=is_one_server, tell=_tell)
+
+
+def _tell(words: str) -> None:
+    click.echo(words, err=True)
 
 
 async def _check(url: StoreUrl, machine: Machine[Any, Any]) -> tuple[Place[Any], str]:

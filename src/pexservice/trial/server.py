@@ -19,7 +19,6 @@ from typing import Any, Final, Self
 from pexservice.config import StoreUrl
 from pexservice.core.judging import Place
 from pexservice.errors import AddressUnavailable, CannotCreate, MissingExtra, NotPermitted, reason
-from pexservice.limits import DEFAULT
 from pexservice.stores.choice import check_extra
 from pexservice.trial.child import HOST, free_port, hear_signals, uninterrupted
 from pexservice.walk.machine import WALK
@@ -158,7 +157,7 @@ async def _init(url: StoreUrl) -> None:
     """Make the schema for a walk that begins, on a server without a standby. Raises Fatal."""
     from pexservice.stores.postgres import schema  # noqa: PLC0415 - needs asyncpg.
 
-    await schema.init(url, WALK, Place(0, WALK.initial), DEFAULT, is_one_server=True)
+    await schema.init(url, WALK, Place(0, WALK.initial), is_one_server=True)
 
 
 def _programs() -> Path:

@@ -3,8 +3,8 @@
 Each row is proved: it goes on from the one before, and its commands lead to where it says.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Generic
 
@@ -13,7 +13,8 @@ import asyncpg
 from pexservice.core.judging import Place
 from pexservice.core.machine import Machine, S
 from pexservice.errors import DamagedData
-from pexservice.stores.postgres.session import Session
+from pexservice.stores.postgres.rules import EMPTY, ServerUnavailable
+from pexservice.stores.postgres.session import FAILED, Session
 
 _UNHURRIED: Final = (
     "SELECT set_config(name, '0', true) FROM pg_settings"
@@ -49,9 +50,10 @@ class StoredGroup(Generic[S]):
 class History(Generic[S]):
     """The history at a server, as it was when it was looked at."""
 
-    def __init__(self, machine: Machine[S, Any], connection: Any, first: int, last: int) -> None:
+    def __init__(self, machine: Machine[S, Any], session: Session, connection: Any, first: int, last: int) -> None:
         """Use `look`."""
         self._machine = machine
+        self._session = session
         self._connection = connection
         self.first = first
         """The number of the oldest row behind all that were removed,"""
@@ -59,29 +61,31 @@ class History(Generic[S]):
         """and of the newest."""
 
     async def end(self) -> Place[S]:
-        """Return where the machine stands."""
+        """Return where the machine stands. Raises Fatal."""
         return [group async for group in self.groups(self.last)][-1].end
 
     async def first_with(self, sequence: int) -> int:
-        """Return the number of the row that holds the command of a sequence, or of the first behind it."""
+        """Return the number of the row with the command of a sequence, or of the first behind it. Raises Fatal."""
         sequence = min(sequence, _BIGINT_MAX)
-        found: int | None = await self._connection.fetchval(_FIRST_WITH, self.first, sequence)
+        with _explained(self._session, self._connection):
+            found: int | None = await self._connection.fetchval(_FIRST_WITH, self.first, sequence)
         return self.last if found is None else found
 
     async def groups(self, first: int) -> AsyncIterator[StoredGroup[S]]:
-        """Yield the rows from a number on. Raises DamagedData at the first that does not follow."""
+        """Yield the rows from a number on. Raises DamagedData at the first that does not follow, and Fatal."""
         number, place = first - 1, None
-        async for row in self._connection.cursor(_ROWS, first, prefetch=1_000):
-            number += 1
-            try:
-                group = self._group(row)
-                self._prove(group, number, place)
-            except ValueError as error:
-                raise DamagedData(
-                    f"row {number} of the history: {error}. It was damaged, or changed by hand."
-                ) from error
-            place = group.end
-            yield group
+        with _explained(self._session, self._connection):
+            async for row in self._connection.cursor(_ROWS, first, prefetch=1_000):
+                number += 1
+                try:
+                    group = self._group(row)
+                    self._prove(group, number, place)
+                except ValueError as error:
+                    raise DamagedData(
+                        f"row {number} of the history: {error}. It was damaged, or changed by hand."
+                    ) from error
+                place = group.end
+                yield group
 
     def _group(self, row: Any) -> StoredGroup[S]:
         read = self._machine.read_state
@@ -111,11 +115,25 @@ async def look(machine: Machine[S, Any], session: Session) -> AsyncIterator[Hist
     """Give the history at the server of a session, which no writer changes meanwhile. Raises Fatal."""
     connection = await session.open()
     try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
+        with _explained(session, connection):
+            # It ends with its connection: a commit would fail where that was lost, and hide why.
+            await connection.transaction(isolation="repeatable_read", readonly=True).start()
             await connection.execute(_UNHURRIED)
             bounds = await connection.fetchrow(_BOUNDS)
-            yield History(machine, connection, bounds["first"], bounds["last"])
-    except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
-        raise session.explain(error) from error
+        if bounds["last"] is None:
+            raise DamagedData(EMPTY)
+        yield History(machine, session, connection, bounds["first"], bounds["last"])
     finally:
         session.end()
+
+
+@contextmanager
+def _explained(session: Session, connection: Any) -> Iterator[None]:
+    """Say in a sentence what failed. Wherever rows are read, too, since `look` does not hear of it there."""
+    try:
+        yield
+    except FAILED as error:
+        if connection.is_closed() and not isinstance(error, asyncpg.AdminShutdownError):
+            message = "the connection was lost while the history was read, or ended by somebody. Read it again."
+            raise ServerUnavailable(message) from error
+        raise session.explain(error) from error

@@ -139,8 +139,16 @@ def _schema_refusal(facts: Facts, machine: str) -> Fatal | None:
 _LOST: Final = {"PX001", "PX002"}
 _DEFECTS: Final = ("22", "23", "42")
 """Classes of errors that come again however often a call is made: data, constraints, names that are not there."""
+_NO_ROW: Final = "P0002"
+"""What the schema's functions raise where the history has no row."""
+EMPTY: Final = (
+    "the history at the server has no row, and 'pexservice store init' gives it one: it was restored in part, or "
+    "changed by hand. Nothing was changed. Restore all of it."
+)
 _NOT_PERMITTED: Final = {"28000", "28P01", "42501"}
 _NO_DATABASE: Final = "3D000"
+_DAMAGED: Final = {"XX001", "XX002"}
+"""A page or an index that PostgreSQL's checks, or its checksums, find to be none."""
 _CONNECTION: Final = "08"
 """The class of errors that no server sent."""
 _CALL_FAILED: Final = re.compile(r"\[Errno ([0-9]+)\] Connect call failed \([^)]*\)")
@@ -158,8 +166,10 @@ def lost(sqlstate: str | None, message: str) -> LostGroups | None:
     )
 
 
-def broken(sqlstate: str | None, message: str) -> StorageFailed | None:
-    """Tell whether an error of the server's says that the schema is not what it was."""
+def broken(sqlstate: str | None, message: str) -> Fatal | None:
+    """Tell whether an error of the server's says that the schema, or what is in it, is not what it was."""
+    if sqlstate == _NO_ROW:
+        return DamagedData(EMPTY)
     if sqlstate is None or sqlstate[:2] not in _DEFECTS:
         return None
     return StorageFailed(
@@ -173,17 +183,24 @@ def explain(error: BaseException, where: str) -> Fatal:
     if isinstance(error, Fatal):
         return error
     state, words = getattr(error, "sqlstate", None), str(error).partition("\n")[0].rstrip(".")
+    if isinstance(error, UserWarning):
+        return NotPermitted(f"the password for {where} was not taken: {words}. Make it 0600.")
+    if state is not None and not state.startswith(_CONNECTION):
+        return _told_by_server(state, words, where)
+    words = "it did not answer in time" if isinstance(error, TimeoutError) else _plain(words)
+    return ServerUnavailable(f"no server at {where}: {words or type(error).__name__}. Start it, or name another.")
+
+
+def _told_by_server(state: str, words: str, where: str) -> Fatal:
     if state in _NOT_PERMITTED:
         hint = "Give user and password as libpq takes them (PGPASSFILE), or the user the right to."
         return NotPermitted(f"the server at {where} does not permit it: {words}. {hint}")
     if state == _NO_DATABASE:
         return NoJournal(f"the server at {where} has no such database: {words}. Create it, or name another.")
-    if isinstance(error, UserWarning):
-        return NotPermitted(f"the password for {where} was not taken: {words}. Make it 0600.")
-    if state is not None and not state.startswith(_CONNECTION):
-        return ServerUnavailable(f"the server at {where} takes no groups: {words}. Mend that, or name another server.")
-    words = "it did not answer in time" if isinstance(error, TimeoutError) else _plain(words)
-    return ServerUnavailable(f"no server at {where}: {words or type(error).__name__}. Start it, or name another.")
+    if state in _DAMAGED:
+        hint = "Restore a backup, or promote a standby that has it whole."
+        return DamagedData(f"what the server at {where} keeps is damaged: {words}. {hint}")
+    return ServerUnavailable(f"the server at {where} takes no groups: {words}. Mend that, or name another server.")
 
 
 def _plain(words: str) -> str:

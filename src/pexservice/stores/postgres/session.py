@@ -25,6 +25,7 @@ from pexservice.stores.postgres.rules import (
     Facts,
     LostGroups,
     ServerAway,
+    ServerUnavailable,
     Setup,
     broken,
     explain,
@@ -62,7 +63,7 @@ class Warned(Exception):
     """Raised in place of an answer that came with a warning."""
 
 
-_UNKNOWN: Final = (
+FAILED: Final = (
     OSError,
     TimeoutError,
     Warned,
@@ -71,7 +72,7 @@ _UNKNOWN: Final = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # What a connection raises that was lost between two calls.
 )
-"""After these, a call may have been done or not."""
+"""What asyncpg raises where the server, or the way there, failed. After these, a call may have been done or not."""
 
 
 class Session:
@@ -95,8 +96,8 @@ class Session:
         """The hosts that lack groups, since the last call that was answered."""
         self.failing_since: float | None = None
         """Since when, in running time, no call was answered; None if the last one was."""
-        self.is_calling = False
-        """Whether a call is under way, and will tell whether the server takes it."""
+        self._turn = asyncio.Lock()
+        """Held by a call: a connection takes one at a time."""
         self.repeats = 0
         """How often a call was made again."""
         self.standbys: int | None = None
@@ -113,7 +114,7 @@ class Session:
         for _ in self._dsns:
             try:
                 self._connection = await asyncio.wait_for(self._connect(), self._limits.store_connect_s)
-            except (*_UNKNOWN, ValueError, Fatal) as error:
+            except (*FAILED, ValueError, Fatal) as error:
                 reason = self.explain(error)
                 told = reason if told is None or isinstance(error, Fatal) else told
                 self._next_host()
@@ -125,24 +126,28 @@ class Session:
     async def call(self, call: Call, *, is_harmless: bool = False) -> Any:
         """Make a call until it is answered.
 
-        Raises StorageFailed, LostGroups if all hosts lack groups, and ServerAway if none could be sent the call for
-        `Limits.store_away_s`: then nothing was done. Of one that `is_harmless` it may also be unknown what was done.
+        Raises StorageFailed, DamagedData, LostGroups if all hosts lack groups, and ServerAway if none could be sent the
+        call for `Limits.store_away_s`: then nothing was done. Of one that `is_harmless` it may also be unknown what was
+        done.
         """
-        self.is_calling = True
-        try:
-            return await self._call(call, is_harmless=is_harmless)
-        finally:
-            self.is_calling = False
+        began_s = time.monotonic()  # The wait for another call counts: it is as long as that one's.
+        async with self._turn:
+            return await self._call(call, began_s, is_harmless=is_harmless)
 
-    async def _call(self, call: Call, *, is_harmless: bool) -> Any:
-        began_s, is_sent = time.monotonic(), False
+    @property
+    def is_calling(self) -> bool:
+        """Whether a call is under way, and will tell whether the server takes it."""
+        return self._turn.locked()
+
+    async def _call(self, call: Call, began_s: float, *, is_harmless: bool) -> Any:
+        is_sent = False
         while True:
             try:
                 if self._connection is None or self._connection.is_closed():
                     self._connection = await asyncio.wait_for(self._connect(), self._limits.store_connect_s)
                 is_sent = not is_harmless
                 answer = await self._send(call)
-            except (*_UNKNOWN, Fatal) as error:
+            except (*FAILED, Fatal) as error:
                 self._note(error)
             else:
                 self.failing_since = None
@@ -155,7 +160,10 @@ class Session:
 
     def explain(self, error: Exception) -> Fatal:
         """Return what an error of the connection means, for people."""
-        return explain(error, where(self._dsns[self._host]))
+        host = where(self._dsns[self._host])
+        if isinstance(error, Warned):
+            return ServerUnavailable(f"the server at {host} answered with a warning, and is asked again: {error}")
+        return explain(error, host)
 
     def end(self) -> None:
         """Let go of the connection at once, without a word to the server."""
@@ -165,7 +173,7 @@ class Session:
             connection.terminate()
 
     def _note(self, error: Exception) -> None:
-        """Go to the next host. Raises LostGroups if there is none left that may have all groups, and StorageFailed."""
+        """Go to the next host. Raises LostGroups if there is none left that may have all groups, and Fatal."""
         self.end()
         state = getattr(error, "sqlstate", None)
         failure = broken(state, str(error))
@@ -198,11 +206,11 @@ class Session:
             raise TimeoutError
         answer = calling.result()
         if self._warnings:
-            raise Warned(self._warnings[0])
+            raise Warned("; ".join(self._warnings))
         return answer
 
     async def _connect(self) -> Any:
-        connection = await asyncpg.connect(self._dsns[self._host], server_settings=self._settings)
+        connection = await connect(self._dsns[self._host], self._settings)
         try:
             await self._check(connection)
             await self._end_left(connection)
@@ -231,6 +239,15 @@ class Session:
         if self._left is not None and self._left[0] == self._host:
             await connection.fetchval(_END, self._left[1], self._settings["application_name"])
         self._left = None
+
+
+async def connect(dsn: str, settings: Mapping[str, str]) -> Any:
+    """Return a connection to the host of a URL. Raises ServerUnavailable, and what asyncpg does."""
+    try:
+        return await asyncpg.connect(dsn, server_settings=dict(settings))
+    except asyncpg.TargetServerAttributeNotMatched as error:
+        message = f"the server at {where(dsn)} is not what target_session_attrs asks for. Name one that is."
+        raise ServerUnavailable(message) from error
 
 
 async def _facts(connection: Any) -> Facts:

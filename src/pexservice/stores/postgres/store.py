@@ -140,11 +140,10 @@ class PostgresStore(Generic[S, C]):
             await asyncio.sleep(self._limits.store_forget_pause_s if is_more else self._limits.heal_period_s)
             try:
                 if time.monotonic() - self._answered_s >= self._limits.heal_period_s:
-                    await self._look(self._chores)
-                    # While groups are turned away, it would not find out. One that is under way does: a server may
-                    # answer looks and refuse groups, as where its disk is full.
-                    if not self._session.is_calling:
-                        self._session.failing_since = None
+                    # Over the connection of groups, since the server may let in that one and no other. A group that is
+                    # under way has it, and finds out: a server may answer looks and refuse groups, as where its disk
+                    # is full.
+                    await self._look(self._chores if self._session.is_calling else self._session)
                 is_due = time.monotonic() - forgot_s >= self._limits.store_forget_s
                 if is_due:
                     forgot_s = time.monotonic()
@@ -161,10 +160,8 @@ class PostgresStore(Generic[S, C]):
 
     @property
     def _away_s(self) -> float:
-        """For how long no call was answered: of groups, if one failed, else of any."""
-        since, chore_since = self._session.failing_since, self._chores.failing_since
-        if since is None and chore_since is not None:
-            since = max(chore_since, self._answered_s)
+        """For how long no call was answered over the connection of groups."""
+        since = self._session.failing_since
         return 0.0 if since is None else time.monotonic() - since
 
     async def _commit(self, commands: Sequence[C], terms: AllTerms) -> Judgement[S, C]:
@@ -187,11 +184,7 @@ class PostgresStore(Generic[S, C]):
         at_once = limits.store_forget_rows
         bounds = (rows_max, limits.idempotency_keys_max, int(limits.idempotency_ttl_s), at_once)
         asked = (self._writer, *bounds, is_counting)
-        try:
-            row = await self._chores.call(lambda connection: connection.fetchrow(_FORGET, *asked), is_harmless=True)
-        except ServerAway:  # Or what is removed is locked: a look tells, before the replica is taken for unready.
-            await self._look(self._chores)
-            return False
+        row = await self._chores.call(lambda connection: connection.fetchrow(_FORGET, *asked), is_harmless=True)
         if self._session.standbys is not None:
             self._session.standbys = row["standbys"]
         self._session.replicas = row["replicas"]

@@ -116,12 +116,23 @@ def test_errors_that_come_again_are_told_from_errors_that_pass(state: str) -> No
     assert broken(None, "reset") is None
 
 
+def test_a_history_without_a_row_is_damage() -> None:
+    """As of a dump that was restored in part: it comes again however often a call is made."""
+    assert isinstance(broken("P0002", "query returned no rows"), DamagedData)
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
         (DamagedData("it is"), DamagedData, "it is"),
         (Failed("28P01", "password authentication failed\nmore"), NotPermitted, "authentication failed. Give user"),
         (Failed("42501", "permission denied"), NotPermitted, "permission denied"),
+        (
+            Failed("XX001", "invalid page in block 0"),
+            DamagedData,
+            "at db:5432 keeps is damaged: invalid page in block 0. ",
+        ),
+        (Failed("XX002", "index is corrupted"), DamagedData, "index is corrupted. Restore a backup"),
         (Failed("3D000", 'database "x" does not exist'), NoJournal, 'database "x" does not exist. Create it'),
         (
             Failed("53100", "No space left on device"),
