@@ -20,7 +20,7 @@ from zlib import crc32
 
 from pexservice.core.measures import Measure, clash
 from pexservice.core.mistakes import called, text_of
-from pexservice.errors import WrongMachine
+from pexservice.errors import DefectiveMachine, WrongMachine
 
 S = TypeVar("S")
 C = TypeVar("C")
@@ -195,8 +195,14 @@ class Machine(ABC, Generic[S, C]):
         return None
 
     def pack(self, commands: Sequence[C]) -> bytes:
-        """Write one or more commands for another process of the service. May be overridden by what is faster."""
-        return self.encode(commands).encode("ascii")
+        """Write one or more commands for another process of the service. May be overridden by what is faster.
+
+        Raises DefectiveMachine if `encode` writes what is no field of a row.
+        """
+        text = self.encode(commands)
+        if not is_field(text):
+            raise DefectiveMachine(self.name)
+        return text.encode("ascii")
 
     def unpack(self, data: bytes) -> Sequence[C]:
         """Read what `pack` wrote."""

@@ -251,3 +251,10 @@ def test_the_fields_that_are_checked_are_those_that_rows_have() -> None:
             assert is_refused or "encode_state writes 3" in str(raised.value), code
         else:
             assert not is_refused, code
+
+
+@pytest.mark.parametrize("written", ["", "a,b", "\u00e9", None, b"a"])
+def test_what_is_no_field_is_not_sent_to_another_process(written: object) -> None:
+    """Whose service has workers is told by the sentence that one process has for it."""
+    with pytest.raises(DefectiveMachine, match="the machine counter wrote what is no field of a row"):
+        type("Wrong", (Counter,), {"encode": lambda *_: written})().pack([1])
