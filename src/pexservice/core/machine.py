@@ -205,8 +205,8 @@ class Machine(ABC, Generic[S, C]):
         return text.encode("ascii")
 
     def unpack(self, data: bytes) -> Sequence[C]:
-        """Read what `pack` wrote."""
-        return self.decode(data.decode("ascii"))
+        """Read what `pack` wrote. Raises ValueError as `read_commands`: who asked goes by what was written."""
+        return self.read_commands(data.decode("ascii"))
 
     def measures(self, state: S) -> Sequence[Measure]:
         """Return what metrics show of a state."""

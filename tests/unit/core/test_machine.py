@@ -258,3 +258,11 @@ def test_what_is_no_field_is_not_sent_to_another_process(written: object) -> Non
     """Whose service has workers is told by the sentence that one process has for it."""
     with pytest.raises(DefectiveMachine, match="the machine counter wrote what is no field of a row"):
         type("Wrong", (Counter,), {"encode": lambda *_: written})().pack([1])
+
+
+def test_what_another_process_sends_is_read_as_strictly_as_a_row() -> None:
+    """A reader that overlooks something would have clients told of commands that nobody wrote."""
+    machine = type("Wrong", (Counter,), {"decode": lambda _, text: [int(text[:2])]})()
+    assert machine.unpack(machine.pack([12])) == [12]
+    with pytest.raises(ValueError, match="not commands of this machine: '123'"):
+        machine.unpack(machine.pack([123]))
