@@ -148,7 +148,7 @@ class NotPermitted(Fatal):
 class NotApplied(PexError):
     """A request was turned away with 503 before anything was done; asking again is safe.
 
-    `code` names the reason in answers and metrics, `retry_after_s` is what the client is told to wait.
+    `code` names the reason in answers and metrics, `retry_after_s` is what the client is told to wait, unless 0.
     """
 
     is_lasting: ClassVar[bool] = False
