@@ -42,8 +42,14 @@ def _begin(run: Callable[[], None]) -> None:
         end = ending(error)
         if end is None:
             raise
-        sys.stderr.write(f"pexservice: {end}\n")
+        sys.stderr.write(f"{_program()}: {end}\n")
         os._exit(end.exit_status)  # To end in order would take more of it.
+
+
+def _program() -> str:
+    """Return what was started, before it could say how it is called: of a package, the name of its folder."""
+    folder, name = os.path.split(sys.argv[0])
+    return os.path.basename(folder) if name == "__main__.py" else name  # noqa: PTH119 - pathlib would take memory.
 
 
 if __name__ == "__main__":

@@ -65,11 +65,14 @@ class WrongMachine(WrongApplication):
 class DefectiveMachine(Fatal):
     """Raised when a machine writes what could not be read again. Nothing of it was written, and nobody was answered."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        why: str = "wrote what is no field of a row: its encode_state and encode must return a text, a str, of "
+        "printable ASCII without commas and quotation marks, and never nothing.",
+    ) -> None:
         super().__init__(
-            f"the machine {name} wrote what is no field of a row: its encode_state and encode must return a text, a "
-            "str, of printable ASCII without commas and quotation marks, and never nothing. Nothing of this group was "
-            "written. Mend the machine, then start again."
+            f"the machine {name} {why} Nothing of this group was written. Mend the machine, then start again."
         )
 
 
@@ -145,7 +148,7 @@ class NotPermitted(Fatal):
 class NotApplied(PexError):
     """A request was turned away with 503 before anything was done; asking again is safe.
 
-    `code` names the reason in answers and metrics, `retry_after_s` is what the client is told to wait.
+    `code` names the reason in answers and metrics, `retry_after_s` is what the client is told to wait, unless 0.
     """
 
     is_lasting: ClassVar[bool] = False

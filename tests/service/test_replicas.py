@@ -37,7 +37,7 @@ def test_a_schema_is_made_once_and_checked(server: Server) -> None:
     """What `init` makes, `check` finds good; before, and again, is an error with a status of its own."""
     url = f"{server.url}/postgres"
     missing = run("store", "check", url)
-    assert (missing.returncode, "pexservice store init" in missing.stderr) == (66, True)
+    assert (missing.returncode, "with 'store init' of this program" in missing.stderr) == (66, True)
     made = run("store", "init", "--one-server", url)
     assert (made.returncode, made.stdout) == (0, "The schema is made. Sequence 0, position 0.\n")
     again = run("store", "init", "--one-server", url)
@@ -156,7 +156,7 @@ def test_what_is_not_the_right_server_is_refused_with_its_status(url: str) -> No
     name = url.rpartition("/")[2]
     refused(f"postgresql://postgres@127.0.0.1:{free_port()}/x", 69, "no server at 127.0.0.1")
     refused(f"{shared.url}/nowhere", 66, "no such database")
-    refused(f"{shared.url}/postgres", 66, "has no schema for the service. Make it with 'pexservice store init'.")
+    refused(f"{shared.url}/postgres", 66, "has no schema for the service. Make it with 'store init' of this program.")
     shared.ask("CREATE ROLE stranger LOGIN")
     for wrong, status, words in (
         (shared.database(WALK, is_one_server=False), 69, "names no synchronous standby"),

@@ -41,3 +41,15 @@ def test_a_wrong_machine_is_wrong_configuration(tmp_path: Path, arguments: list[
     assert (done.returncode, data_dir.exists()) == (2, False), done.stderr
     assert "its name 'my tickets' must be: letters, numerals and hyphens" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_ends_before_its_command_line_has_the_name_of_the_program(tmp_path: Path) -> None:
+    """Of a package, that of its folder."""
+    package = tmp_path / "seats"
+    package.mkdir()
+    (package / "__main__.py").write_text(
+        "from pexservice.__main__ import main\nfrom pexservice.errors import Scarce\n"
+        "def run():\n    raise Scarce('nothing is left.')\nmain(run)\n"
+    )
+    done = run(program=command("seats"), PYTHONPATH=f"{environment()['PYTHONPATH']}:{tmp_path}")
+    assert (done.returncode, done.stderr) == (71, "seats: nothing is left.\n")

@@ -36,7 +36,7 @@ class Counter(Machine[tuple[int, int], int]):
         return count, changes
 
     def tag(self, state: tuple[int, int]) -> str:
-        return f"{state[0]}.{state[1]}"
+        return f"{state[0]}.{state[1]}".replace("-", "m")
 
     def encode(self, commands: Sequence[int]) -> str:
         return " ".join(map(str, commands))

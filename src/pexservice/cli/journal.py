@@ -20,6 +20,7 @@ from pexservice.core.judging import Place
 from pexservice.core.machine import Machine
 from pexservice.disk import LOCK_NAME
 from pexservice.errors import CannotCreate, DirectoryOwned, NoJournal
+from pexservice.process.beginning import in_a_line
 from pexservice.stores.journal.record import SEQUENCE_MAX, decode_keys
 from pexservice.stores.journal.ring import RING_NAME
 
@@ -81,7 +82,7 @@ def verify(load: Load, /, data_dir: Path, store: StoreUrl | None) -> None:
         assert begin is not None, "a history has a beginning"
         history.check_keys(begin, end)
     count = _plural(sum(name != RING_NAME for name in names), "segment")
-    state = history.codec.machine.describe(end.state)
+    state = in_a_line(history.codec.machine.describe(end.state))
     click.echo(f"{count}, {_plural(rows, 'group')}: whole. Sequence {end.sequence}, {state}.")
 
 
@@ -91,7 +92,7 @@ def _verify_server(machine: Machine[Any, Any], store: StoreUrl) -> None:
         for group in history.groups():
             rows += 1
             end = group.end
-    click.echo(f"{_plural(rows, 'group')}: whole. Sequence {end.sequence}, {machine.describe(end.state)}.")
+    click.echo(f"{_plural(rows, 'group')}: whole. Sequence {end.sequence}, {in_a_line(machine.describe(end.state))}.")
 
 
 @click.command(cls=Command)
@@ -122,7 +123,7 @@ def show(load: Load, /, data_dir: Path, store: StoreUrl | None, last: int | None
             places = f"{piece.start.sequence}..{piece.end.sequence}"
             click.echo(
                 f"{piece.name:36}{history.size_bytes(piece):>12}{len(piece.bodies):>10}  {places:>24}  "
-                f"{describe(piece.end.state)}"
+                f"{in_a_line(describe(piece.end.state))}"
             )
         # Counted from the end, so that no more is read than is shown. The newest segment is read in any case; and it
         # may have got rows from the ring meanwhile, which come at the same count.
@@ -182,7 +183,7 @@ def backup(load: Load, /, data_dir: Path, target: Path, *, salvage: bool) -> Non
             _clear_away(missing)
     if made is None:
         raise NoJournal(f"there is no journal in {data_dir}: no segment is whole yet. Try again.")
-    click.echo(f"Sequence {made.end.sequence}, {machine.describe(made.end.state)}, now in {target}.")
+    click.echo(f"Sequence {made.end.sequence}, {in_a_line(machine.describe(made.end.state))}, now in {target}.")
     if not made.has_ring:
         click.echo("The ring is lost: steps since the history was last written may be missing.", err=True)
     if not made.has_keys:

@@ -15,6 +15,7 @@ from pexservice.config import StoreUrl, parse_store
 from pexservice.core.judging import Place
 from pexservice.core.machine import Machine
 from pexservice.limits import DEFAULT
+from pexservice.process.beginning import in_a_line
 
 ReadBegin = Callable[[Path], Place[Any]]
 """Reads from a file where a machine begins. Raises Fatal."""
@@ -42,7 +43,7 @@ def init(load: Load, /, url: StoreUrl, begin: Place[Any] | None = None, *, one_s
     machine = load().machine
     place = begin or Place(0, machine.initial)
     is_enough = looped(lambda: _init(url, machine, place, is_one_server=one_server))
-    click.echo(f"The schema is made. Sequence {place.sequence}, {machine.describe(place.state)}.")
+    click.echo(f"The schema is made. Sequence {place.sequence}, {in_a_line(machine.describe(place.state))}.")
     if not is_enough:
         click.echo("Replicas do not start until synchronous_standby_names of the server names a standby.", err=True)
 
@@ -59,7 +60,7 @@ def check(load: Load, /, url: StoreUrl) -> None:
     options.check_password(click.get_current_context(), "url", url)
     machine = load().machine
     place, standby = looped(lambda: _check(url, machine))
-    click.echo(f"A replica may start. Sequence {place.sequence}, {machine.describe(place.state)}. {standby}")
+    click.echo(f"A replica may start. Sequence {place.sequence}, {in_a_line(machine.describe(place.state))}. {standby}")
 
 
 async def _init(url: StoreUrl, machine: Machine[Any, Any], place: Place[Any], *, is_one_server: bool) -> bool:

@@ -6,10 +6,10 @@ its next start ends with 65. Whoever writes one calls this in a test of their ow
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
-from pexservice.core.machine import FIELDS_ARE, C, Machine, Refusal, S, T, is_field
-from pexservice.errors import WrongMachine
+from pexservice.core.machine import FIELDS_ARE, C, Machine, Outcomes, Refusal, S, T, is_field
+from pexservice.errors import WrongMachine, ending
 
 _GROUP_COMMANDS_MAX: Final = 8
 
@@ -21,8 +21,8 @@ def prove(machine: Machine[S, C], commands: Sequence[C], *, groups: int = 1_000,
     `groups`, 1 or more, follow one another from the initial state; 1,000 take some tenths of a second. The same `seed`
     draws the same ones.
 
-    Raises WrongMachine, which names the method, at the first thing that does not hold; and ValueError if it is given
-    nothing to prove it by.
+    Each state that it comes to is shown, too, as a start shows the first one. Raises WrongMachine, which names the
+    method, at the first thing that does not hold; and ValueError if it is given nothing to prove it by.
     """
     if not commands or groups < 1:
         raise ValueError(f"{len(commands)} commands in {groups} groups prove nothing: give one of each at least")
@@ -31,33 +31,75 @@ def prove(machine: Machine[S, C], commands: Sequence[C], *, groups: int = 1_000,
     state = machine.initial
     for _ in range(groups):
         group = draw.choices(commands, k=draw.randint(1, _GROUP_COMMANDS_MAX))
-        before = _read_again("state", machine.encode_state, machine.decode_state, state, len(machine.columns))
-        states, taken = _step_by_step(machine, state, group)
+        before = _state_read_again(machine, state)
+        states, refusals, taken = _step_by_step(machine, state, group)
         is_as_it_was = machine.encode_state(state) == before
         _demand("step", "another state, and leave the one that it is given as it was", is_as_it_was)
-        _demand("step", "the same each time", _step_by_step(machine, state, group) == (states, taken))
-        _demand("apply", "the same as step does", list(machine.apply(state, group).states) == states)
+        _demand("step", "the same each time", _step_by_step(machine, state, group) == (states, refusals, taken))
+        _demand("apply", "the same as step does", _applied(machine, state, group) == (states, refusals))
         for command in group:
-            _demand("kind", "one of kinds", machine.kind(command) in machine.kinds)
+            _demand("kind", "one of kinds", _called("kind", machine.kind, command) in machine.kinds)
         for each in states:
-            _read_again("state", machine.encode_state, machine.decode_state, each, len(machine.columns))
+            machine.check_shown(each, f"the state {_state_read_again(machine, each):.80}")
         if taken:
             text = _read_again("commands", machine.encode, lambda text: list(machine.decode(text)), taken, 1)
-            _demand("replay", "what was taken", machine.replay(state, text) == (len(taken), states[-1]))
-            _demand("unpack", "what pack wrote", list(machine.unpack(machine.pack(taken))) == taken)
-            _demand("tally", "as many as were taken", sum(machine.tally(taken).values()) == len(taken))
+            _demand(
+                "replay", "what was taken", _called("replay", machine.replay, state, text) == (len(taken), states[-1])
+            )
+            packed: object = _called("pack", machine.pack, taken)
+            _demand("pack", "bytes", isinstance(packed, bytes))
+            unpacked = _called("unpack", lambda data: list(machine.unpack(data)), packed)
+            _demand("unpack", "what pack wrote", unpacked == taken)
+            count = _called("tally", lambda taken: sum(machine.tally(taken).values()), taken)
+            _demand("tally", "as many as were taken", count == len(taken))
         state = states[-1]
 
 
-def _step_by_step(machine: Machine[S, C], state: S, commands: Sequence[C]) -> tuple[list[S], list[C]]:
-    states, taken = [], []
-    for command in commands:
-        outcome = machine.step(state, command)
-        if not isinstance(outcome, Refusal):
+def _step_by_step(
+    machine: Machine[S, C], state: S, commands: Sequence[C]
+) -> tuple[list[S], dict[int, Refusal], list[C]]:
+    states: list[S] = []
+    refusals: dict[int, Refusal] = {}
+    taken: list[C] = []
+    for index, command in enumerate(commands):
+        outcome = _called("step", machine.step, state, command)
+        if isinstance(outcome, Refusal):
+            refusals[index] = outcome
+        else:
+            if outcome is None and not _is_a_state(machine, outcome):
+                raise WrongMachine(f"its step returns None of {command!r:.200}: return a state, or a Refusal.")
             state = outcome
             taken.append(command)
         states.append(state)
-    return states, taken
+    return states, refusals, taken
+
+
+def _is_a_state(machine: Machine[S, C], value: S) -> bool:
+    try:
+        return machine.read_state(machine.encode_state(value)) == value
+    except Exception:  # noqa: BLE001 - whatever it is, it is no.
+        return False
+
+
+def _applied(machine: Machine[S, C], state: S, commands: Sequence[C]) -> tuple[list[S], dict[int, Refusal]]:
+    outcomes: object = _called("apply", machine.apply, state, commands)
+    if not isinstance(outcomes, Outcomes):
+        raise WrongMachine(f"its apply returns {outcomes!r:.200}: it must return Outcomes(states, refusals).")
+    return _called("apply", lambda each: (list(each.states), dict(each.refusals)), outcomes)
+
+
+def _called(method: str, call: Callable[..., T], *given: Any) -> T:
+    try:
+        return call(*given)
+    except Exception as error:
+        if ending(error) is not None:  # The computer's fault, or told already.
+            raise
+        of = ", ".join(f"{each!r:.200}" for each in given)
+        raise WrongMachine(f"its {method} raises {type(error).__name__} of {of}: {error!s:.200}.") from error
+
+
+def _state_read_again(machine: Machine[S, C], state: S) -> str:
+    return _read_again("state", machine.encode_state, machine.decode_state, state, len(machine.columns))
 
 
 def _read_again(what: str, write: Callable[[T], str], read: Callable[[str], T], value: T, fields: int) -> str:
@@ -75,6 +117,9 @@ def _read_again(what: str, write: Callable[[T], str], read: Callable[[str], T], 
         raise WrongMachine(f"it does not read its own {what} {text!r:.200}: {type(error).__name__}.") from error
     if found != value:
         raise WrongMachine(f"it reads its own {what} {text!r:.200} as {found!r:.200}, which is another.")
+    again = write(found)
+    if again != text:  # A start compares what is written.
+        raise WrongMachine(f"it writes its own {what} {text!r:.200} as {again!r:.200} once it was read.")
     return text
 
 

@@ -19,8 +19,8 @@ from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
 from zlib import crc32
 
 from pexservice.core.measures import Measure, clash
-from pexservice.core.mistakes import called, text_of
-from pexservice.errors import WrongMachine
+from pexservice.core.mistakes import INITIAL, called, text_of
+from pexservice.errors import DefectiveMachine, WrongMachine
 
 S = TypeVar("S")
 C = TypeVar("C")
@@ -195,12 +195,18 @@ class Machine(ABC, Generic[S, C]):
         return None
 
     def pack(self, commands: Sequence[C]) -> bytes:
-        """Write one or more commands for another process of the service. May be overridden by what is faster."""
-        return self.encode(commands).encode("ascii")
+        """Write one or more commands for another process of the service. May be overridden by what is faster.
+
+        Raises DefectiveMachine if `encode` writes what is no field of a row.
+        """
+        text = self.encode(commands)
+        if not is_field(text):
+            raise DefectiveMachine(self.name)
+        return text.encode("ascii")
 
     def unpack(self, data: bytes) -> Sequence[C]:
-        """Read what `pack` wrote."""
-        return self.decode(data.decode("ascii"))
+        """Read what `pack` wrote. Raises ValueError as `read_commands`: who asked goes by what was written."""
+        return self.read_commands(data.decode("ascii"))
 
     def measures(self, state: S) -> Sequence[Measure]:
         """Return what metrics show of a state."""
@@ -237,17 +243,16 @@ class Machine(ABC, Generic[S, C]):
             raise WrongMachine(f"encode_state writes the field {column} as {fields[wrong]!r:.80}. {FIELDS_ARE}")
         if called(WrongMachine, "its decode_state", self.decode_state, ",".join(fields)) != self.initial:
             raise WrongMachine("decode_state reads another state than the initial one that encode_state wrote.")
-        _check_names("tag", (text_of(WrongMachine, "its tag", self.tag, self.initial),), _TAG, _TAG_IS)
-        text_of(WrongMachine, "its describe", self.describe, self.initial)
-        size: object = called(WrongMachine, "its answer_bytes_max", self.answer_bytes_max, self.initial)
-        if not isinstance(size, int) or size < 0:
-            raise WrongMachine(
-                f"its answer_bytes_max returns {size!r:.80} of the initial state: give a number of bytes."
-            )
-        self._check_measures()
+        self.check_shown(self.initial)
 
-    def _check_measures(self) -> None:
-        measures: list[Any] = called(WrongMachine, "its measures", lambda: list(self.measures(self.initial)))
+    def check_shown(self, state: S, of: str = INITIAL) -> None:
+        """Raise WrongMachine unless it shows a state, called `of`, as ETags, people, answers and metrics need it."""
+        _check_names("tag", (text_of(WrongMachine, "its tag", self.tag, state, of=of),), _TAG, _TAG_IS)
+        text_of(WrongMachine, "its describe", self.describe, state, of=of)
+        size: object = called(WrongMachine, "its answer_bytes_max", self.answer_bytes_max, state, of=of)
+        if not isinstance(size, int) or size < 0:
+            raise WrongMachine(f"its answer_bytes_max returns {size!r:.80} of {of}: give a number of bytes.")
+        measures: list[Any] = called(WrongMachine, "its measures", lambda: list(self.measures(state)), of=of)
         for measure in measures:
             if not isinstance(measure, Measure) or not measure.is_shown:
                 raise WrongMachine(

@@ -6,21 +6,24 @@ is not found by the first client, or by nobody; and it costs the hot path nothin
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pexservice.errors import WrongApplication, ending
 
 T = TypeVar("T")
 
 
-def called(wrong: type[WrongApplication], what: str, call: Callable[..., T], *given: Any) -> T:
-    """Return what a function of the author's gives of the initial state. Raises `wrong`, which names `what`."""
+INITIAL: Final = "the initial state"
+
+
+def called(wrong: type[WrongApplication], what: str, call: Callable[..., T], *given: Any, of: str = INITIAL) -> T:
+    """Return what a function of the author's gives. Raises `wrong`, which names `what`, and what it was given: `of`."""
     try:
         return call(*given)
     except Exception as error:
         if ending(error) is not None:  # The computer's fault, or told already.
             raise
-        raise wrong(f"{what} raises {type(error).__name__} of the initial state: {error!s:.200}.") from error
+        raise wrong(f"{what} raises {type(error).__name__} of {of}: {error!s:.200}.") from error
 
 
 def check_described(what: str, value: object, kind: type[Mapping[Any, Any]] | type[Sequence[Any]]) -> None:
@@ -34,9 +37,11 @@ def check_described(what: str, value: object, kind: type[Mapping[Any, Any]] | ty
         raise WrongApplication(f"{what} cannot be written as JSON: {error!s:.200}. /openapi.json shows it.") from error
 
 
-def text_of(wrong: type[WrongApplication], what: str, call: Callable[..., object], *given: Any) -> str:
+def text_of(
+    wrong: type[WrongApplication], what: str, call: Callable[..., object], *given: Any, of: str = INITIAL
+) -> str:
     """Return the text that such a function gives. Raises `wrong`."""
-    text = called(wrong, what, call, *given)
+    text = called(wrong, what, call, *given, of=of)
     if not isinstance(text, str):
-        raise wrong(f"{what} returns {text!r:.80} of the initial state: it must return a text, a str.")
+        raise wrong(f"{what} returns {text!r:.80} of {of}: it must return a text, a str.")
     return text

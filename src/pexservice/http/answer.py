@@ -107,7 +107,7 @@ def too_late(clock: Clock, limit_s: float, *, is_to_head: bool) -> Answer:
 
 def not_applied(clock: Clock, request: Request, error: NotApplied) -> Answer:
     """Return the 503 of a request that was turned away before it did anything."""
-    more = {"Retry-After": str(error.retry_after_s)}
+    more = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else {}
     return problem(clock, request, 503, error.detail, code=error.code, title=error.title, more=more)
 
 

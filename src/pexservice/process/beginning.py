@@ -21,6 +21,7 @@ PATIENCE_S: Final = 1.0
 """How long a line may wait for room on standard error."""
 _PIECE_BYTES: Final = 4096
 """PIPE_BUF: a pipe that is ready for anything takes so much without waiting."""
+_WORDS_MAX: Final = 60
 ROOM_BYTES: Final = 48 << 20
 """Twice what the imports of any command take (23 MiB, Python 3.11 and 3.14)."""
 STDERR_FD: Final = 2
@@ -53,6 +54,11 @@ def ensure_room() -> None:
     import mmap  # noqa: PLC0415 - itself to be told of in one line.
 
     mmap.mmap(-1, ROOM_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+
+
+def in_a_line(text: str) -> str:
+    """Return as much of a text of any length as goes into a line beside others."""
+    return text if len(text) <= _WORDS_MAX else f"{text[:_WORDS_MAX]}..."
 
 
 def shown(text: str) -> str:

@@ -17,6 +17,7 @@ import structlog
 from pexservice.core.judging import Place
 from pexservice.core.machine import Machine
 from pexservice.errors import NotApplied, Recovering
+from pexservice.process.beginning import in_a_line
 
 log = structlog.get_logger()
 
@@ -87,7 +88,8 @@ class Reports:
         sequence, told_s = self._told or (place.sequence, -inf)  # The first report has none before it.
         self._told = place.sequence, now_s
         rate = (place.sequence - sequence) / (now_s - told_s)
-        text = f"Sequence {place.sequence}, {self._engine.machine.describe(place.state)}, {rate:.0f} steps/s"
+        state = in_a_line(self._engine.machine.describe(place.state))
+        text = f"Sequence {place.sequence}, {state}, {rate:.0f} steps/s"
         if self._crew is not None:
             text = f"{text}, {self._crew.describe()}"
         return f"{text}; commands are turned away: {unready.code}." if unready else f"{text}."

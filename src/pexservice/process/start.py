@@ -23,6 +23,7 @@ from pexservice.http.access import Access
 from pexservice.limits import Limits
 from pexservice.process import logs, tokens
 from pexservice.process.application import Application, HeldStore
+from pexservice.process.beginning import in_a_line
 from pexservice.process.listeners import Listeners, is_local, listeners, whereabouts
 from pexservice.process.systemd import Manager
 
@@ -61,7 +62,7 @@ async def opened(application: Application[S, C], held: Held[S, C]) -> tuple[Stor
         "recovered",
         where=held.store.where,
         sequence=place.sequence,
-        state=application.machine.describe(place.state),
+        state=in_a_line(application.machine.describe(place.state)),
         seconds=round(recovery_seconds, 3),
         **store.status().labels,
     )

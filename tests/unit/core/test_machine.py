@@ -251,3 +251,18 @@ def test_the_fields_that_are_checked_are_those_that_rows_have() -> None:
             assert is_refused or "encode_state writes 3" in str(raised.value), code
         else:
             assert not is_refused, code
+
+
+@pytest.mark.parametrize("written", ["", "a,b", "\u00e9", None, b"a"])
+def test_what_is_no_field_is_not_sent_to_another_process(written: object) -> None:
+    """Whose service has workers is told by the sentence that one process has for it."""
+    with pytest.raises(DefectiveMachine, match="the machine counter wrote what is no field of a row"):
+        type("Wrong", (Counter,), {"encode": lambda *_: written})().pack([1])
+
+
+def test_what_another_process_sends_is_read_as_strictly_as_a_row() -> None:
+    """A reader that overlooks something would have clients told of commands that nobody wrote."""
+    machine = type("Wrong", (Counter,), {"decode": lambda _, text: [int(text[:2])]})()
+    assert machine.unpack(machine.pack([12])) == [12]
+    with pytest.raises(ValueError, match="not commands of this machine: '123'"):
+        machine.unpack(machine.pack([123]))

@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from pexservice.errors import BadRequest
+from pexservice.errors import BadRequest, QueueFull
 from pexservice.http.action import CommandAction
-from pexservice.http.answer import Head, bad_request
+from pexservice.http.answer import Head, bad_request, not_applied
 from pexservice.http.clock import Clock
 from pexservice.http.request import parse_head
+from pexservice.stores.journal.errors import CommandTooLong
 from support.client import message
 
 
@@ -58,3 +59,12 @@ def test_a_length_counts_bytes() -> None:
     )
     for _, answer in (head.with_body("Zo\u00eb", "A: b\r\n"), asked.render(1, 2)):
         assert answer.endswith(b"A: b\r\nContent-Length: 4\r\n\r\nZo\xc3\xab")
+
+
+def test_who_never_succeeds_is_not_told_to_ask_again() -> None:
+    """Others that are turned away are."""
+    request = parse_head(message("POST", "/next"))
+    assert b"\r\nRetry-After: 1\r\n" in not_applied(Clock(), request, QueueFull())[1]
+    _, never = not_applied(Clock(), request, CommandTooLong())
+    assert b"command-too-long" in never
+    assert b"Retry-After" not in never

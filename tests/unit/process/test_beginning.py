@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pexservice.process.beginning import shown, write
+from pexservice.process.beginning import in_a_line, shown, write
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,9 @@ def test_a_reader_that_is_gone_is_an_error() -> None:
     with pytest.raises(BrokenPipeError):
         write(writer, b"x", 1)
     os.close(writer)
+
+
+@pytest.mark.parametrize(("text", "cut"), [("", ""), ("a" * 60, "a" * 60), ("a" * 61, "a" * 60 + "...")])
+def test_a_long_text_is_cut_to_a_line(text: str, cut: str) -> None:
+    """And says so."""
+    assert in_a_line(text) == cut

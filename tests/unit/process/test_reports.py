@@ -5,10 +5,11 @@ from typing import Any
 
 from pexservice.core.budget import Budget
 from pexservice.core.engine import Engine
+from pexservice.core.machine import Machine
 from pexservice.core.metrics import Metrics
 from pexservice.limits import DEFAULT
 from pexservice.process.reports import Reports
-from pexservice.walk.machine import WALK
+from pexservice.walk.machine import WALK, Walk
 from support.engine_scenes import Asked, Caller, play, settled
 from support.memory_store import Full, MemoryStore
 
@@ -48,6 +49,17 @@ def test_it_tells_where_it_stands_and_what_keeps_it() -> None:
         assert status.endswith(" steps/s; commands are turned away: full.")
 
     play(scenario, store)
+
+
+def test_a_long_state_is_cut() -> None:
+    """It is a line of a status."""
+    machine: Machine[Any, Any] = type("Long", (Walk,), {"describe": lambda *_: "a" * 100})()
+
+    async def scenario(engine: Engine[Any, Any], caller: Caller) -> None:
+        engine.machine = machine
+        assert _reports(engine).report()[1] == f"STATUS=Sequence 0, {'a' * 60}..., 0 steps/s."
+
+    play(scenario, MemoryStore(WALK))
 
 
 def test_the_watchdog_is_not_fed_if_nobody_takes_what_waits() -> None:

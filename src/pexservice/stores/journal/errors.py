@@ -40,6 +40,18 @@ class RowTooLong(NotApplied):
     detail: ClassVar[str] = "What was asked for at the same time is too long to be written in one row. None was taken."
 
 
+class CommandTooLong(NotApplied):
+    """Raised when that is so of a command that was asked for alone: it never succeeds."""
+
+    code: ClassVar[str] = "command-too-long"
+    title: ClassVar[str] = "Too long for a row"
+    detail: ClassVar[str] = (
+        "What was asked for, with the state that it leads to, is too long for a row of the journal; the log says how "
+        "long. It was not taken, and asking again does not help."
+    )
+    retry_after_s: ClassVar[int] = 0
+
+
 def translate(doing: str, name: str, error: OSError) -> NotPermitted | JournalFull | JournalFailed | Scarce:
     """Return the error for what the operating system said when we were `doing` something to a file."""
     if error.errno in _NO_RIGHT:

@@ -12,7 +12,7 @@ from pexservice.disk.daemons import in_daemon, in_time
 from pexservice.disk.linux import LinuxDisk
 from pexservice.disk.syncer import Syncer
 from pexservice.errors import NotApplied
-from pexservice.stores.journal.errors import JournalFailed, JournalFull, RowTooLong
+from pexservice.stores.journal.errors import CommandTooLong, JournalFailed, JournalFull, RowTooLong
 from pexservice.stores.journal.journal import Journal
 from pexservice.stores.journal.opening import Found, look
 from pexservice.stores.journal.options import Options
@@ -27,7 +27,7 @@ PassOver = Callable[[Path, Place[S]], None]
 class HeldJournal(Generic[S, C]):
     """A journal that is locked for this process, and not read yet: see `application.HeldStore`."""
 
-    unready_reasons: ClassVar[tuple[type[NotApplied], ...]] = (JournalFull, RowTooLong)
+    unready_reasons: ClassVar[tuple[type[NotApplied], ...]] = (JournalFull, RowTooLong, CommandTooLong)
 
     def __init__(
         self,

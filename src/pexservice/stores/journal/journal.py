@@ -123,7 +123,7 @@ class Journal(Generic[S, C]):
         return self._keys.secret
 
     def commit(self, commands: Sequence[C], terms: AllTerms = NO_TERMS) -> Commit[S, C]:
-        """As `Store.commit`. Raises JournalFull, RowTooLong, JournalFailed."""
+        """As `Store.commit`. Raises JournalFull, RowTooLong, CommandTooLong, JournalFailed."""
         ring = self._ring
         if ring is None or (self._lack is not None and self.unready is not None):
             raise (self._lack or JournalFull()).with_traceback(None)

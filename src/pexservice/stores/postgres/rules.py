@@ -118,7 +118,7 @@ def refusal(facts: Facts, machine: str, system: str | None) -> Fatal | None:
 def _schema_refusal(facts: Facts, machine: str) -> Fatal | None:
     setup = facts.setup
     if setup is None:
-        return NoJournal("the database has no schema for the service. Make it with 'pexservice store init'.")
+        return NoJournal("the database has no schema for the service. Make it with 'store init' of this program.")
     if setup.version != SCHEMA_VERSION:
         return DamagedData(
             f"the schema has version {setup.version}, and this program knows {SCHEMA_VERSION}. Nothing was changed. "
@@ -174,7 +174,7 @@ def broken(sqlstate: str | None, message: str) -> Fatal | None:
         return None
     return StorageFailed(
         f"the server refuses a call: {message}. Somebody changed the schema or its rights: "
-        "'pexservice store check' may tell more."
+        "'store check' of this program may tell more."
     )
 
 

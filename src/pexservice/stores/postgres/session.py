@@ -257,7 +257,7 @@ async def _facts(connection: Any) -> Facts:
         try:
             setup = Setup(*await connection.fetchrow(_SETUP))
         except (TypeError, asyncpg.UndefinedColumnError) as error:
-            message = "the schema pexservice is not one that 'pexservice store init' made. Nothing was changed."
+            message = "the schema pexservice is not one that 'store init' made. Nothing was changed."
             raise DamagedData(message) from error
     settings = dict(zip(ASKED, row["settings"], strict=True))
     return Facts(row["is_standby"], str(row["system"]), settings, setup, row["standbys"], row["replicas"])

@@ -122,7 +122,7 @@ def group(number: int, count: int, packed: bytes, terms: AllTerms, limits: Limit
     """Yield the messages that hand a group over: its number, how many commands it has, these, packed, and terms."""
     data = packed + _write(terms) if terms else packed
     size = limits.message_bytes_max - _GROUP.size
-    for begin in range(0, len(data), size):
+    for begin in range(0, len(data) or 1, size):
         end = begin + size
         yield _GROUP.pack(number, count, len(packed), end < len(data)) + data[begin:end]
 

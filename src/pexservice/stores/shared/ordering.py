@@ -14,16 +14,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
-from typing import Generic, cast
+from typing import Final, Generic, cast
 
 from pexservice.core.judging import OWN_REFUSALS, Judgement, Place
 from pexservice.core.keys import Terms
 from pexservice.core.machine import C, Machine, S
 from pexservice.core.store import Commit, Store
-from pexservice.errors import NotApplied
+from pexservice.errors import DefectiveMachine, NotApplied, ending
 from pexservice.limits import ROW_COMMANDS_MAX, Limits
 from pexservice.stores.shared.board import Board
 from pexservice.stores.shared.message import Kind, Part, Told, taken, told
+
+_UNLIKE: Final = (
+    "does not read the commands again that it wrote: its encode and decode, or its pack and unpack, do not agree."
+)
 
 
 def connected(limits: Limits) -> tuple[socket.socket, socket.socket]:
@@ -213,9 +217,25 @@ class Writer(Generic[S, C]):
                 if part.has_terms:
                     terms.update((begin + index, each) for index, each in part.terms.items())
                 begin += part.count
-            return store.commit(_concatenated([self.machine.unpack(part.packed) for _, part in parts]), terms)
+            return store.commit(_concatenated([self._unpacked(part) for _, part in parts]), terms)
         except Exception as error:  # noqa: BLE001 - as `_Joined.commit`.
             return error
+
+    def _unpacked(self, part: Part) -> Sequence[C]:
+        """Return the commands of a worker. Raises DefectiveMachine if they are not those that it sent.
+
+        The worker tells its clients what becomes of its own: they were told of a state that there never was.
+        """
+        try:
+            commands = self.machine.unpack(part.packed)
+            is_whole = len(commands) == part.count
+        except Exception as error:
+            if ending(error) is not None:
+                raise
+            raise DefectiveMachine(self.machine.name, _UNLIKE) from error
+        if not is_whole:
+            raise DefectiveMachine(self.machine.name, _UNLIKE)
+        return commands
 
     async def _complete(self, store: Store[S, C], joined: _Joined[S, C]) -> None:
         """Wait for the head of the groups in flight, publish, go on, and answer."""

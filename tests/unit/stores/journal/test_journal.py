@@ -9,7 +9,7 @@ import pytest
 from pexservice.core.judging import Place
 from pexservice.core.measures import Histogram
 from pexservice.errors import DamagedData, Fatal
-from pexservice.stores.journal.errors import JournalFailed, RowTooLong
+from pexservice.stores.journal.errors import CommandTooLong, JournalFailed
 from pexservice.stores.journal.holding import HeldJournal
 from pexservice.stores.journal.opening import look
 from pexservice.stores.journal.ring import PART_BYTES_MAX, RING_NAME
@@ -86,7 +86,7 @@ def test_a_long_row_takes_several_lines_also_around_the_end_of_the_ring() -> Non
             await journal.commit([Entry(1, "b" * (PART_BYTES_MAX * 2 + count))])
         running.cancel()
         assert found(on.powered_off(), LEDGERS) == Place(40, Balance(40, "bbbbbbbb"))
-        with pytest.raises(RowTooLong, match="takes 5 lines"):
+        with pytest.raises(CommandTooLong, match="takes 5 lines"):
             journal.commit([Entry(1, "b" * (PART_BYTES_MAX * 4))])
         assert (await journal.commit([Entry(1)])).end.sequence == 41
 
@@ -202,4 +202,4 @@ def test_the_status_tells_of_the_ring_and_the_history() -> None:
 def test_every_end_is_of_the_catalogue() -> None:
     """An operator's script can tell them apart."""
     assert (JournalFailed("").exit_status, issubclass(JournalFailed, Fatal)) == (74, True)
-    assert [each.code for each in HeldJournal.unready_reasons] == ["journal-full", "row-too-long"]
+    assert [each.code for each in HeldJournal.unready_reasons] == ["journal-full", "row-too-long", "command-too-long"]

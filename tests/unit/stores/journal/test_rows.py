@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pexservice.core.judging import Place, judge
 from pexservice.stores.journal import journal as journals
-from pexservice.stores.journal.errors import JournalFull, RowTooLong
+from pexservice.stores.journal.errors import CommandTooLong, JournalFull, RowTooLong
 from pexservice.stores.journal.ring import PART_BYTES_MAX
 from pexservice.stores.journal.rows import flights
 from support.journals import LEDGERS, disk, found, opened, play, rows
@@ -37,10 +37,16 @@ def test_rows_of_a_group_lead_where_the_group_does(commands: list[Entry]) -> Non
 
 
 def test_a_single_command_that_is_too_long_is_turned_away() -> None:
-    """There is no smaller group to ask for it in."""
+    """There is no smaller group to ask for it in; asked for alone, it is told that it never succeeds."""
     commands = [Entry(1), Entry(1, LONG * 3)]
-    with pytest.raises(RowTooLong, match="the row after sequence 1 takes 4 lines"):
+    told = "the row after sequence {} takes 4 lines of the ring, 1.6 KiB, of at most 1.2"
+    with pytest.raises(RowTooLong, match=told.format(1)):
         flights(LEDGERS, judge(LEDGER, START, commands), 3, 1.5)
+    with pytest.raises(CommandTooLong, match=told.format(0)):
+        flights(LEDGERS, judge(LEDGER, START, commands[1:]), 3, 1.5)
+    refused_too = judge(LEDGER, START, [Entry(170), *commands[1:]])
+    with pytest.raises(RowTooLong, match=told.format(0)):
+        flights(LEDGERS, refused_too, 3, 1.5)
 
 
 def test_a_long_group_is_answered_once_its_last_row_is_durable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from pexservice.core.judging import Place
-from pexservice.errors import StorageFailed
+from pexservice.errors import DefectiveMachine, StorageFailed
 from pexservice.stores.shared.message import Kind, Told
 from pexservice.walk.steps import NEXT
+from support.machines import Counter
 from support.memory_store import Full, MemoryStore
 from support.shared_store import Shared, heard, play
 
@@ -172,3 +173,42 @@ def test_a_worker_that_cannot_be_told_is_ended() -> None:
         assert channel.socket.fileno() == -1
 
     play(scenario)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"decode": lambda _, text: [int(each[:2]) for each in text.split(" ")]},
+        {"decode": lambda _, text: [int(each) for each in text.split(" ") if len(each) == 1]},
+        {"pack": lambda _, commands: bytes(commands), "unpack": lambda _, data: list(data[1:])},
+        {"pack": lambda *_: b"", "unpack": lambda _, data: list(data)},
+    ],
+)
+def test_commands_that_come_as_others_end_the_writer(wrong: dict[str, Any]) -> None:
+    """With a sentence for the author of the machine, and before the store or the worker hears of the group."""
+
+    async def scenario(shared: Shared, below: MemoryStore[Any, Any]) -> None:
+        commit = asyncio.ensure_future(_awaited(shared.worker().commit([5, 120])))
+        await heard()
+        assert (below.groups, commit.done()) == ([], False)
+        commit.cancel()
+        assert shared.running is not None
+        with pytest.raises(DefectiveMachine, match="its encode and decode, or its pack and unpack, do not agree"):
+            shared.running.result()
+
+    play(scenario, machine=type("Wrong", (Counter,), wrong)())
+
+
+def test_memory_that_lacks_for_commands_is_no_mistake_of_their_author() -> None:
+    """It is told as what it is."""
+
+    def unpack(*_: object) -> list[int]:
+        raise MemoryError
+
+    async def scenario(shared: Shared, below: MemoryStore[Any, Any]) -> None:
+        shared.worker().commit([5])
+        await heard()
+        assert shared.running is not None
+        assert isinstance(shared.running.exception(), MemoryError)
+
+    play(scenario, machine=type("Short", (Counter,), {"unpack": unpack})())
