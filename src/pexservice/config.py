@@ -110,6 +110,12 @@ def _check_parameters(url: StoreUrl, authority_hosts: str) -> None:
     if any("," in names.get(name, "") or "%2c" in names.get(name, "").lower() for name in ("host", "port")):
         message = "it names several hosts behind the ?; write postgresql://USER@HOST1,HOST2/DATABASE"
         raise ValueError(message)
+    ports = [each.rpartition("]")[2].partition(":")[2] for each in authority_hosts.split(",")]
+    if not all(
+        port == "" or (port.isdecimal() and 0 < int(port) < 1 << 16) for port in [*ports, names.get("port", "")]
+    ):
+        message = "it has a port that is none: a number from 1 to 65535"
+        raise ValueError(message)
 
 
 def parse_duration_s(text: str) -> float:

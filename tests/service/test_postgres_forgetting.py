@@ -13,6 +13,7 @@ from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT
 from support import postgres
 from support.postgres import opened
+from support.process import HANG_S
 
 pytestmark = pytest.mark.skipif(not postgres.is_there(), reason="needs PostgreSQL, and root")
 
@@ -52,6 +53,33 @@ def test_keys_are_counted() -> None:
     asyncio.run(scenario())
 
 
+def test_a_key_that_is_used_again_meanwhile_stays() -> None:
+    """Its row is the same, and was to go when it was looked at: the command would be taken twice."""
+    url = postgres.shared().database(WALK)
+
+    async def scenario() -> None:
+        import asyncpg  # noqa: PLC0415
+
+        store = await opened(WALK, url, QUICK)
+        await store.commit([NEXT], {0: Terms(b"a" * 22)})
+        await ask(url, "UPDATE pexservice.keys SET time_s = 0")
+        using = await asyncpg.connect(url)
+        await using.execute("BEGIN")
+        await using.execute("UPDATE pexservice.keys SET sequence = 9, time_s = extract(epoch FROM clock_timestamp())")
+        forgetting = asyncio.create_task(ask(url, "SELECT pexservice.forget(gen_random_uuid(), 5, 7, 86400, 1000)"))
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'transactionid' AND query LIKE '%forget%'"
+        async with asyncio.timeout(HANG_S):
+            while not (await ask(url, waiting))[0][0]:  # noqa: ASYNC110 - what the server does is no event here.
+                await asyncio.sleep(0.05)
+            await using.execute("COMMIT")
+            await forgetting
+        assert [row[0] for row in await ask(url, "SELECT sequence FROM pexservice.keys")] == [9]
+        await using.close()
+        await store.close()
+
+    asyncio.run(scenario())
+
+
 def test_old_rows_and_keys_go_but_not_the_last_of_a_writer() -> None:
     """The newest stay, and what tells a writer's last group from a new one."""
     url = postgres.shared().database(WALK)
@@ -61,7 +89,7 @@ def test_old_rows_and_keys_go_but_not_the_last_of_a_writer() -> None:
         await quiet.commit([NEXT])
         for number in range(30):
             await busy.commit([NEXT], {0: Terms(b"%022d" % number)})
-        await ask(url, "SELECT pexservice.forget(gen_random_uuid(), 5, 7, 86400, 1000, false)")
+        await ask(url, "SELECT pexservice.forget(gen_random_uuid(), 5, 7, 86400, 1000)")
         rows = await ask(url, "SELECT number FROM pexservice.history ORDER BY number")
         assert [row[0] for row in rows] == [1, 4, *range(30, 35)]
         assert (await ask(url, "SELECT forgotten FROM pexservice.setup"))[0][0] == 29
@@ -86,13 +114,13 @@ def test_a_replica_that_only_reads_for_weeks_takes_a_step_then() -> None:
         await quiet.commit([NEXT])
         for _ in range(20):
             await busy.commit([NEXT])
-        await ended._forget(is_counting=False)
+        await ended._forget()
         await ended.close()
         running = asyncio.create_task(quiet.run())
         await asyncio.sleep(1)
         await ask(url, gone.format(ended._writer))
         await ask(url, age)
-        await busy._forget(is_counting=False)
+        await busy._forget()
         await quiet.commit(())
         assert (await quiet.commit([NEXT])).end == Place(22, 22)
         assert (await ask(url, left.format(quiet._writer)))[0][0] == 2
@@ -116,7 +144,7 @@ def test_a_replica_says_once_a_day_that_it_lives() -> None:
         for hours in (0, 23, 2):
             await ask(url, f"UPDATE pexservice.writers SET seen = seen - interval '{hours} hours'")
             before = await ask(url, said)
-            await store._forget(is_counting=False)
+            await store._forget()
             times.append(await ask(url, said) != before)
         assert times == [True, False, True]
         await store.close()
@@ -158,7 +186,7 @@ def test_a_bound_on_the_history_is_rounded_up_to_a_row(bytes_max: int, rows: int
         store = await opened(WALK, url, replace(QUICK, history_bytes_max=bytes_max))
         for _ in range(10):
             await store.commit([NEXT])
-        await store._forget(is_counting=False)
+        await store._forget()
         assert (await ask(url, "SELECT count(*) FROM pexservice.history"))[0][0] == rows
         await store.close()
 

@@ -107,6 +107,9 @@ def test_what_is_shown_of_a_store_has_no_password(text: str, shown: str) -> None
         ("postgresql:///d?host=a&port=1,2", "several hosts"),
         ("postgresql://u@h/d?host=a", "twice"),
         ("postgresql://u@h/d?port=6000", "twice"),
+        ("postgresql://u@a:1,b:54x/d", "a port that is none"),
+        ("postgresql://u@[::1]:99999/d", "a port that is none"),
+        ("postgresql:///d?host=a&port=0", "a port that is none"),
     ],
 )
 def test_a_store_whose_parameters_would_not_be_heard_is_refused(text: str, words: str) -> None:

@@ -184,8 +184,9 @@ def backup(load: Load, /, data_dir: Path, target: Path, *, salvage: bool) -> Non
     if made is None:
         raise NoJournal(f"there is no journal in {data_dir}: no segment is whole yet. Try again.")
     click.echo(f"Sequence {made.end.sequence}, {in_a_line(machine.describe(made.end.state))}, now in {target}.")
-    if not made.has_ring:
-        click.echo("The ring is lost: steps since the history was last written may be missing.", err=True)
+    if not made.has_whole_ring:
+        message = "Not all of the ring could be used: steps since the history was last written may be missing."
+        click.echo(message, err=True)
     if not made.has_keys:
         click.echo("The keys are lost: a step that is asked for again with its key is taken again.", err=True)
 

@@ -264,7 +264,7 @@ class Connection:
         head, data = action.begin()
         self._queue.clear()  # Its head said that nothing behind it is answered.
         self._unanswered, self._reader = 0, None  # Nothing before it is under way.
-        if self._shared.draining or Event.BEGAN not in LIFE[self.phase]:
+        if self._shared.draining or Event.BEGAN not in LIFE.get(self.phase, ()):
             self._write(head, data)
             return
         self._shared.metrics.answers[head.status] += 1

@@ -143,7 +143,7 @@ class Crew(Generic[S, C]):
         self._do(self._replace(member, is_told=self._is_stopping))
 
     async def _replace(self, member: _Member[S, C], *, is_told: bool) -> None:
-        """Start another in its place. One that a signal ended before it was told to stop left nothing unanswered."""
+        """Start another in its place. One that a signal ended before it was told to stop is not that stop's fault."""
         self._ending += 1
         status = await self._nursery.end(member.number)
         lived_s = time.monotonic() - member.began_s
@@ -151,6 +151,8 @@ class Crew(Generic[S, C]):
             await asyncio.sleep(self._limits.replace_pause_s)
         self._ending -= 1
         if self._is_stopping:
+            if status and not is_told:
+                log.error("a worker ended just before a stop", worker=member.number, status=status)
             self.unanswered += status > 0 or (is_told and status != 0)
             if not self.channels and not self._ending and not self._gone.done():
                 self._gone.set_result(None)

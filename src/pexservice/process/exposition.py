@@ -156,9 +156,7 @@ class Exposition(Collector):
         descriptors_max, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         yield GaugeMetricFamily("process_max_fds", "How many descriptors may be open.", descriptors_max)
         yield CounterMetricFamily("pex_log_lines_dropped", "Log lines that nobody took.", usage.lines_dropped)
-        yield CounterMetricFamily(
-            "pex_loop_late_seconds", "By how much event loops were late, on average.", state.late_s
-        )
+        yield CounterMetricFamily("pex_loop_late_seconds", "By how much the event loop was late, in all.", state.late_s)
 
 
 def _measure(measure: Measure) -> Metric:

@@ -103,6 +103,7 @@ class Leading(Generic[S, C]):
         store, recovery_seconds = await opened(self._application, self._held)
         self._together.writer.live[Live.RECOVERY_US] = int(recovery_seconds * 1e6)
         self._opened.set_result(store)
+        self._heartbeat.beat(0.0)  # Before workers hear that it is open: they have seen none for as long as that took.
         await asyncio.gather(self._writer.run(store), store.run(), self._keep_looking(store))
 
     async def _keep_looking(self, store: Store[S, C]) -> NoReturn:

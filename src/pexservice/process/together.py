@@ -63,8 +63,9 @@ class Together(Generic[S, C]):
             waiting=_sum(self.workers, Live.WAITING),
             connections=_sum(self.workers, Live.CONNECTIONS),
             unsent_bytes=_sum(self.workers, Live.UNSENT_BYTES),
-            # The mean. The largest would hide what others come to after it: these only grow.
-            late_s=_sum(regions, Live.LATE_US) / len(regions) / 1e6,
+            # All wait for the writer, so it counts in full. Of workers, the largest would hide what others come to
+            # after it: these only grow.
+            late_s=(live[Live.LATE_US] + _sum(self.workers, Live.LATE_US) / len(self.workers)) / 1e6,
             limits=self._settings.limits,
             metrics=total(regions, live[Live.RECOVERY_US] / 1e6, live[Live.STARTED_US] / 1e6),
             usage=Usage(

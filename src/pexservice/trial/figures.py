@@ -51,7 +51,11 @@ class Account:
     @property
     def is_kept(self) -> bool:
         """Whether there were answers, each is a step, and each step an answer or one that was not answered."""
-        return self.outcome.answers > 0 and 0 <= self.difference <= self.outcome.unknown
+        return self.outcome.answers > 0 and self._agrees
+
+    @property
+    def _agrees(self) -> bool:
+        return 0 <= self.difference <= self.outcome.unknown
 
     def sentences(self) -> list[str]:
         """Return it in words."""
@@ -60,7 +64,7 @@ class Account:
         if not self.outcome.answers and not self.difference:
             why = "If steps need a token, bench has none to send." if self.outcome.refused else "Nothing was answered."
             return [f"{advanced}: no step was taken, of {self.outcome.refused:,} that were refused. {why}"]
-        if self.is_kept:
+        if self._agrees:
             if not self.difference:
                 return [f"{advanced}: exactly the answers."]
             return [f"{advanced}: the answers, and {self.difference:,} of at most {self.outcome.unknown:,} unanswered."]

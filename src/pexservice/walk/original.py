@@ -27,7 +27,10 @@ _COUNT_MAX: Final = 1 << 62
 
 
 def row(place: Place[int]) -> str:
-    """Write a place as the original has it, values modulo 2^64, in some us at any position. `parse` takes it back."""
+    """Write a place as the original has it, values modulo 2^64, in some us at any position.
+
+    `parse` takes it back, up to a sequence or position of 2^62.
+    """
     sequence, position = place
     previous, current = (fibonacci_modulo(each, _WRAP) for each in (max(position - 1, 0), position))
     following = fibonacci_modulo(position + 1, _WRAP)

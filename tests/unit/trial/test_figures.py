@@ -36,6 +36,13 @@ def test_a_load_without_a_step_shows_nothing(refused: int, unknown: int, words: 
     assert words in account.sentences()[0]
 
 
+def test_steps_of_which_no_answer_came_are_no_others() -> None:
+    """Every request was taken, and every connection lost: nothing was measured, and nobody else is to blame."""
+    account = Account(5, 8, outcome(0, 10), is_disturbed=False)
+    assert not account.is_kept
+    assert account.sentences()[0].endswith("the answers, and 3 of at most 10 unanswered.")
+
+
 def test_another_client_is_told_of() -> None:
     """If the sequence moved without a load, that is why it went too far."""
     assert "moved while there was no load" in Account(0, 200, outcome(), is_disturbed=True).sentences()[1]

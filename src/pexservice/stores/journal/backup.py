@@ -41,8 +41,8 @@ class Backup(Generic[S]):
     """Where it ends."""
     has_keys: bool
     """Whether the keys are in it. Without them, who asks again for a command with its key has it taken again."""
-    has_ring: bool = True
-    """Whether the ring was of use. Without it, what was answered since the history was last written may be missing."""
+    has_whole_ring: bool = True
+    """Whether all of the ring was of use. Else what was answered since the history was last written may be missing."""
 
 
 async def backup(source: Disk, target: Disk, codec: Codec[S, C], *, is_salvaging: bool = False) -> Backup[S] | None:
@@ -119,4 +119,4 @@ async def _copy(history: History[S, C], target: Disk, codec: Codec[S, C], *, is_
     checksum = state_checksum(codec, end)
     file = await create(target, Header(codec.machine.name, 1, shape, end.sequence, checksum), is_cached=True)
     file.close()
-    return Backup(end, found is not None, not history.is_ring_lost)
+    return Backup(end, found is not None, history.is_ring_whole)

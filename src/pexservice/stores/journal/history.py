@@ -74,8 +74,8 @@ class History(Generic[S, C]):
         self._codec = codec
         self._keys = keys
         self._ring = ring
-        self.is_ring_lost = False
-        """Whether `pieces`, salvaging, came to a ring of which nothing can be used."""
+        self.is_ring_whole = True
+        """Whether `pieces`, salvaging, came to no ring of which not all can be used."""
 
     @classmethod
     def look(cls, disk: Disk, codec: Codec[S, C], *, is_salvaging: bool = False, reads_keys: bool = False) -> Self:
@@ -143,7 +143,7 @@ class History(Generic[S, C]):
             return check_pair(self._codec, self._ring, newest)
         except DamagedData:
             if self._is_salvaging and newest is not None:
-                self.is_ring_lost = True
+                self.is_ring_whole = False
                 return None
             raise
 
@@ -151,8 +151,10 @@ class History(Generic[S, C]):
         try:
             return recover(self._codec, ring, newest)
         except DamagedData:
-            if self._is_as_it_was(newest) and not self._is_salvaging:
-                raise
+            if self._is_as_it_was(newest):
+                if not self._is_salvaging:
+                    raise
+                self.is_ring_whole = False
             return recover_copy(self._codec, ring, newest, is_salvaging=self._is_salvaging)
 
     def _is_as_it_was(self, newest: Segment[S]) -> bool:

@@ -189,7 +189,7 @@ class HistoryWriter(Generic[S, C]):
                 if excess <= 0:
                     break
                 if self._keys is not None and not self._keys.are_written_before(begin_of(following) or 0):
-                    self._has_grown = True  # They are written with the next row.
+                    self._has_grown = True  # They are written with the next row, once there is room.
                     break
                 self._disk.remove(name)
                 has_removed = True

@@ -10,7 +10,7 @@ from pexservice.errors import Fatal
 _PARTS: Final = re.compile(r"([a-z]+://(?:[^@/?]*@)?)([^/?]*)(.*)", re.DOTALL)
 """Up to the hosts, the hosts, and what comes behind them."""
 _NOT_TAKEN: Final = ("PGSERVICE", "PGHOSTADDR", "PGREQUIREAUTH", "PGREQUIREPEER")
-"""Variables of libpq that lead elsewhere, or ask for more safety, and that asyncpg does not know."""
+"""Variables of libpq that lead elsewhere than the URL, or ask for more safety than asyncpg knows of."""
 
 
 class WrongVariable(Fatal):
@@ -26,7 +26,8 @@ def hosts(url: StoreUrl) -> list[str]:
         if os.environ.get(name):
             message = f"the variable {name} is not taken here. Unset it, and name the server in the URL."
             raise WrongVariable(message)
-    for name in ("PGPORT",) if names else ("PGHOST", "PGPORT"):
+    is_named = bool(names) or "host=" in behind
+    for name in ("PGPORT",) if is_named else ("PGHOST", "PGPORT"):
         if "," in os.environ.get(name, ""):
             message = (
                 f"the variable {name} names several. Name them in the URL: postgresql://USER@HOST1,HOST2/DATABASE."

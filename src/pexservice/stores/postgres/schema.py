@@ -46,7 +46,7 @@ async def init(
     for dsn in hosts(url):
         try:
             connection = await asyncio.wait_for(connect(dsn, SESSION), DEFAULT.store_connect_s)
-        except (*FAILED, ValueError, Fatal) as error:
+        except (*FAILED, Fatal) as error:
             told = told or explain(error, where(dsn))
             continue
         warned: list[str] = []

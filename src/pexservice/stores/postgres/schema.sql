@@ -169,18 +169,21 @@ END $$;
 
 -- Remove the oldest rows and keys, so many of each at the most, and tell how many. The last row of a writer stays until
 -- it was not seen for a week, since with it goes what tells its last group from a new one. Who asks is seen by that.
--- Tells as well how many keys are left, if asked to.
 CREATE FUNCTION pexservice.forget(
-    his_writer uuid, rows_max bigint, keys_max bigint, keys_ttl_s bigint, at_once integer, is_counting boolean,
-    OUT rows_gone bigint, OUT keys_gone bigint, OUT keys_left bigint
+    his_writer uuid, rows_max bigint, keys_max bigint, keys_ttl_s bigint, at_once integer,
+    OUT rows_gone bigint, OUT keys_gone bigint
 ) LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog AS $$
 DECLARE
     last_gone bigint;
 BEGIN
     rows_gone := 0;
     keys_gone := 0;
-    INSERT INTO pexservice.writers AS old VALUES (his_writer, clock_timestamp())
-        ON CONFLICT (writer) DO UPDATE SET seen = excluded.seen WHERE old.seen < excluded.seen - interval '1 day';
+    -- Asked first: a row that is only locked is a commit, too, which waits for the standby.
+    IF NOT EXISTS (SELECT 1 FROM pexservice.writers
+            WHERE writer = his_writer AND seen >= clock_timestamp() - interval '1 day') THEN
+        INSERT INTO pexservice.writers VALUES (his_writer, clock_timestamp())
+            ON CONFLICT (writer) DO UPDATE SET seen = excluded.seen;
+    END IF;
     IF pg_try_advisory_xact_lock(7305, 1) THEN  -- Else another replica is at it.
         DELETE FROM pexservice.writers WHERE seen < clock_timestamp() - interval '7 days';
         IF rows_max > 0 THEN
@@ -198,14 +201,12 @@ BEGIN
                 UPDATE pexservice.setup SET forgotten = greatest(forgotten, last_gone);
             END IF;
         END IF;
-        DELETE FROM pexservice.keys WHERE digest IN (
-            SELECT old.digest FROM pexservice.keys old
+        -- By sequence: one that is used again meanwhile has another, and stays. Its digest is as it was.
+        DELETE FROM pexservice.keys WHERE sequence IN (
+            SELECT old.sequence FROM pexservice.keys old
             WHERE old.time_s + keys_ttl_s <= extract(epoch FROM clock_timestamp()) OR old.sequence <
                 (SELECT sequence FROM pexservice.keys ORDER BY sequence DESC OFFSET keys_max - 1 LIMIT 1)
             ORDER BY old.sequence LIMIT at_once);
         GET DIAGNOSTICS keys_gone = ROW_COUNT;
-    END IF;
-    IF is_counting THEN
-        SELECT count(*) INTO keys_left FROM pexservice.keys;
     END IF;
 END $$;

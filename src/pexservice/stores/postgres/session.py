@@ -114,7 +114,7 @@ class Session:
         for _ in self._dsns:
             try:
                 self._connection = await asyncio.wait_for(self._connect(), self._limits.store_connect_s)
-            except (*FAILED, ValueError, Fatal) as error:
+            except (*FAILED, Fatal) as error:
                 reason = self.explain(error)
                 told = reason if told is None or isinstance(error, Fatal) else told
                 self._next_host()
@@ -248,6 +248,8 @@ async def connect(dsn: str, settings: Mapping[str, str]) -> Any:
     except asyncpg.TargetServerAttributeNotMatched as error:
         message = f"the server at {where(dsn)} is not what target_session_attrs asks for. Name one that is."
         raise ServerUnavailable(message) from error
+    except ValueError as error:  # Of a name that is no host's.
+        raise ServerUnavailable(f"the host of {where(dsn)} is none: {error}") from error
 
 
 async def _facts(connection: Any) -> Facts:

@@ -29,10 +29,8 @@ _TAKE: Final = "SELECT * FROM pexservice.take($1, $2, $3, $4, $5, $6, $7)"
 _TURN: Final = "SELECT * FROM pexservice.turn($1, $2, $3, $4)"
 _APPEND: Final = "SELECT pexservice.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 _LOOK: Final = "SELECT * FROM pexservice.look($1)"
-_FORGET: Final = (
-    f"SELECT {AROUND}, rows_gone, keys_gone, keys_left"  # noqa: S608 - of constants.
-    " FROM pexservice.forget($1, $2, $3, $4, $5, $6)"
-)
+_FORGET: Final = f"SELECT {AROUND}, rows_gone, keys_gone FROM pexservice.forget($1, $2, $3, $4, $5)"  # noqa: S608 - of constants.
+_COUNT: Final = "SELECT count(*) FROM pexservice.keys"
 
 
 class MachineFailed(Exception):
@@ -148,7 +146,9 @@ class PostgresStore(Generic[S, C]):
                 if is_due:
                     forgot_s = time.monotonic()
                 if is_due or is_more:
-                    is_more = await self._forget(is_counting=is_due)
+                    is_more = await self._forget()
+                if is_due:
+                    self._keys = await self._chores.call(lambda each: each.fetchval(_COUNT), is_harmless=True)
             except ServerAway:
                 is_more = False
 
@@ -177,19 +177,17 @@ class PostgresStore(Generic[S, C]):
         row = await session.call(lambda connection: connection.fetchrow(_LOOK, self._known), is_harmless=True)
         self._learn(row["at_number"], self._place_of(row))
 
-    async def _forget(self, *, is_counting: bool) -> bool:
+    async def _forget(self) -> bool:
         """Have old rows and keys removed, and return whether there are more of them. The server sees that we live."""
         limits = self._limits
         rows_max = -(-limits.history_bytes_max // limits.store_row_bytes)  # Rounded up: 0 would keep all.
         at_once = limits.store_forget_rows
         bounds = (rows_max, limits.idempotency_keys_max, int(limits.idempotency_ttl_s), at_once)
-        asked = (self._writer, *bounds, is_counting)
+        asked = (self._writer, *bounds)
         row = await self._chores.call(lambda connection: connection.fetchrow(_FORGET, *asked), is_harmless=True)
         if self._session.standbys is not None:
             self._session.standbys = row["standbys"]
         self._session.replicas = row["replicas"]
-        if is_counting:
-            self._keys = row["keys_left"]
         return at_once in {row["rows_gone"], row["keys_gone"]}
 
     async def _take(self, commands: Sequence[C], clamp: tuple[int | None, int]) -> Judgement[S, C]:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final, Generic, cast
 
+import structlog
+
 from pexservice.core.judging import OWN_REFUSALS, Judgement, Place
 from pexservice.core.keys import Terms
 from pexservice.core.machine import C, Machine, S
@@ -24,6 +26,8 @@ from pexservice.errors import DefectiveMachine, NotApplied, ending
 from pexservice.limits import ROW_COMMANDS_MAX, Limits
 from pexservice.stores.shared.board import Board
 from pexservice.stores.shared.message import Kind, Part, Told, taken, told
+
+log = structlog.get_logger()
 
 _UNLIKE: Final = (
     "does not read the commands again that it wrote: its encode and decode, or its pack and unpack, do not agree."
@@ -246,6 +250,8 @@ class Writer(Generic[S, C]):
         except NotApplied as error:
             self._in_flight.popleft()
             self.look(store)
+            if not error.is_lasting:  # Else workers tell of it: they know the reason, and not all that it says.
+                log.error("commands are turned away", reason=error.code, error=str(error) or error.detail)
             number = self._board.number_of(error)
             for channel, part in joined.parts:
                 self.tell(channel, Told(Kind.TURNED_AWAY, part.number, reason=number))

@@ -209,7 +209,7 @@ def test_what_cannot_be_read_counts_as_missing_when_salvaged(lost: str, error: t
                 await backup(disk, target, CODEC, is_salvaging=True)
             return
         made = await backup(disk, target, CODEC, is_salvaging=True)
-        assert made == Backup(Place(3, 3), has_keys=lost != KEYS_NAME, has_ring=lost != RING_NAME)
+        assert made == Backup(Place(3, 3), has_keys=lost != KEYS_NAME, has_whole_ring=lost != RING_NAME)
         assert look(target, CODEC).plan.place == Place(3, 3)
 
     play(scenario)
