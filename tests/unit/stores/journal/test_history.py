@@ -149,6 +149,10 @@ def test_damage_is_told_and_salvaged_only_when_asked(offset: int) -> None:
             with pytest.raises(DamagedData, match=rf"ring\.csv is damaged at line {1 + offset // 512}"):
                 reads()
         assert list(sequences(disk, is_salvaging=True)) == []
+        history = History.look(disk, CODEC, is_salvaging=True)
+        assert history.is_ring_whole
+        assert len(list(history.pieces())) == 1
+        assert not history.is_ring_whole
 
     play(scenario)
 
