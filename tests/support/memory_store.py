@@ -19,6 +19,12 @@ class Full(NotApplied):
     code = "full"
 
 
+class TooLong(NotApplied):
+    """Raised by this store of a group that it is told to."""
+
+    code = "too-long"
+
+
 class MemoryCommit(Generic[S, C]):
     """See `store.Commit`."""
 

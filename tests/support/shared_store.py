@@ -17,7 +17,7 @@ from pexservice.stores.shared.ordering import Channel, Writer, connected
 from pexservice.stores.shared.store import SharedStore
 from pexservice.walk.machine import WALK
 from support.engine_scenes import settled
-from support.memory_store import Full, MemoryStore
+from support.memory_store import Full, MemoryStore, TooLong
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Shared:
 
     def __post_init__(self) -> None:
         self.memory = mmap(-1, Board.size(self.limits))
-        self.board = self.see((Full,))
+        self.board = self.see((Full, TooLong))
         self.writer: Writer[Any, Any] = Writer(self.machine, self.board, self.limits)
         self.channels: list[Channel[Any, Any]] = []
         self._sockets: list[socket.socket] = []
@@ -57,7 +57,7 @@ class Shared:
         return SharedStore(
             self.machine,
             its,
-            self.see((Full,)),
+            self.see((Full, TooLong)),
             self.limits,
             on_told=self.heard.append,
             on_end=lambda: self.ended.append("writer"),

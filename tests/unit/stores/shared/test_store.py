@@ -7,6 +7,7 @@ from traceback import walk_tb
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from pexservice.core.judging import Place
 from pexservice.core.keys import Terms
@@ -18,7 +19,7 @@ from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS
 from support.engine_scenes import Asked, Caller, play_on, settled
 from support.machines import COUNTER
-from support.memory_store import Full, MemoryStore
+from support.memory_store import Full, MemoryStore, TooLong
 from support.shared_store import Shared
 
 
@@ -86,6 +87,21 @@ def test_a_group_that_was_turned_away_says_why() -> None:
         assert (await worker.commit([NEXT])).end == Place(1, 1)
 
     play(scenario)
+
+
+def test_what_the_store_says_of_one_group_is_logged_by_its_writer() -> None:
+    """The worker is told the reason alone, and not how long it was."""
+
+    async def scenario(shared: Shared) -> None:
+        committing = shared.worker().commit([NEXT])
+        await settled()
+        with capture_logs() as logged:
+            shared.below.fail(TooLong("44 KiB, of at most 41"))  # type: ignore[attr-defined]
+            with pytest.raises(TooLong):
+                await committing
+        assert [(each["reason"], each["error"]) for each in logged] == [("too-long", "44 KiB, of at most 41")]
+
+    play(scenario, is_held=True)
 
 
 def test_nothing_is_handed_to_a_writer_that_is_silent() -> None:
