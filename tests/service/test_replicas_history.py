@@ -33,7 +33,7 @@ def test_a_whole_history_is_proved(url: str) -> None:
     """Also one of which the oldest rows were removed."""
     proved = run("journal", "verify", "--store", url)
     assert (proved.returncode, proved.stdout) == (0, "10 groups: whole. Sequence 7, position 2.\n")
-    change(url, "SELECT pexservice.forget(gen_random_uuid(), 4, 1000, 86400, 1000, false)")
+    change(url, "SELECT pexservice.forget(gen_random_uuid(), 4, 1000, 86400, 1000)")
     proved = run("journal", "verify", "--store", url)
     assert (proved.returncode, proved.stdout) == (0, "5 groups: whole. Sequence 7, position 2.\n")
 

@@ -28,7 +28,6 @@ from pexservice.stores.shared.board import Board
 from pexservice.stores.shared.message import Kind, Part, Told, taken, told
 
 log = structlog.get_logger()
-
 _UNLIKE: Final = (
     "does not read the commands again that it wrote: its encode and decode, or its pack and unpack, do not agree."
 )
@@ -262,8 +261,9 @@ class Writer(Generic[S, C]):
         if not judgement.refusals and not judgement.replays:
             self._tell_taken(joined.parts, judgement)
             return
-        parts = [part for _, part in joined.parts]
-        for (channel, _), share in zip(joined.parts, shares(judgement, parts), strict=True):
+        for (channel, _), share in zip(
+            joined.parts, shares(judgement, [part for _, part in joined.parts]), strict=True
+        ):
             self.tell(channel, share)
 
     def _tell_taken(self, parts: Sequence[tuple[Channel[S, C], Part]], judgement: Judgement[S, C]) -> None:
