@@ -28,6 +28,7 @@ from pexservice.stores.shared.board import Board
 from pexservice.stores.shared.message import Kind, Part, Told, taken, told
 
 log = structlog.get_logger()
+
 _UNLIKE: Final = (
     "does not read the commands again that it wrote: its encode and decode, or its pack and unpack, do not agree."
 )
@@ -225,10 +226,7 @@ class Writer(Generic[S, C]):
             return error
 
     def _unpacked(self, part: Part) -> Sequence[C]:
-        """Return the commands of a worker. Raises DefectiveMachine if they are not those that it sent.
-
-        The worker tells its clients what becomes of its own: they were told of a state that there never was.
-        """
+        """Return the commands of a worker, which goes by its own. Raises DefectiveMachine if these are others."""
         try:
             commands = self.machine.unpack(part.packed)
             is_whole = len(commands) == part.count
@@ -261,9 +259,8 @@ class Writer(Generic[S, C]):
         if not judgement.refusals and not judgement.replays:
             self._tell_taken(joined.parts, judgement)
             return
-        for (channel, _), share in zip(
-            joined.parts, shares(judgement, [part for _, part in joined.parts]), strict=True
-        ):
+        parts = [part for _, part in joined.parts]
+        for (channel, _), share in zip(joined.parts, shares(judgement, parts), strict=True):
             self.tell(channel, share)
 
     def _tell_taken(self, parts: Sequence[tuple[Channel[S, C], Part]], judgement: Judgement[S, C]) -> None:
