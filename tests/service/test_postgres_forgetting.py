@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -12,22 +11,12 @@ from pexservice.limits import DEFAULT
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT
 from support import postgres
-from support.postgres import opened
+from support.postgres import ask, opened
 from support.process import HANG_S
 
 pytestmark = pytest.mark.skipif(not postgres.is_there(), reason="needs PostgreSQL, and root")
 
 QUICK = replace(DEFAULT, store_call_s=0.5, store_away_s=2.0, heal_period_s=0.1)
-
-
-async def ask(url: str, statement: str) -> Any:
-    import asyncpg  # noqa: PLC0415
-
-    connection = await asyncpg.connect(url)
-    try:
-        return await connection.fetch(statement)
-    finally:
-        await connection.close()
 
 
 def test_keys_are_counted() -> None:

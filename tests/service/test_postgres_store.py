@@ -17,21 +17,11 @@ from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT, PREVIOUS, RESET
 from support import postgres
 from support.machines import COUNTER, Counter
-from support.postgres import opened
+from support.postgres import ask, opened
 
 pytestmark = pytest.mark.skipif(not postgres.is_there(), reason="needs PostgreSQL, and root")
 
 QUICK = replace(DEFAULT, store_call_s=0.5, store_away_s=2.0, heal_period_s=0.1)
-
-
-async def ask(url: str, statement: str) -> Any:
-    import asyncpg  # noqa: PLC0415
-
-    connection = await asyncpg.connect(url)
-    try:
-        return await connection.fetch(statement)
-    finally:
-        await connection.close()
 
 
 def test_writers_take_turns_at_one_walk() -> None:

@@ -156,6 +156,17 @@ async def opened(machine: Machine[Any, Any], url: str, limits: Limits = DEFAULT)
     return await (await HeldServer.hold(machine, Settings(store=StoreUrl(url), limits=limits))).open()
 
 
+async def ask(url: str, statement: str) -> Any:
+    """Return the rows of a statement, over a connection of its own."""
+    import asyncpg  # noqa: PLC0415
+
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetch(statement)
+    finally:
+        await connection.close()
+
+
 @contextmanager
 def server(**settings: str) -> Iterator[Server]:
     """Run a server for a test that harms it."""

@@ -1,14 +1,13 @@
 """The workers of a service, as the writer sees them: started, watched, replaced, stopped.
 
 A worker that ends is replaced after a pause, and the sooner it ended the longer that is. One that is silent is ended:
-it may hang, or be suspended. Silence is counted in looks, not in seconds, so a service that was suspended as a whole
-finds nobody late.
+it may hang, or be suspended.
 """
 
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic
 
 import structlog
@@ -19,6 +18,7 @@ from pexservice.errors import Scarce, reason
 from pexservice.limits import Limits
 from pexservice.process.counts import Live, Region
 from pexservice.process.nursery import Nursery
+from pexservice.process.together import Silence
 from pexservice.process.worker import Order
 from pexservice.stores.shared.message import Kind, Told
 from pexservice.stores.shared.ordering import Channel, Writer, connected
@@ -37,9 +37,10 @@ class _Member(Generic[S, C]):
     channel: Channel[S, C] | None = None
     """None while there is none."""
     began_s: float = 0.0
-    beats: int = 0
-    missed: int = 0
-    """How many looks ago it last showed that it goes on."""
+    silence: Silence = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.silence = Silence(self.live)
 
 
 class Crew(Generic[S, C]):
@@ -77,7 +78,7 @@ class Crew(Generic[S, C]):
     @property
     def is_silent(self) -> bool:
         """Whether one has been silent for so long that it should have been replaced by now."""
-        return any(member.missed > 2 * self._limits.beats_missed_max for member in self._members)
+        return any(member.silence.missed > 2 * self._limits.beats_missed_max for member in self._members)
 
     async def begin(self, order: Order, fds: Sequence[int]) -> None:
         """Start the workers. Each gets the order, with its number, and copies of the descriptors. Raises Fatal."""
@@ -90,10 +91,7 @@ class Crew(Generic[S, C]):
         for member in self._members:
             if member.channel is None:
                 continue
-            beats = member.live[Live.BEATS]
-            member.missed = 0 if beats != member.beats else member.missed + 1
-            member.beats = beats
-            if member.missed == self._limits.beats_missed_max:
+            if member.silence.look() == self._limits.beats_missed_max:
                 log.error("a worker is silent and is ended", worker=member.number, pid=member.live[Live.PID])
                 self._do(self._nursery.kill(member.number))
 
@@ -118,7 +116,7 @@ class Crew(Generic[S, C]):
             ours, its = connected(self._limits)
         except OSError as error:
             raise Scarce(f"a worker cannot be talked to: {reason(error)}. Raise the limit on descriptors.") from error
-        member.missed, member.beats, member.began_s = 0, member.live[Live.BEATS], time.monotonic()
+        member.silence, member.began_s = Silence(member.live), time.monotonic()
         order = Order(member.number, self._order.access, self._order.reasons, self._order.locks)
         try:
             # At a stop, the descriptors are closed.

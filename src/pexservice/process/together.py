@@ -105,23 +105,24 @@ class Heartbeat:
 
 
 class Silence:
-    """Tells whether another process goes on, by its heartbeat.
+    """How long another process has not shown that it goes on, by its heartbeat.
 
-    It is counted in looks, not in seconds, so one that was suspended together with the other finds it in time.
+    It is counted in looks, not in seconds, so a service that was suspended as a whole finds nobody late.
     """
 
-    def __init__(self, region: Region, looks_max: int) -> None:
-        self._live = region.live
-        self._looks_max = looks_max
-        self._beats = 0
-        self._missed = 0
+    def __init__(self, live: memoryview) -> None:
+        """Begin now; `live` are the numbers of the other, as of `Region.live`."""
+        self._live = live
+        self._beats = live[Live.BEATS]
+        self.missed = 0
+        """How many looks ago there was a beat."""
 
-    def look(self) -> bool:
-        """Look again, once a period; return whether it was silent for as many looks as it may be."""
+    def look(self) -> int:
+        """Look again, once a period; return `missed`."""
         beats = self._live[Live.BEATS]
-        self._missed = 0 if beats != self._beats else self._missed + 1
+        self.missed = 0 if beats != self._beats else self.missed + 1
         self._beats = beats
-        return self._missed >= self._looks_max
+        return self.missed
 
 
 class SharedBudget(Budget):

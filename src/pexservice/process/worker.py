@@ -125,7 +125,7 @@ class Worker(Generic[S, C]):
             shared, occupancy, connections_max=limits.connections_max, processes=settings.workers
         )
         self._heartbeat = Heartbeat(region)
-        self._silence = Silence(together.writer, limits.beats_missed_max)
+        self._silence = Silence(together.writer.live)
         self._replayed_before = region.live[Live.REPLAYED]
         for state in (Live.CONNECTIONS, Live.WATCHERS, Live.WAITING, Live.UNSENT_BYTES):
             region.live[state] = 0
@@ -185,7 +185,8 @@ class Worker(Generic[S, C]):
         asyncio.get_running_loop().call_later(self._limits.beat_period_s, self._beat)
         self._budget.look()
         # While it reads the journal, it shows none.
-        self._store.is_writer_silent = self._silence.look() and not isinstance(self._board.unready, Recovering)
+        is_silent = self._silence.look() >= self._limits.beats_missed_max
+        self._store.is_writer_silent = is_silent and not isinstance(self._board.unready, Recovering)
         self._region.live[Live.WAITING] = self._engine.waiting
         self._region.live[Live.WATCHERS] = self._region.metrics.watchers
         self._region.live[Live.REPLAYED] = self._replayed_before + self._region.metrics.replayed

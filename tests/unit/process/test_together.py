@@ -121,8 +121,9 @@ def test_limits_of_workers_are_those_of_the_service() -> None:
 def test_silence_is_counted_in_looks() -> None:
     """Of a process that shows no heartbeat; one is enough to end it."""
     together = _together()
-    heartbeat, silence = Heartbeat(together.writer), Silence(together.writer, 3)
+    heartbeat, silence = Heartbeat(together.writer), Silence(together.writer.live)
     heartbeat.beat(0.0)
-    assert [silence.look() for _ in range(5)] == [False, False, False, True, True]
+    assert [silence.look() for _ in range(5)] == [0, 1, 2, 3, 4]
+    assert silence.missed == 4
     heartbeat.beat(0.0)
-    assert not silence.look()
+    assert silence.look() == 0
