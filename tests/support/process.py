@@ -107,6 +107,18 @@ class Service:
         """Return once it listens, or has ended because it could not start."""
         assert self._started.wait(HANG_S), self.lines
 
+    def await_recovery(self) -> None:
+        """Return once it has recovered, or has ended: until then it answers, but with 503."""
+        if self.where:
+            wait_until(lambda: not self._is_recovering())
+
+    def _is_recovering(self) -> bool:
+        try:
+            with self.connect() as client:
+                return b':recovering"' in client.ask("GET", "/current").body
+        except ConnectionError:
+            return False
+
     def _read_log(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:

@@ -51,7 +51,11 @@ class Bench:
         slow_sync: bool = False,
         **variables: str,
     ) -> Iterator[Service]:
-        """Run the service, as `support.process.serving`, with its safeguard taken out in a negative control."""
+        """Run the service, as `support.process.serving`, with its safeguard taken out in a negative control.
+
+        The block begins when it has recovered, or has ended. A disk that others write to may make that take longer than
+        a start waits for it, and a 503 that says so breaks no promise.
+        """
         wanted = {
             self.sabotage: self.sabotage,
             "small-segments": small_segments,
@@ -62,6 +66,7 @@ class Bench:
         program = command("torture.sabotaged", ",".join(altered)) if altered else command("pexservice")
         with serving(data_dir, *arguments, program=program, wrapper=wrapper, user=user, **variables) as service:
             self.services.append(service)
+            service.await_recovery()
             yield service
 
     @contextmanager

@@ -1,17 +1,22 @@
 """A campaign counts what it must, and nothing else."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 from click.testing import CliRunner
 
+from pexservice.core.judging import Place
 from support.much import Much
+from support.process import slow_to_recover
 from torture import campaign
 from torture.__main__ import _row as row
 from torture.__main__ import main
 from torture.attack import Attack, Bench, Unsupported, Violation
 from torture.campaign import Outcome, Task, run_task
+from torture.load import place_of
 
 
 def harm(_bench: Bench) -> int:
@@ -108,3 +113,11 @@ def test_a_control_that_crashes_is_not_caught(monkeypatch: pytest.MonkeyPatch, t
 
     monkeypatch.setattr(campaign, "ATTACKS", [replace(ATTACK, run=attack)])
     assert "KeyError" in run_task(Task("harm", None, 2, 1), tmp_path).error
+
+
+def test_no_attack_begins_before_it_has_recovered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where others write to the disk a start takes its time, and a 503 until then is no violation."""
+    slow = [sys.executable, "-c", slow_to_recover(2)]
+    monkeypatch.setattr("torture.attack.command", lambda *_: slow)
+    with Bench(Random(1), 0, 1, tmp_path).serving(tmp_path / "data") as service:
+        assert place_of(service) == Place(0, 0)
