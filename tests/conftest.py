@@ -30,6 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Have Hypothesis try as many examples as that says, and programs that are started hear SIGHUP."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # Else `nohup make test` would have them ignore it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])  # As the service; workers of pytest-xdist inherit it.
     settings.load_profile(config.getoption("--much"))
 
 

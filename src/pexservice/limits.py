@@ -122,7 +122,7 @@ class Limits:
     """Requests of a connection that are parsed before the first of them is carried out. Parsed, one takes 1 KiB,
     however short it was."""
     connections_max: int = 10_000
-    reserved_descriptors: int = 32
+    reserved_descriptors: int = 40
     """Descriptors kept back from connections, for the journal, the listener, the log and the event loop."""
     backlog: int = 4_096
     """Connections that the kernel holds before they are accepted; it takes at most net.core.somaxconn."""

@@ -4,6 +4,10 @@ import errno
 from dataclasses import dataclass
 
 
+class PowerCut(BaseException):
+    """Raised in the middle of an operation: the process is no more."""
+
+
 @dataclass
 class Faults:
     """What is to go wrong. Counts run down with each operation; None is never."""

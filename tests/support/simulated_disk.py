@@ -9,27 +9,13 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from pexservice.disk import Done
-from support.faults import Faults
-
-
-class PowerCut(BaseException):
-    """Raised in the middle of an operation: the process is no more."""
-
-
-@dataclass(eq=False)
-class Inode:
-    """The bytes of a file: as written, and as durable."""
-
-    written: bytearray = field(default_factory=bytearray)
-    durable: bytearray = field(default_factory=bytearray)
-    under_way: list[tuple[int, bytes]] = field(default_factory=list)
-    """Direct writes that were begun and are not done."""
-    syncing: int = 0
-    """Syncs under way. The system tells of a failed one once only, so of two at a time one would lie."""
+from support.faults import Faults, PowerCut
+from support.inode import Inode
+from support.outcome import NOTHING, Outcome
 
 
 class SimulatedFile:
@@ -39,7 +25,7 @@ class SimulatedFile:
         self._disk = disk
         self._inode = inode
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes) -> Outcome[None]:
         faults = self._disk.faults
         self._disk.check_power()
         if faults.write_error is not None:
@@ -53,6 +39,7 @@ class SimulatedFile:
             faults.free_bytes -= room
             if room < len(data):
                 raise _error(errno.ENOSPC)
+        return NOTHING
 
     async def sync(self) -> None:
         await self._disk.sync(self._inode)
@@ -62,12 +49,13 @@ class SimulatedFile:
 
 
 class SimulatedFixedFile:
-    """See `disk.FixedFile`. Direct writes are done some turns of the event loop later, in any order."""
+    """See `disk.FixedFile`. Writes are done some turns of the event loop later, those that are durable in any order."""
 
     method = "simulated"
 
-    def __init__(self, disk: "SimulatedDisk", inode: Inode, in_flight_max: int) -> None:
-        self.in_flight_max = in_flight_max
+    def __init__(self, disk: "SimulatedDisk", inode: Inode, *, is_cached: bool) -> None:
+        self.in_flight_max = 1 if is_cached else disk.in_flight_max
+        self._is_cached = is_cached
         self.held: list[Callable[[], None]] | None = None
         """With a list, writes are not done until whoever has it calls what is in it."""
         self._disk = disk
@@ -78,6 +66,9 @@ class SimulatedFixedFile:
         disk, inode, faults = self._disk, self._inode, self._disk.faults
         assert offset % disk.sector_bytes == len(data) % disk.sector_bytes == 0, "direct writes are aligned"
         disk.check_power()
+        if self._is_cached:
+            self._write_cached(offset, data, done)
+            return
         inode.under_way.append((offset, data))
         disk.operate(is_told=False)
         error, faults.fixed_error = faults.fixed_error, None
@@ -98,17 +89,25 @@ class SimulatedFixedFile:
             inode.written[offset : offset + len(data)] = data
             done(None)
 
+        turns = disk.rng.randrange(1, 6)
         if self.held is not None:
             self.held.append(complete)
         else:
-            asyncio.ensure_future(_after(disk.rng.randrange(1, 6), complete))  # noqa: RUF006 - the loop ends first, or not.
+            asyncio.ensure_future(_after(turns, complete))  # noqa: RUF006 - the loop ends first, or not.
 
-    def write_cached(self, offset: int, data: bytes) -> None:
-        self._disk.check_power()
-        if self._disk.faults.write_error is not None:
-            raise _error(self._disk.faults.write_error)
-        self._inode.written[offset : offset + len(data)] = data
-        self._disk.operate()
+    def _write_cached(self, offset: int, data: bytes, done: Done) -> None:
+        failure: OSError | None = None
+        try:
+            if self._disk.faults.write_error is not None:
+                raise _error(self._disk.faults.write_error)
+            self._inode.written[offset : offset + len(data)] = data
+            self._disk.operate()
+        except OSError as error:
+            failure = error
+        if self.held is None:
+            done(failure)
+        else:
+            self.held.append(partial(done, failure))
 
     async def sync(self) -> None:
         await self._disk.sync(self._inode)
@@ -169,22 +168,22 @@ class SimulatedDisk:
         self.operate()
         return bytes(self._inode(name).written)
 
-    def create(self, name: str, *, is_private: bool = False) -> SimulatedFile:
+    def create(self, name: str, *, is_private: bool = False) -> Outcome[SimulatedFile]:
         if name in self.inodes:
             raise _error(errno.EEXIST)
         if self.faults.free_bytes == 0:
             raise _error(errno.ENOSPC)
         inode = Inode()
         self._change(lambda names: names.__setitem__(name, inode))
-        return SimulatedFile(self, inode)
+        return Outcome(SimulatedFile(self, inode))
 
     async def open_fixed(self, name: str, *, is_cached: bool) -> SimulatedFixedFile:
         self.operate()
-        file = SimulatedFixedFile(self, self._inode(name), 1 if is_cached else self.in_flight_max)
+        file = SimulatedFixedFile(self, self._inode(name), is_cached=is_cached)
         self.fixed.append(file)
         return file
 
-    def rename(self, old: str, new: str) -> None:
+    def rename(self, old: str, new: str) -> Outcome[None]:
         inode = self._inode(old)
         self._give_back(new)
 
@@ -193,11 +192,13 @@ class SimulatedDisk:
             names[new] = inode
 
         self._change(change)
+        return NOTHING
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str) -> Outcome[None]:
         self._inode(name)
         self._give_back(name)
         self._change(lambda names: names.pop(name, None))
+        return NOTHING
 
     def block_bytes(self) -> int:
         return self.sector_bytes

@@ -17,7 +17,7 @@ from pexservice import limits
 from pexservice.cli import serve
 from pexservice.core.judging import Place
 from pexservice.disk.linux import LinuxDisk
-from pexservice.disk.syncer import Syncer
+from pexservice.disk.syncer import Buffer, Syncer
 from pexservice.http import request
 from pexservice.http.clock import Clock
 from pexservice.http.connection import Connection
@@ -86,14 +86,14 @@ def slow_sync() -> Patches:
 
         return asyncio.ensure_future(delay())
 
-    def write_slowly(self: Syncer, fd: int, address: int, size_bytes: int, *rest: Any) -> None:
+    def write_slowly(self: Syncer, fd: int, buffer: Buffer, size_bytes: int, *rest: Any) -> None:
         offset, done = rest
         loop = asyncio.get_running_loop()
 
         def tell_later(result: int) -> None:
             loop.call_later(0.02, done, result)
 
-        write(self, fd, address, size_bytes, offset, tell_later)
+        write(self, fd, buffer, size_bytes, offset, tell_later)
 
     return [patch.object(Syncer, "sync", sync), patch.object(Syncer, "write", write_slowly)]
 

@@ -4,15 +4,17 @@ import asyncio
 import fcntl
 import os
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 from zlib import crc32
 
 from pexservice.core.known import KnownKeys
 from pexservice.disk import Done
-from pexservice.disk.fixed import CachedFile, DirectFile
-from pexservice.disk.linux import LinuxFile
-from pexservice.disk.syncer import Syncer
+from pexservice.disk.daemons import off_loop
+from pexservice.disk.fixed import LinuxFixedFile
+from pexservice.disk.growing import LinuxFile
+from pexservice.disk.syncer import Buffer, Syncer
 from pexservice.stores.journal import record, ring, segment
 from pexservice.stores.journal.flight import Flight
 from pexservice.stores.journal.keys_writer import KeysWriter
@@ -39,15 +41,15 @@ def no_sync() -> Patches:
         done.set_result(None)
         return done
 
-    cached: dict[DirectFile, int] = {}
+    cached: dict[LinuxFixedFile, int] = {}
 
-    def write(self: DirectFile, offset: int, data: bytes, done: Done) -> None:
+    def write(self: LinuxFixedFile, offset: int, data: bytes, done: Done) -> None:
         if self not in cached:
-            cached[self] = os.open(f"/proc/self/fd/{self._fd}", os.O_RDWR)
-        os.pwrite(cached[self], data, offset)
-        asyncio.get_running_loop().call_soon(done, None)
+            cached[self] = os.open(f"/proc/self/fd/{self._fds[0]}", os.O_RDWR)
+        writing = off_loop(partial(os.pwrite, cached[self], data, offset))
+        writing.add_done_callback(lambda _written: done(None))
 
-    return [patch.object(Syncer, "sync", sync), patch.object(DirectFile, "write", write)]
+    return [patch.object(Syncer, "sync", sync), patch.object(LinuxFixedFile, "write", write)]
 
 
 def trust_failed_sync() -> Patches:
@@ -63,25 +65,25 @@ def trust_failed_sync() -> Patches:
 
         return asyncio.ensure_future(trust())
 
-    def trust_write(self: Syncer, fd: int, address: int, size_bytes: int, *rest: Any) -> None:
+    def trust_write(self: Syncer, fd: int, buffer: Buffer, size_bytes: int, *rest: Any) -> None:
         offset, done = rest
-        write(self, fd, address, size_bytes, offset, lambda _result: done(size_bytes))
+        write(self, fd, buffer, size_bytes, offset, lambda _result: done(size_bytes))
 
     return [patch.object(Syncer, "sync", sync), patch.object(Syncer, "write", trust_write)]
 
 
 def ignore_removal() -> Patches:
     """A ring that was removed is written to as before."""
-    return [*(patch.object(kind, "is_whole", lambda _self: True) for kind in (DirectFile, CachedFile)), _no_looks()]
+    return [patch.object(LinuxFixedFile, "is_whole", lambda _self: True), _no_looks()]
 
 
 def late_write() -> Patches:
     """A line is written only when the next one comes: what was answered is lost with the process."""
-    write, write_cached = DirectFile.write, CachedFile.write_cached
-    held = dict[Any, tuple[int, bytes]]()
-    opened = set[DirectFile]()
+    write = LinuxFixedFile.write
+    held = dict[LinuxFixedFile, tuple[int, bytes]]()
+    opened = set[LinuxFixedFile]()
 
-    def hold(self: DirectFile, offset: int, data: bytes, done: Done) -> None:
+    def hold(self: LinuxFixedFile, offset: int, data: bytes, done: Done) -> None:
         if self not in opened:  # It is being opened: this puts back what is there.
             opened.add(self)
             write(self, offset, data, done)
@@ -93,35 +95,25 @@ def late_write() -> Patches:
         else:
             write(self, *before, done)
 
-    def hold_cached(self: CachedFile, offset: int, data: bytes) -> None:
-        before = held.pop(self, None)
-        held[self] = (offset, data)
-        if before is not None:
-            write_cached(self, *before)
-
-    return [patch.object(DirectFile, "write", hold), patch.object(CachedFile, "write_cached", hold_cached)]
+    return [patch.object(LinuxFixedFile, "write", hold)]
 
 
 def trust_short_write() -> Patches:
     """What a write did not take is taken for written."""
-    append, write, cached = LinuxFile.append, Syncer.write, CachedFile.write_cached
+    append, write = LinuxFile.append, Syncer.write
 
-    def trust(self: LinuxFile, data: bytes) -> None:
+    async def trust(self: LinuxFile, data: bytes) -> None:
         with suppress(OSError):
-            append(self, data)
+            await append(self, data)
 
-    def trust_cached(self: CachedFile, offset: int, data: bytes) -> None:
-        with suppress(OSError):
-            cached(self, offset, data)
-
-    def trust_direct(self: Syncer, fd: int, address: int, size_bytes: int, *rest: Any) -> None:
+    def trust_write(self: Syncer, fd: int, buffer: Buffer, size_bytes: int, *rest: Any) -> None:
         offset, done = rest
-        write(self, fd, address, size_bytes, offset, lambda _result: done(size_bytes))
+        write(self, fd, buffer, size_bytes, offset, lambda _result: done(size_bytes))
 
     return [
         patch.object(LinuxFile, "append", trust),
-        patch.object(CachedFile, "write_cached", trust_cached),
-        patch.object(Syncer, "write", trust_direct),
+        patch.object(Syncer, "write", trust_write),
+        patch.object(LinuxFixedFile, "_is_quick", lambda _self: False),
         _no_looks(),
     ]
 

@@ -3,6 +3,9 @@
 Everything that can fail, tear or be lost at a power cut goes through these small interfaces. `linux.py` implements them
 with system calls; the tests implement them with a disk that can be cut off at any instant. All methods raise OSError.
 None of them gives meaning to the bytes.
+
+What changes a file or a name is awaited, or tells when it is done. For a sync is not all that waits for the disk: a
+file system commits such changes when it wants to, and whoever makes the next one meanwhile waits for it.
 """
 
 import errno
@@ -20,7 +23,7 @@ Done = Callable[[OSError | None], None]
 class File(Protocol):
     """A new file, which only grows."""
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes) -> Awaitable[None]:
         """Write all of `data` at the end, or raise with any part of it written. Not durable before `sync`."""
         ...
 
@@ -47,18 +50,16 @@ class FixedFile(Protocol):
         ...
 
     def write(self, offset: int, data: bytes, done: Done) -> None:
-        """Begin to write and to put what was written on stable storage. `done` is called later, never from within.
+        """Begin to write, and to put what was written on stable storage. `done` is called later, never from within.
 
-        Writes are done in any order. One that fails may have been made in part; no error is raised here.
+        Writes are done in any order. One that fails may have been made in part; no error is raised here. Of a file that
+        is cached, `done` may be called from within, and means that it survives the end of the process; a `sync` that
+        begins then makes it durable.
         """
         ...
 
-    def write_cached(self, offset: int, data: bytes) -> None:
-        """Write all of `data`. Survives the end of the process; not durable before `sync`."""
-        ...
-
     def sync(self) -> Awaitable[None]:
-        """As `File.sync`, for what `write_cached` wrote."""
+        """As `File.sync`, of a file that is cached."""
         ...
 
     def is_whole(self) -> bool:
@@ -66,7 +67,11 @@ class FixedFile(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the file. No write is under way, all was synced, and nothing is raised."""
+        """Let go of the file. All was synced, and nothing is raised.
+
+        With a write under way, as when the process is about to end, it stays open: the write could go to another file
+        that gets its number.
+        """
         ...
 
 
@@ -85,7 +90,7 @@ class Disk(Protocol):
         """Return the whole of a file, as it is on the disk."""
         ...
 
-    def create(self, name: str, *, is_private: bool = False) -> File:
+    def create(self, name: str, *, is_private: bool = False) -> Awaitable[File]:
         """Create an empty file; there must be none of this name. Its name is not durable before `sync_names`.
 
         A private one is for its owner alone to read.
@@ -93,17 +98,17 @@ class Disk(Protocol):
         ...
 
     async def open_fixed(self, name: str, *, is_cached: bool) -> FixedFile:
-        """Open a file to write over it, with `write_cached` only if so, else with `write`.
+        """Open a file to write over it. If it is cached, writes are not durable before a sync.
 
         The last block is written again as it is, to find out how this file system lets itself be written to.
         """
         ...
 
-    def rename(self, old: str, new: str) -> None:
+    def rename(self, old: str, new: str) -> Awaitable[None]:
         """Give a file another name, in one step taking the place of any file that has it."""
         ...
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str) -> Awaitable[None]:
         """Remove a file."""
         ...
 

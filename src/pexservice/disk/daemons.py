@@ -12,6 +12,22 @@ from pexservice.errors import Fatal
 T = TypeVar("T")
 
 
+def off_loop(function: Callable[[], T]) -> asyncio.Future[T]:
+    """Run a function that may wait for the disk, so that the event loop does not wait with it.
+
+    Without a thread to be had it does after all.
+    """
+    try:
+        return in_daemon(function)
+    except RuntimeError:
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        try:
+            done.set_result(function())
+        except Exception as error:  # noqa: BLE001 - as from a thread.
+            done.set_exception(error)
+        return done
+
+
 def in_daemon(function: Callable[[], T]) -> asyncio.Future[T]:
     """Run a function in a thread that does not keep the process from ending."""
     loop = asyncio.get_running_loop()

@@ -11,6 +11,7 @@ import stat
 import sys
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,7 +19,9 @@ import structlog
 
 from pexservice.disk import LOCK_NAME, NOT_REGULAR, FixedFile
 from pexservice.disk import lock as locking
-from pexservice.disk.fixed import NOT_DIRECT, CachedFile, DirectFile, let_go
+from pexservice.disk.daemons import off_loop
+from pexservice.disk.fixed import NOT_DIRECT, LinuxFixedFile, let_go
+from pexservice.disk.growing import LinuxFile
 from pexservice.disk.syncer import Syncer
 from pexservice.errors import CannotCreate, Fatal, NotPermitted, StorageFailed, reason, scarcity
 
@@ -30,7 +33,7 @@ _DIRECTORY_MODE = 0o750
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
 """What a file system says that has no sync of directories: fsync(2)."""
 _DIRECT_FILE_SYSTEMS = {"ext4", "xfs"}
-"""Where a direct write with RWF_DSYNC is known to be durable once it is done. FUSE leaves that to its server, and many
+"""Where a direct write with O_DSYNC is known to be durable once it is done. FUSE leaves that to its server, and many
 take no notice; what an unknown one makes of it shows only after a power cut."""
 _BLOCK_BYTES_MIN = 512
 _BLOCK_BYTES_UNKNOWN = 4096
@@ -47,28 +50,6 @@ _HINTS: Final[dict[int | None, str]] = {
     errno.ENOLCK: "Its file system has no locks: choose another directory {choice}.",
     errno.EOPNOTSUPP: "Its file system has no locks: choose another directory {choice}.",
 }
-
-
-class LinuxFile:
-    """A file opened for appending. See `disk.File`."""
-
-    def __init__(self, fd: int, syncer: Syncer) -> None:
-        self._fd = fd
-        self._syncer = syncer
-
-    def append(self, data: bytes) -> None:
-        """As `File.append`."""
-        written = os.write(self._fd, data)
-        while written < len(data):  # A short write comes first, the error that explains it with the next.
-            written += os.write(self._fd, data[written:])
-
-    def sync(self) -> Awaitable[None]:
-        """As `File.sync`."""
-        return self._syncer.sync(self._fd)
-
-    def close(self) -> None:
-        """As `File.close`."""
-        os.close(self._fd)
 
 
 class Role(NamedTuple):
@@ -158,33 +139,32 @@ class LinuxDisk:
         """As `Disk.read`."""
         return read_regular(name, dir_fd=self._fd, from_disk=self._lock is not None)
 
-    def create(self, name: str, *, is_private: bool = False) -> LinuxFile:
+    async def create(self, name: str, *, is_private: bool = False) -> LinuxFile:
         """As `Disk.create`."""
         assert self._syncer is not None, "a directory opened for reading"
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
-        return LinuxFile(
-            os.open(name, flags, _PRIVATE_MODE if is_private else _FILE_MODE, dir_fd=self._fd), self._syncer
-        )
+        mode = _PRIVATE_MODE if is_private else _FILE_MODE
+        return LinuxFile(await off_loop(partial(os.open, name, flags, mode, dir_fd=self._fd)), self._syncer)
 
     async def open_fixed(self, name: str, *, is_cached: bool) -> FixedFile:
         """As `Disk.open_fixed`. Falls back from direct to cached writes where the file system has no direct ones."""
         assert self._syncer is not None, "a directory opened for reading"
         if not is_cached and self._file_system() in _DIRECT_FILE_SYSTEMS:
             try:
-                return await DirectFile.open(name, self._fd, self._syncer, self.block_bytes())
+                return await LinuxFixedFile.open_direct(name, self._fd, self._syncer, self.block_bytes())
             except OSError as error:
                 if error.errno not in NOT_DIRECT:
                     raise
                 log.info("no direct writes here, using the page cache", error=str(error))
-        return CachedFile(os.open(name, os.O_RDWR, dir_fd=self._fd), self._syncer)
+        return LinuxFixedFile.open_cached(name, self._fd, self._syncer, is_synced=not is_cached)
 
-    def rename(self, old: str, new: str) -> None:
+    async def rename(self, old: str, new: str) -> None:
         """As `Disk.rename`."""
-        os.rename(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        await off_loop(partial(os.rename, old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd))
 
-    def remove(self, name: str) -> None:
+    async def remove(self, name: str) -> None:
         """As `Disk.remove`."""
-        os.unlink(name, dir_fd=self._fd)
+        await off_loop(partial(os.unlink, name, dir_fd=self._fd))
 
     def sync_names(self) -> Awaitable[None]:
         """As `Disk.sync_names`."""

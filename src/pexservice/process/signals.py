@@ -38,6 +38,7 @@ def end_at_once() -> None:
     _handle(end)
     # Whoever started us may have had them blocked: by oversight, or so that none is lost before this line.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])  # By all threads, which inherit it: see `disk/aio.py`.
 
 
 def raise_heard() -> None:

@@ -116,7 +116,7 @@ def test_it_is_confined(image: str, data: str, show: Show) -> None:
         allowed = container.service.logged("the descriptor limit allows fewer connections")["allowed"]
         assert allowed == _DESCRIPTORS - DEFAULT.reserved_descriptors
         sync_method = container.service.logged("recovered")["sync_method"]
-        assert sync_method.startswith("linux-aio")  # Which seccomp must let through. Direct where the disk takes it.
+        assert sync_method.startswith("posix-aio")  # Direct where the disk takes it.
         memory = _memory(container)
         assert memory.endswith("/ 512MiB")
         show(f"uid 65532, no capability, seccomp, root read-only, no shell, memory {memory}")

@@ -52,8 +52,8 @@ def test_it_is_confined(service: Installed, show: Show) -> None:
     assert user == service.newest_segment().stat().st_uid != 0
     assert service.show("MemoryMax") == str(512 << 20)
     assert service.newest_segment().parent.stat().st_mode & 0o777 == 0o700
-    assert "sync_method=linux-aio" in service.log(1000), "the filter of system calls has no room for Linux AIO"
-    show(f"user {user}, 512 MiB, data 0700, Linux AIO")
+    assert "sync_method=posix-aio" in service.log(1000), "the writes have no threads of the C library"
+    show(f"user {user}, 512 MiB, data 0700, asynchronous writes")
 
 
 def test_an_upgrade_and_a_roll_back_lose_nothing(service: Installed, show: Show) -> None:

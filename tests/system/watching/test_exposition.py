@@ -105,7 +105,7 @@ def test_what_runs_is_told(client: Client) -> None:
     info = next(line for line in _text(client).splitlines() if line.startswith("pex_info{"))
     for label in (f'version="{__version__}"', f'python="{platform.python_version()}"', 'durability="interval"'):
         assert label in info
-    assert re.search(r'sync_method="(linux-aio|thread)"', info)
+    assert re.search(r'sync_method="(posix-aio|thread)(-direct)?"', info)
 
 
 def test_flushes_are_timed_if_there_was_something_to_sync(client: Client) -> None:

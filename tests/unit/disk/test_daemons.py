@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from pexservice.disk.daemons import first, in_daemon, in_time
+from pexservice.disk.daemons import first, in_daemon, in_time, off_loop
 from pexservice.errors import AddressUnavailable
 
 HUNG = AddressUnavailable("it hangs")
@@ -24,6 +24,27 @@ def test_what_a_function_comes_to_is_told() -> None:
             await in_daemon(fail)
         with pytest.raises(KeyError):
             await in_time(fail, 60, HUNG)
+
+    asyncio.run(scene())
+
+
+def test_without_a_thread_the_event_loop_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is to be done is done: a limit on threads is no reason to stop."""
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def fail() -> None:
+        raise OSError(28, "No space left on device")
+
+    async def scene() -> None:
+        threads = {await off_loop(threading.get_ident)}
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", start)
+            threads.add(await off_loop(threading.get_ident))
+            with pytest.raises(OSError, match="No space left"):
+                await off_loop(fail)
+        assert len(threads - {threading.get_ident()}) == 1
 
     asyncio.run(scene())
 

@@ -3,38 +3,17 @@
 import asyncio
 import errno
 import os
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-from pexservice.disk import FixedFile
 from pexservice.disk.aio import DeviceQueue
-from pexservice.disk.fixed import CachedFile, DirectFile
+from pexservice.disk.fixed import LinuxFixedFile
 from pexservice.disk.linux import LinuxDisk
-from pexservice.disk.syncer import Syncer
-
-SIZE = 8 * 4096
-
-
-def on_disk(path: Path, scenario: Callable[[LinuxDisk], Coroutine[Any, Any, None]]) -> None:
-    """Run a scenario with a directory that has a filled file in it."""
-
-    async def run() -> None:
-        disk = LinuxDisk.own(path, Syncer())
-        file = disk.create("file")
-        file.append(b"." * SIZE)
-        await file.sync()
-        file.close()
-        await disk.sync_names()
-        try:
-            await scenario(disk)
-        finally:
-            disk.close()
-
-    asyncio.run(run())
+from support.fixed_files import on_disk, written
 
 
 @pytest.fixture
@@ -44,9 +23,9 @@ def direct_path(tmp_path: Path) -> Iterator[Path]:
 
     async def scenario(disk: LinuxDisk) -> None:
         file = await disk.open_fixed("file", is_cached=False)
-        found.append(isinstance(file, DirectFile))
+        found.append(file.method == "posix-aio-direct")
         file.close()
-        disk.remove("file")
+        await disk.remove("file")
 
     for place in (tmp_path, Path("/var/tmp"), Path(__file__).parent):
         with TemporaryDirectory(dir=place) as directory:
@@ -57,24 +36,15 @@ def direct_path(tmp_path: Path) -> Iterator[Path]:
     pytest.skip("neither /tmp, /var/tmp nor the checkout are on ext4 or xfs, which have direct writes")
 
 
-async def written(file: FixedFile, *writes: tuple[int, bytes]) -> list[OSError | None]:
-    """Write all of this at once, and return the outcomes."""
-    loop = asyncio.get_running_loop()
-    outcomes: list[asyncio.Future[OSError | None]] = []
-    for offset, data in writes:
-        outcomes.append(loop.create_future())
-        file.write(offset, data, outcomes[-1].set_result)
-    return list(await asyncio.gather(*outcomes))
-
-
 @pytest.mark.parametrize("is_cached", [True, False])
 def test_letting_go_is_no_failure(direct_path: Path, is_cached: bool) -> None:  # noqa: FBT001
     """What close(2) says is about nothing that was promised: all of that was synced before."""
 
     async def scenario(disk: LinuxDisk) -> None:
         file = await disk.open_fixed("file", is_cached=is_cached)
-        assert isinstance(file, DirectFile | CachedFile)
-        os.close(file._fd)
+        assert isinstance(file, LinuxFixedFile)
+        for fd in file._fds:
+            os.close(fd)
         file.close()
         reading = LinuxDisk.inspect(direct_path)
         os.close(reading._fd)
@@ -97,7 +67,7 @@ def test_writes_that_overlap_in_time_all_arrive(direct_path: Path) -> None:
         assert await written(file, (0, b"d" * 2 * block)) == [None]
         assert disk.read("file").startswith(b"d" * 2 * block)
         assert file.is_whole()
-        disk.rename("file", "other")
+        await disk.rename("file", "other")
         assert file.is_whole()
         with (direct_path / "other").open("r+b") as other:
             size_bytes = other.seek(0, 2)
@@ -105,64 +75,62 @@ def test_writes_that_overlap_in_time_all_arrive(direct_path: Path) -> None:
             assert not file.is_whole()
             other.truncate(size_bytes)
         assert file.is_whole()
-        disk.remove("other")
+        await disk.remove("other")
         assert not file.is_whole()
         file.close()
 
     on_disk(direct_path, scenario)
 
 
-def test_cached_writes_are_there_at_once(tmp_path: Path) -> None:
-    """And durable with a sync."""
-
-    async def scenario(disk: LinuxDisk) -> None:
-        file = await disk.open_fixed("file", is_cached=True)
-        assert isinstance(file, CachedFile)
-        file.write_cached(4096, b"x" * 4096)
-        assert (tmp_path / "file").read_bytes()[4096:8192] == b"x" * 4096
-        await file.sync()
-        assert await written(file, (0, b"y" * 512)) == [None]
-        assert file.method == disk._syncer.method  # type: ignore[union-attr]  # it has one.
-        assert file.is_whole()
-        file.close()
-
-    on_disk(tmp_path, scenario)
-
-
-@pytest.mark.parametrize("refusing", ["open", "write", "submit", "aio"])
+@pytest.mark.parametrize("refusing", ["open", "write"])
 def test_without_direct_writes_the_page_cache_serves(
     refusing: str, direct_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whichever step says so: opening, the first write, or a kernel without asynchronous ones."""
+    """Whichever step says so: opening, or the first write. Each write is durable all the same."""
     really_open, really_completed = os.open, DeviceQueue.completed
-
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.EINVAL, "Invalid argument")
+    flags_seen: list[int] = []
 
     def open_(path: Any, flags: int, *more: Any, **options: Any) -> int:
-        if flags & os.O_DIRECT:
+        if flags & os.O_DIRECT and refusing == "open":
             raise OSError(errno.EINVAL, "Invalid argument")
+        flags_seen.append(flags)
         return really_open(path, flags, *more, **options)
 
     async def scenario(disk: LinuxDisk) -> None:
         with monkeypatch.context() as patch:
-            if refusing == "open":
-                patch.setattr(os, "open", open_)
-            elif refusing == "write":
+            patch.setattr(os, "open", open_)
+            if refusing == "write":
                 patch.setattr(
                     DeviceQueue, "completed", lambda q: [(ticket, -errno.EINVAL) for ticket, _ in really_completed(q)]
                 )
-            elif refusing == "submit":
-                patch.setattr(DeviceQueue, "write", refuse)
             file = await disk.open_fixed("file", is_cached=False)
-        assert isinstance(file, CachedFile)
-        assert file.in_flight_max == 1
-        assert await written(file, (0, b"z" * 4096)) == [None]
-        assert disk.read("file").startswith(b"z" * 4096)
+        assert (file.method, file.in_flight_max) == ("posix-aio", 1)
+        assert flags_seen[-1] & (os.O_DSYNC | os.O_DIRECT) == os.O_DSYNC
+        assert await written(file, (0, b"z" * 4096), (4096, b"y" * 512)) == [None] * 2
+        assert disk.read("file").startswith(b"z" * 4096 + b"y" * 512)
         file.close()
 
-    if refusing == "aio":
-        monkeypatch.setattr(DeviceQueue, "__init__", refuse)
+    on_disk(direct_path, scenario)
+
+
+def test_without_the_threads_of_the_library_those_of_python_serve(
+    direct_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Direct writes overlap all the same."""
+
+    def refuse(_: DeviceQueue) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    async def scenario(disk: LinuxDisk) -> None:
+        file = await disk.open_fixed("file", is_cached=False)
+        assert (file.method, file.in_flight_max) == ("thread-direct", 4)
+        block = disk.block_bytes()
+        pieces = [(index * block, b"%d" % index * block) for index in range(4)]
+        assert await written(file, *pieces) == [None] * 4
+        assert disk.read("file").startswith(b"".join(data for _, data in pieces))
+        file.close()
+
+    monkeypatch.setattr(DeviceQueue, "__init__", refuse)
     on_disk(direct_path, scenario)
 
 
@@ -175,7 +143,6 @@ def test_a_direct_write_that_fails_or_comes_short_is_told(
 
     async def scenario(disk: LinuxDisk) -> None:
         file = await disk.open_fixed("file", is_cached=False)
-        assert isinstance(file, DirectFile)
         with monkeypatch.context() as patch:
             patch.setattr(DeviceQueue, "completed", lambda q: [(ticket, result) for ticket, _ in really_completed(q)])
             (error,) = await written(file, (0, b"e" * 4096))
@@ -203,57 +170,21 @@ def test_what_cannot_be_opened_or_probed_is_an_error(direct_path: Path, monkeypa
     on_disk(direct_path, scenario)
 
 
-def test_syncs_of_a_file_do_not_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two that fail the system tells one only: writes that come meanwhile share the next, or its failure."""
+def test_a_write_that_the_library_does_not_take_is_told_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As all outcomes of durable writes are."""
 
     async def scenario(disk: LinuxDisk) -> None:
-        file = await disk.open_fixed("file", is_cached=True)
-        syncs: list[asyncio.Future[None]] = []
+        def refuse(*_: object) -> NoReturn:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
-        def sync(_: Syncer, fd: int) -> asyncio.Future[None]:
-            syncs.append(asyncio.get_running_loop().create_future())
-            return syncs[-1]
-
-        monkeypatch.setattr(Syncer, "sync", sync)
-        told: list[tuple[int, OSError | None]] = []
-        for number in range(5):
-            file.write(0, b"e" * 512, lambda error, number=number: told.append((number, error)))  # type: ignore[misc]
-        assert len(syncs) == 1
-        syncs[0].set_result(None)
+        monkeypatch.setattr(disk, "_file_system", lambda: "another")
+        file = await disk.open_fixed("file", is_cached=False)
+        monkeypatch.setattr(DeviceQueue, "write", refuse)
+        told: list[OSError | None] = []
+        file.write(0, b"e" * 512, told.append)
+        assert told == []
         await asyncio.sleep(0)
-        assert (told, len(syncs)) == ([(0, None)], 2)
-        file.write(0, b"e" * 512, lambda error: told.append((5, error)))
-        error = OSError(errno.EIO, "Input/output error")
-        syncs[1].set_exception(error)
-        await asyncio.sleep(0)
-        assert (told[1:], len(syncs)) == ([(number, error) for number in range(1, 6)], 2)
-        file.write(0, b"e" * 512, lambda error: told.append((6, error)))
-        syncs[2].cancel()
-        await asyncio.sleep(0)
-        assert len(told) == 6
-        file.close()
-
-    on_disk(tmp_path, scenario)
-
-
-@pytest.mark.parametrize("what", ["write", "sync"])
-def test_a_cached_write_that_fails_is_told(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Later, as all outcomes are; a short one too."""
-
-    async def scenario(disk: LinuxDisk) -> None:
-        file = await disk.open_fixed("file", is_cached=True)
-        with monkeypatch.context() as patch:
-            if what == "write":
-                patch.setattr(os, "pwrite", lambda *_: 5)
-            else:
-                syncer = disk._syncer
-                assert syncer is not None
-                patch.setattr(
-                    DeviceQueue, "completed", lambda _: [(ticket, -errno.EIO) for ticket in [*syncer._under_way]]
-                )
-            (error,) = await written(file, (0, b"e" * 4096))
-        assert error is not None
-        assert error.errno == errno.EIO
+        assert [type(error) for error in told] == [BlockingIOError]
         file.close()
 
     on_disk(tmp_path, scenario)

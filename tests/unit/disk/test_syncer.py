@@ -1,11 +1,12 @@
-"""Syncs beside the event loop: by Linux AIO, or by a thread where the kernel has none."""
+"""What waits for the disk waits beside the event loop: by the threads of the C library, or else by those of Python."""
 
 import asyncio
 import ctypes
 import errno
 import os
-from collections.abc import Callable
-from itertools import count
+import signal
+import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,123 +15,193 @@ from structlog.testing import capture_logs
 
 from pexservice.disk import syncer
 from pexservice.disk.aio import DeviceQueue
-from pexservice.disk.syncer import Syncer
+from pexservice.disk.syncer import Buffer, Syncer
 
-
-def _refuse(*_: object, **__: object) -> Any:
-    raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+Lack = Callable[[pytest.MonkeyPatch], None]
 
 
 def _no_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(syncer, "DeviceQueue", _refuse)
+    def refuse() -> Any:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(syncer, "DeviceQueue", refuse)
 
 
-def _no_submission(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(DeviceQueue, "sync", _refuse)
+def _another_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {name: number for name, number in os.confstr_names.items() if "LIBC" not in name}
+    monkeypatch.setattr(os, "confstr_names", names)
 
 
-@pytest.mark.parametrize("lack", [None, _no_queue, _no_submission])
-def test_files_and_directories_are_synced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lack: Callable[[pytest.MonkeyPatch], None] | None
-) -> None:
-    """Two at a time and more, whichever way; that it is the slower one is told once."""
+async def written(writer: Syncer, fd: int, pieces: Iterable[tuple[int, bytes]]) -> list[int]:
+    """Write all of this at once, and return what became of it."""
+    outcomes: list[asyncio.Future[int]] = []
+    for offset, data in pieces:
+        buffer = Buffer(len(data))
+        buffer.memory[: len(data)] = data
+        outcomes.append(asyncio.get_running_loop().create_future())
+        writer.write(fd, buffer, len(data), offset, outcomes[-1].set_result)
+    return list(await asyncio.gather(*outcomes))
+
+
+@pytest.mark.parametrize("lack", [None, _no_queue, _another_library])
+def test_what_is_written_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lack: Lack | None) -> None:
+    """Many at a time and many after another, whichever way; that it is the slower one is told once."""
     if lack is not None:
         lack(monkeypatch)
+    path = tmp_path / "file"
 
     async def scene() -> None:
-        syncs = Syncer()
-        file = os.open(tmp_path / "file", os.O_CREAT | os.O_RDWR)
-        directory = os.open(tmp_path, os.O_RDONLY)
+        writer = Syncer()
+        file = os.open(path, os.O_CREAT | os.O_RDWR)
         try:
-            for _ in range(3):
-                os.write(file, b"bytes")
-                await asyncio.gather(syncs.sync(file), syncs.sync(directory, is_directory=True))
+            for turn in range(3):
+                pieces = [(10 * index, b"%d%09d" % (turn, index)) for index in range(50)]
+                assert await written(writer, file, pieces) == [10] * 50
+                assert path.read_bytes() == b"".join(data for _, data in pieces)
         finally:
             os.close(file)
-            os.close(directory)
-        assert lack is None or syncs.method == "thread"
+        assert writer.method == ("posix-aio" if lack is None else "thread")
 
     with capture_logs() as logs:
         asyncio.run(scene())
-    assert lack is None or [entry["log_level"] for entry in logs] == ["warning"]
+    assert [entry["log_level"] for entry in logs] == (["warning"] if lack is not None else [])
 
 
 @pytest.mark.parametrize("lack", [None, _no_queue])
-def test_a_sync_that_fails_says_so(
-    monkeypatch: pytest.MonkeyPatch, lack: Callable[[pytest.MonkeyPatch], None] | None
-) -> None:
-    """A descriptor that cannot be synced gives an OSError, and never a success."""
+def test_a_write_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lack: Lack | None) -> None:
+    """With the number of the system's error; those beside it are written."""
     if lack is not None:
         lack(monkeypatch)
 
     async def scene() -> None:
-        syncs = Syncer()
+        writer = Syncer()
+        good, bad = os.open(tmp_path / "file", os.O_CREAT | os.O_RDWR), os.open(tmp_path, os.O_RDONLY)
+        try:
+            outcomes = [await written(writer, fd, [(0, b"bytes")]) for fd in (bad, good, bad)]
+        finally:
+            os.close(good)
+            os.close(bad)
+        assert outcomes == [[-errno.EBADF], [5], [-errno.EBADF]]
+
+    asyncio.run(scene())
+
+
+def test_a_thread_without_memory_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has its own error for that one."""
+
+    def pwrite(*_: object) -> int:
+        raise MemoryError
+
+    async def scene() -> None:
+        writer = Syncer()
+        monkeypatch.setattr(os, "pwrite", pwrite)
+        with (tmp_path / "file").open("wb") as file:
+            assert await written(writer, file.fileno(), [(0, b"bytes")]) == [-errno.ENOMEM]
+
+    _no_queue(monkeypatch)
+    asyncio.run(scene())
+
+
+def test_a_thread_that_is_cut_off_tells_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event loop ends, and cancels what it waits for."""
+    waiting = threading.Event()
+
+    async def scene() -> None:
+        writer, told = Syncer(), list[int]()
+        writing = asyncio.get_running_loop().create_future()
+        monkeypatch.setattr(syncer, "off_loop", lambda _write: writing)
+        with (tmp_path / "file").open("wb") as file:
+            writer.write(file.fileno(), Buffer(5), 5, 0, told.append)
+            writing.cancel()
+            await asyncio.sleep(0)
+        assert told == []
+        waiting.set()
+
+    _no_queue(monkeypatch)
+    asyncio.run(scene())
+    assert waiting.is_set()
+
+
+def test_two_queues_of_a_process_hear_of_their_own(tmp_path: Path) -> None:
+    """They have one signal, which either of them takes away."""
+
+    async def scene() -> None:
+        writers = [Syncer(), Syncer()]
+        with (tmp_path / "file").open("wb") as file:
+            for _ in range(50):
+                both = asyncio.gather(*(written(writer, file.fileno(), [(0, b"bytes")]) for writer in writers))
+                assert await asyncio.wait_for(both, 5) == [[5], [5]]
+
+    asyncio.run(scene())
+
+
+def test_a_thread_that_could_get_the_signal_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would end the process; so there is no queue then."""
+    going, gone = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGIO])
+        going.set()
+        gone.wait(10)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    try:
+        going.wait(10)
+        with pytest.raises(OSError, match=r"thread \d+ has not blocked SIGIO"):
+            DeviceQueue()
+    finally:
+        gone.set()
+        thread.join()
+    DeviceQueue()
+
+
+def test_what_the_system_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of each call of the C library: -1, and a number."""
+
+    async def scene() -> None:
+        writer = Syncer()
+        queue = writer._queue
+        assert queue is not None
+
+        def refuse(_: object) -> int:
+            ctypes.set_errno(errno.EAGAIN)
+            return -1
+
+        monkeypatch.setattr(queue, "_write", refuse)
+        with (tmp_path / "file").open("wb") as file, pytest.raises(BlockingIOError):
+            await written(writer, file.fileno(), [(0, b"bytes")])
+        assert not writer._under_way
+
+    asyncio.run(scene())
+
+
+def test_files_and_directories_are_synced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory with fsync, since a rename changes no size; a file needs fdatasync alone."""
+    calls: list[tuple[str, int]] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: calls.append(("fsync", fd)))
+    monkeypatch.setattr(os, "fdatasync", lambda fd: calls.append(("fdatasync", fd)))
+
+    async def scene() -> None:
+        writer = Syncer()
+        await writer.sync(7)
+        await writer.sync(8, is_directory=True)
+
+    asyncio.run(scene())
+    assert calls == [("fdatasync", 7), ("fsync", 8)]
+
+
+def test_a_sync_that_fails_says_so() -> None:
+    """A descriptor that cannot be synced gives an OSError, and never a success."""
+
+    async def scene() -> None:
+        writer = Syncer()
         reading, writing = os.pipe()
         try:
-            with pytest.raises(OSError, match=r"Invalid argument|Bad file"):
-                await syncs.sync(writing)
+            with pytest.raises(OSError, match=r"Invalid argument"):
+                await writer.sync(writing)
         finally:
             os.close(reading)
             os.close(writing)
 
     asyncio.run(scene())
-
-
-def test_an_error_of_the_kernel_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it says of a sync that it took is told to whoever awaits that one, and to nobody else."""
-    completed = DeviceQueue.completed
-
-    def failed(queue: DeviceQueue) -> list[tuple[int, int]]:
-        return [(ticket, -errno.EIO if ticket == 0 else result) for ticket, result in completed(queue)]
-
-    monkeypatch.setattr(DeviceQueue, "completed", failed)
-
-    async def scene() -> None:
-        syncs = Syncer()
-        if syncs.method != "linux-aio":
-            pytest.skip("this machine has no Linux AIO")
-        with (tmp_path / "file").open("wb") as file:
-            outcomes = await asyncio.gather(*(syncs.sync(file.fileno()) for _ in range(2)), return_exceptions=True)
-        assert [getattr(outcome, "errno", outcome) for outcome in outcomes] == [errno.EIO, None]
-
-    asyncio.run(scene())
-
-
-def test_a_signal_hides_no_completion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever asks what is done, and is interrupted, asks again: the kernel tells of it once."""
-
-    async def scene() -> None:
-        syncs = Syncer()
-        queue = syncs._queue
-        if queue is None:
-            pytest.skip("this machine has no Linux AIO")
-        ask, asked = queue._get_events, count()
-
-        def interrupted_first() -> Any:
-            if next(asked):
-                return ask()
-            ctypes.set_errno(errno.EINTR)
-            return -1
-
-        monkeypatch.setattr(queue, "_get_events", interrupted_first)
-        with (tmp_path / "file").open("wb") as file:
-            await asyncio.wait_for(syncs.sync(file.fileno()), 5)
-        assert next(asked) >= 2
-
-    asyncio.run(scene())
-
-
-def test_a_directory_is_synced_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With fsync, since a rename changes no size; a file needs fdatasync alone."""
-    calls: list[tuple[str, int]] = []
-    _no_queue(monkeypatch)
-    monkeypatch.setattr(os, "fsync", lambda fd: calls.append(("fsync", fd)))
-    monkeypatch.setattr(os, "fdatasync", lambda fd: calls.append(("fdatasync", fd)))
-
-    async def scene() -> None:
-        syncs = Syncer()
-        await syncs.sync(7)
-        await syncs.sync(8, is_directory=True)
-
-    asyncio.run(scene())
-    assert calls == [("fdatasync", 7), ("fsync", 8)]

@@ -62,7 +62,7 @@ async def backup(source: Disk, target: Disk, codec: Codec[S, C], *, is_salvaging
         history = History.look(source, codec, is_salvaging=is_salvaging, reads_keys=True)
         return await _copy(history, target, codec, is_salvaging=is_salvaging)
     except BaseException as error:
-        _clear(target, found)
+        await _clear(target, found)
         if isinstance(error, JournalFull):
             why = reason(error.__cause__) if isinstance(error.__cause__, OSError) else str(error)
             message = f"there is no room for the backup, and what was written of it was removed: {why}. "
@@ -71,11 +71,11 @@ async def backup(source: Disk, target: Disk, codec: Codec[S, C], *, is_salvaging
         raise
 
 
-def _clear(target: Disk, found: Sequence[str]) -> None:
+async def _clear(target: Disk, found: Sequence[str]) -> None:
     """Take a backup away that is not whole, as far as that can be done: it could be taken for one that is."""
     with suppress(OSError):
         for name in set(target.names()) - set(found):
-            target.remove(name)
+            await target.remove(name)
 
 
 def _keys_of(history: History[S, C], *, is_salvaging: bool) -> LiveKeys | None:

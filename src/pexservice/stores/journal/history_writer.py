@@ -191,7 +191,7 @@ class HistoryWriter(Generic[S, C]):
                 if self._keys is not None and not self._keys.are_written_before(begin_of(following) or 0):
                     self._has_grown = True  # They are written with the next row, once there is room.
                     break
-                self._disk.remove(name)
+                await self._disk.remove(name)
                 has_removed = True
                 # One by one: else a power cut could take a newer one, leave an older one, and so a gap.
                 await sync_names(self._disk, name)

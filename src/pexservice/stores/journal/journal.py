@@ -230,7 +230,7 @@ class Journal(Generic[S, C]):
 
     async def _renew(self) -> None:
         file, header = await self._opener.renew(self._options.shape, is_cached=self._options.is_interval)
-        self._ring = RingWriter(file, header, self._on_durable)
+        self._ring = RingWriter(file, header, self._on_durable, self._on_written)
         self.in_flight_max = min(IN_FLIGHT_MAX, file.in_flight_max)
 
     async def _write_history(self) -> None:
@@ -264,9 +264,6 @@ class Journal(Generic[S, C]):
         places.is_unsealed = True
         ring.send(flight, is_cached=self._options.is_interval)
         places.sent = flight.end
-        if self._options.is_interval:
-            places.shown = flight.end
-            flight.finish()
         if self._is_half_full(ring) or (self._options.is_interval and ring.is_sync_due):
             self._wanted.set()
 
@@ -284,6 +281,10 @@ class Journal(Generic[S, C]):
             self._keys.known.forget(flight.keys)
             flight.finish(error)
 
+    def _on_written(self, flight: Flight[S, C]) -> None:
+        self._places.shown = flight.end
+        flight.finish()
+
     def _on_durable(self, flight: Flight[S, C]) -> None:
         if flight.expected is None:
             return
@@ -294,7 +295,6 @@ class Journal(Generic[S, C]):
         if flight.parts:
             self._history.add(b"".join(flight.parts), flight.end, flight.first)
         if not flight.is_done:
-            self._places.shown = flight.end
-            flight.finish()
+            self._on_written(flight)
         if self._blocked:
             self._wanted.set()

@@ -1,6 +1,7 @@
 """The ring of this life: which line goes where, and which are durable.
 
     last        the last line that was sent to the disk
+    written     all lines up to it were written to the page cache, if that is where they go
     durable     all lines up to it are on stable storage; every new line says so
 
 Writes are done in any order, and count in that of their numbers: a group is durable once it and all before it are.
@@ -32,17 +33,30 @@ _CHUNK_BYTES: Final = 1 << 20
 class RingWriter(Generic[S, C]):
     """Sends lines, and tells in their order which became durable."""
 
-    def __init__(self, file: FixedFile, header: Header, on_durable: Callable[[Flight[S, C]], None]) -> None:
-        """`on_durable` is told of each group, in order. Use `create` for the file."""
+    def __init__(
+        self,
+        file: FixedFile,
+        header: Header,
+        on_durable: Callable[[Flight[S, C]], None],
+        on_written: Callable[[Flight[S, C]], None],
+    ) -> None:
+        """Both are told of each group, in order; `on_written` of those alone that are cached, and before a sync.
+
+        Use `create` for the file.
+        """
         self.file = file
         self.shape: Final[Shape] = header.shape
         self.last = 0
+        self.written = 0
         self.durable = 0
         self.failure: Fatal | None = None
         self._life: Final = header.life
         self._checksum = header.encode()[1]
         self._on_durable = on_durable
+        self._on_written = on_written
         self._under_way: deque[Flight[S, C]] = deque()
+        self._unwritten: deque[Flight[S, C]] = deque()
+        """Those that are cached, up to then; also what has no lines waits for those before it."""
         self._syncing = asyncio.Lock()
 
     def has_room(self, count: int, kept: int) -> bool:
@@ -64,36 +78,35 @@ class RingWriter(Generic[S, C]):
         return len(self._under_way)
 
     def send(self, flight: Flight[S, C], *, is_cached: bool) -> None:
-        """Write the lines of a group. With `is_cached` they are durable with the next `sync`. Raises Fatal."""
+        """Write the lines of a group. After a failure it is told of that, and nothing is written.
+
+        With `is_cached` they are durable with a `sync` that begins when they are written.
+        """
+        if self.failure is not None:
+            flight.finish(self.failure)
+            return
         flight.first = self.last + 1
         data = self._encode(flight.parts)
         flight.last = self.last
-        if not data and is_cached:
-            return
-        self._under_way.append(flight)
-        if not data:
-            self._advance()
-            return
         assert self.last - self.durable <= self.shape.in_flight_max, "no more is in flight than the header says"
-        writes = self._placed(flight.first, data)
-        if is_cached:
-            try:
-                for offset, piece in writes:
-                    self.file.write_cached(offset, piece)
-            except OSError as error:
-                raise self._fail(error) from error
-            self._check_whole()
-            return
+        writes = self._placed(flight.first, data) if data else []
         flight.writes_left = len(writes)
+        if data or not is_cached:
+            self._under_way.append(flight)
+        if is_cached:
+            self._unwritten.append(flight)
+        if not data:
+            self._pass_written() if is_cached else self._advance()
+        told = partial(self._cached if is_cached else self._written, flight)
         for offset, piece in writes:
-            self.file.write(offset, piece, partial(self._written, flight))
+            self.file.write(offset, piece, told)
 
     async def sync(self) -> None:
         """Make durable what was written so far. Raises Fatal."""
         async with self._syncing:  # Of two at a time that fail the system tells one only.
             if self.failure is not None:
                 raise self.failure
-            last = self.last
+            last = self.written
             try:
                 await self.file.sync()
             except OSError as error:
@@ -142,20 +155,35 @@ class RingWriter(Generic[S, C]):
         return [(offset, data[:room_bytes]), (shape.slot_bytes, data[room_bytes:])]
 
     def _written(self, flight: Flight[S, C], error: OSError | None) -> None:
+        self._count(flight, error, self._under_way, self._advance)
+
+    def _cached(self, flight: Flight[S, C], error: OSError | None) -> None:
+        self._count(flight, error, self._unwritten, self._pass_written)
+
+    def _count(
+        self, flight: Flight[S, C], error: OSError | None, queue: deque[Flight[S, C]], go_on: Callable[[], None]
+    ) -> None:
+        """Count one write of a group; with its last one `go_on` in the queue, if it is the first there."""
         if self.failure is not None:
             return
         if error is not None:
             self._fail(error)
             return
         flight.writes_left -= 1
-        if flight is self._under_way[0] and not flight.writes_left:
+        if flight is queue[0] and not flight.writes_left:
             try:
                 self._check_whole()
-                self._advance()
+                go_on()
             except Fatal:
                 return
             except Exception as unforeseen:  # noqa: BLE001 - whatever it is, it must not leave groups waiting.
                 self._end(scarcity(unforeseen) or _defective(unforeseen))
+
+    def _pass_written(self) -> None:
+        while self._unwritten and not self._unwritten[0].writes_left:
+            flight = self._unwritten.popleft()
+            self.written = flight.last
+            self._on_written(flight)
 
     def _advance(self) -> None:
         while self._under_way and not self._under_way[0].writes_left:
@@ -184,8 +212,9 @@ class RingWriter(Generic[S, C]):
     def _end(self, failure: Fatal) -> Fatal:
         """Answer nothing more of what is under way."""
         self.failure = failure
-        under_way, self._under_way = self._under_way, deque()
-        for flight in under_way:
+        ended = (*self._under_way, *self._unwritten)
+        self._under_way, self._unwritten = deque(), deque()
+        for flight in ended:
             if not flight.is_done:
                 flight.finish(failure)
         return failure
@@ -204,26 +233,26 @@ async def create(disk: Disk, header: Header, *, is_cached: bool) -> FixedFile:
     temporary, shape = new_name(RING_NAME), header.shape
     file: FixedFile | None = None
     try:
-        remove_if_there(disk, temporary)
-        new = disk.create(temporary)
+        await remove_if_there(disk, temporary)
+        new = await disk.create(temporary)
         try:
-            new.append(header.encode()[0])
+            await new.append(header.encode()[0])
             per_chunk = max(1, _CHUNK_BYTES // shape.slot_bytes)
             chunk = shape.blank * per_chunk
             for first in range(0, shape.lines, per_chunk):
-                new.append(chunk[: (shape.lines - first) * shape.slot_bytes])
+                await new.append(chunk[: (shape.lines - first) * shape.slot_bytes])
             await new.sync()
         finally:
             new.close()
         file = await disk.open_fixed(temporary, is_cached=is_cached)
-        disk.rename(temporary, RING_NAME)
+        await disk.rename(temporary, RING_NAME)
         await sync_names(disk, RING_NAME)
     except BaseException as error:
         if file is not None:
             file.close()
         if isinstance(error, OSError):
             with suppress(OSError):  # What is left of it would take room. The error that is under way tells more.
-                disk.remove(temporary)
+                await disk.remove(temporary)
             raise translate("make the new ring", RING_NAME, error) from error
         raise
     return file
@@ -238,7 +267,10 @@ async def settle(disk: Disk, data: bytes, shape: Shape, slots: tuple[int, ...]) 
         try:
             for slot in slots:
                 offset = slot * shape.slot_bytes
-                file.write_cached(offset, data[offset : offset + shape.slot_bytes])
+                written: asyncio.Future[OSError | None] = asyncio.get_running_loop().create_future()
+                file.write(offset, data[offset : offset + shape.slot_bytes], written.set_result)
+                if (error := await written) is not None:
+                    raise error
             await file.sync()
         finally:
             file.close()

@@ -4,7 +4,6 @@ One is written under another name, synced, renamed, and the directory synced. So
 that is synced is ever added to.
 """
 
-import asyncio
 from contextlib import suppress
 from typing import Final
 
@@ -13,8 +12,6 @@ from pexservice.limits import MIB
 from pexservice.stores.journal.errors import failed, mismatch, translate
 
 _SUFFIX_NEW: Final = ".new"
-_CHUNK_BYTES: Final = 128 * 1024
-"""Written in one go: 50 us, for which nobody is served."""
 FILE_BYTES_MAX: Final = 256 * MIB
 """Some times what a ring, a segment or the most keys take. What was made longer by others is to be told as what it is,
 and not to fill the memory."""
@@ -40,19 +37,19 @@ async def put(disk: Disk, name: str, data: bytes, what: str, *, is_private: bool
     """
     temporary = new_name(name)
     try:
-        remove_if_there(disk, temporary)
-        file = disk.create(temporary, is_private=is_private)
+        await remove_if_there(disk, temporary)
+        file = await disk.create(temporary, is_private=is_private)
         try:
-            for begin in range(0, len(data), _CHUNK_BYTES):
-                file.append(data[begin : begin + _CHUNK_BYTES])
-                await asyncio.sleep(0)
+            await file.append(data)
             await file.sync()
         finally:
             file.close()
-        disk.rename(temporary, name)  # May find no room either, for the new name; then both names are as they were.
+        await disk.rename(
+            temporary, name
+        )  # May find no room either, for the new name; then both names are as they were.
     except OSError as error:
         with suppress(OSError):  # The error that is under way tells more.
-            disk.remove(temporary)
+            await disk.remove(temporary)
         raise translate(f"write {what}", name, error) from error
     await sync_names(disk, name)
 
@@ -65,7 +62,7 @@ async def sync_names(disk: Disk, name: str) -> None:
         raise failed("sync the name of", name, error) from error
 
 
-def remove_if_there(disk: Disk, name: str) -> None:
+async def remove_if_there(disk: Disk, name: str) -> None:
     """Remove what an earlier attempt left. Raises OSError."""
     with suppress(FileNotFoundError):
-        disk.remove(name)
+        await disk.remove(name)

@@ -17,9 +17,10 @@ from structlog.testing import capture_logs
 from pexservice.core.machine import Machine
 from pexservice.errors import DamagedData, Fatal
 from pexservice.walk.machine import WALK
+from support.faults import PowerCut
 from support.ledger import LEDGER, Entry
 from support.lives import Model, ViolationError, live, options
-from support.simulated_disk import PowerCut, SimulatedDisk
+from support.simulated_disk import SimulatedDisk
 
 SEED = int(os.environ.get("PEXSERVICE_TEST_SEED", Random().randrange(10**9)))
 

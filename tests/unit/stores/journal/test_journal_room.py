@@ -10,8 +10,9 @@ from pexservice.core.judging import Place
 from pexservice.stores.journal.errors import JournalFull
 from pexservice.stores.journal.history_writer import segment_names
 from pexservice.walk.steps import NEXT, PREVIOUS
+from support.faults import PowerCut
 from support.journals import CALM, OPTIONS, disk, found, opened, play, until
-from support.simulated_disk import PowerCut, SimulatedDisk
+from support.simulated_disk import SimulatedDisk
 
 SMALL = replace(CALM, limits=replace(CALM.limits, segment_bytes_max=100))
 

@@ -106,7 +106,7 @@ def test_an_older_file_is_made_up_for_by_the_history() -> None:
         on.remove(segments[1])
         with pytest.raises(DamagedData, match=f"{segments[2]} does not begin where {segments[0]} ends"):
             look(on, WALKS)
-        on.create(segments[1]).append(middle)
+        await (await on.create(segments[1])).append(middle)
         on.remove(min(name for name in on.names() if begin_of(name) is not None))
         with pytest.raises(DamagedData, match=r"keys\.csv ends at sequence 0, from where the history does not go on"):
             look(on, WALKS)

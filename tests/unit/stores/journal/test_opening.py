@@ -103,6 +103,10 @@ def test_a_settled_line_that_cannot_be_written_ends_the_start() -> None:
         after.faults.sync_error = errno.EIO
         with pytest.raises(JournalFailed, match=r"cannot settle ring\.csv"):
             await opened(after)
+        after = on.killed()
+        after.faults.write_error = errno.EIO
+        with pytest.raises(JournalFailed, match=r"cannot settle ring\.csv"):
+            await opened(after)
 
     play(scenario)
 

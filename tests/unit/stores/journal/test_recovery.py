@@ -22,7 +22,8 @@ from pexservice.stores.journal.ring import RING_NAME, Header, Line, Ring, Shape
 from pexservice.stores.journal.segment import Segment, segment_name
 from pexservice.walk.machine import WALK
 from pexservice.walk.steps import NEXT
-from support.simulated_disk import PowerCut, SimulatedDisk
+from support.faults import PowerCut
+from support.simulated_disk import SimulatedDisk
 
 CODEC = Codec(WALK)
 LAPS = 3

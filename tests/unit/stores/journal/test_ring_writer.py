@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pexservice.core.judging import Place
-from pexservice.core.keys import keyed
+from pexservice.core.keys import NO_TERMS, AllTerms, keyed
 from pexservice.core.store import Commit
 from pexservice.errors import Fatal, Scarce
 from pexservice.stores.journal.errors import JournalFailed
@@ -178,12 +178,60 @@ def test_interval_that_cannot_write_or_sync_ends(what: str) -> None:
         running = asyncio.create_task(journal.run())
         if what == "write_error":
             with pytest.raises(JournalFailed):
-                journal.commit([NEXT])
+                await journal.commit([NEXT])
         else:
             await journal.commit([NEXT])
-            with pytest.raises(JournalFailed):
-                await running
-        running.cancel()
+        with pytest.raises(JournalFailed):
+            await running
+
+    play(scenario)
+
+
+def test_interval_shows_what_is_written_in_its_order() -> None:
+    """A replay has no row, and waits for what was taken before it; and a sync takes in what is written alone."""
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on, replace(CALM, is_interval=True))
+        ring = journal._ring
+        assert ring is not None
+        held = on.fixed[-1].held = []
+        terms: list[AllTerms] = [NO_TERMS, {0: keyed(b"k" * 22)}, {0: keyed(b"k" * 22)}, NO_TERMS]
+        commits = [asyncio.ensure_future(_awaited(journal.commit([NEXT], each))) for each in terms]
+        await asyncio.sleep(0)
+        assert len(held) == 3
+        held[1]()
+        held[2]()
+        await ring.sync()
+        assert (journal.read(), ring.durable, [each.done() for each in commits]) == (Place(0, 0), 0, [False] * 4)
+        held[0]()
+        await asyncio.wait(commits)
+        assert (journal.read(), ring.durable) == (Place(3, 3), 0)
+        await ring.sync()
+        assert ring.durable == 3
+
+    play(scenario)
+
+
+def test_interval_answers_nothing_behind_a_failed_write() -> None:
+    """However it ended; and nothing is written any more."""
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on, replace(CALM, is_interval=True))
+        held = on.fixed[-1].held = []
+        commits = [journal.commit([NEXT])]
+        on.faults.write_error = errno.EIO
+        commits += [journal.commit([NEXT], {0: keyed(b"k" * 22)}) for _ in range(2)]  # The second is a replay.
+        on.faults.write_error = None
+        held[1]()
+        held[0]()
+        for commit in commits:
+            with pytest.raises(JournalFailed, match=r"cannot write to ring.csv: Input/output error"):
+                await commit
+        with pytest.raises(JournalFailed):
+            journal.commit([NEXT])
+        assert len(held) == 2
 
     play(scenario)
 

@@ -1,6 +1,7 @@
 """From a group to its rows: one, or as many as a long one takes."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,14 +10,16 @@ from hypothesis import strategies as st
 
 from pexservice.core.judging import Place, judge
 from pexservice.stores.journal import journal as journals
-from pexservice.stores.journal.errors import CommandTooLong, JournalFull, RowTooLong
-from pexservice.stores.journal.ring import PART_BYTES_MAX
+from pexservice.stores.journal.errors import CommandTooLong, JournalFailed, JournalFull, RowTooLong
+from pexservice.stores.journal.ring import PART_BYTES_MAX, RING_NAME
 from pexservice.stores.journal.rows import flights
-from support.journals import LEDGERS, disk, found, opened, play, rows
+from support.journals import LEDGERS, OPTIONS, disk, found, opened, play, rows
 from support.ledger import LEDGER, Balance, Entry
 
 LONG = "b" * PART_BYTES_MAX
 START = Place(0, LEDGER.initial)
+LINES = 3
+"""Of a row with an entry of `LONG * 2`."""
 
 
 @given(st.lists(st.builds(Entry, st.integers(-60, 60), st.sampled_from(["a", LONG, LONG * 2])), min_size=1))
@@ -103,3 +106,21 @@ def test_what_is_begun_is_not_turned_away() -> None:
 
 async def _result(commit: Any) -> Any:
     return await commit
+
+
+def test_after_a_row_that_cannot_be_written_no_other_is() -> None:
+    """Of the same group neither; and it is not answered."""
+
+    async def scenario() -> None:
+        on = disk()
+        journal = await opened(on, replace(OPTIONS, is_interval=True), codec=LEDGERS)
+        on.faults.operations_until_error = 2
+        before = bytes(on.inodes[RING_NAME].written)
+        with pytest.raises(JournalFailed, match=r"cannot write to ring.csv"):
+            await journal.commit([Entry(1, LONG * 2) for _ in range(5)])
+        after, slot_bytes = on.inodes[RING_NAME].written, on.sector_bytes
+        slots = [slice(begin, begin + slot_bytes) for begin in range(0, len(after), slot_bytes)]
+        changed = [slot for slot in slots if before[slot] != after[slot]]
+        assert len(changed) == 2 * LINES
+
+    play(scenario)

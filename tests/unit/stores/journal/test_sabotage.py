@@ -18,8 +18,9 @@ from pexservice.stores.journal.recovery import recover
 from pexservice.stores.journal.ring import Shape, read
 from pexservice.stores.journal.ring_writer import RingWriter
 from pexservice.walk.machine import WALK
+from support.faults import PowerCut
 from support.lives import Model, ViolationError, live, options
-from support.simulated_disk import PowerCut, SimulatedDisk, SimulatedFixedFile
+from support.simulated_disk import SimulatedDisk, SimulatedFixedFile
 
 RUNS = 300
 
@@ -139,7 +140,7 @@ def test_wiped_lines_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
         if late:
             file = await disk.open_fixed("ring.csv", is_cached=True)
             for slot in late:
-                file.write_cached(slot * shape.slot_bytes, shape.blank)
+                file.write(slot * shape.slot_bytes, shape.blank, lambda _error: None)
             await file.sync()
         await settle(disk, data, shape, slots)
 
