@@ -1,10 +1,17 @@
-"""A disk that takes its time: 0.1 to 30 s for a sync.
+"""A disk that takes its time, 0.1 to 30 s for a sync, and a file system that is frozen for a snapshot.
 
 A slow disk is not a broken one. Steps wait, up to the bound, and the rest are refused as not applied; reads go on at
-once, since nothing else waits for the disk; no answer comes before its sync; and nobody gives up.
+once, since nothing else waits for the disk; no answer comes before its sync; and nobody gives up. Somebody else syncs
+files of the same file system all the while: what it then writes for them, others wait for who only begin a write.
 """
 
+import os
+import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
 from typing import Final
 
 from pexservice.core.judging import Place
@@ -26,14 +33,16 @@ _PENDING_MAX: Final = 12
 _BURST: Final = 30
 _READ_S_MAX: Final = 2.0
 """A read that takes longer waited for the disk. Generous: the machine is busy."""
+_FROZEN_S: Final = 3.0
+"""Long enough for a read that waits for it to be noticed."""
 
 
 def run(bench: Bench) -> int:
-    """Slow the disk down under load, ask for more than may wait, speed it up again, and kill the service."""
+    """Slow the disk down under load, ask for more than may wait, speed it up, freeze it, and kill the service."""
     flush_s = _FASTEST_S * (_SLOWEST_S / _FASTEST_S) ** (bench.index / (bench.rounds - 1))
     with block_device(bench.directory, size_bytes=_DEVICE_BYTES) as (disk, device):
         make_ext4(device, block_bytes=1024)
-        with mounted(device, bench.directory / "mounted") as path:
+        with mounted(device, bench.directory / "mounted") as path, _neighbour(path):
             with bench.serving(path / "data", "--max-pending", str(_PENDING_MAX)) as service:
                 with Load(service, bench.rng, clients=4) as load, service.connect() as client:
                     load.wait(50)
@@ -46,6 +55,8 @@ def run(bench: Bench) -> int:
                     sped_up_s = time.monotonic()
                     for operation in burst:
                         record(operation, client.read())
+                    with _frozen(path):
+                        _read_at_once(service, until_s=time.monotonic() + _FROZEN_S)
                 is_refused = any(operation.status == NOT_APPLIED for operation in burst)
                 require(is_refused, f"{_PENDING_MAX} steps may wait, and none of {_BURST} was refused")
                 _check_waited([*load.history, *burst], burst[0].invoked_s, sped_up_s, flush_s)
@@ -56,13 +67,44 @@ def run(bench: Bench) -> int:
     return 1
 
 
+@contextmanager
+def _neighbour(path: Path) -> Iterator[None]:
+    """Have somebody make small files on the same file system, and sync them, all the time."""
+    over, file = Event(), path / "neighbour"
+
+    def sync() -> None:
+        while not over.is_set():
+            with file.open("wb") as opened:
+                opened.write(b"x")
+                opened.flush()
+                os.fsync(opened.fileno())
+            file.unlink()
+
+    thread = Thread(target=sync)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
+def _frozen(path: Path) -> Iterator[None]:
+    subprocess.run(["fsfreeze", "--freeze", path], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["fsfreeze", "--unfreeze", path], check=True)
+
+
 def _read_at_once(service: Service, until_s: float) -> None:
     """Read again and again; nothing that is asked may take the time that the disk takes."""
     while time.monotonic() < until_s:
         began_s = time.monotonic()
         place_of(service)
         took_s = time.monotonic() - began_s
-        require(took_s < _READ_S_MAX, f"a read took {took_s:.1f} s while the disk was slow")
+        require(took_s < _READ_S_MAX, f"a read took {took_s:.1f} s while the disk was slow or frozen")
         time.sleep(0.02)
 
 
