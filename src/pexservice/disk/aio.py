@@ -11,6 +11,7 @@ PERF: steps/s beside io_submit(2) from the event loop, which makes reads wait fo
 import ctypes
 import errno
 import os
+import re
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -34,7 +35,7 @@ _SIGNALS_READ: Final = 4096
 
 
 class DeviceQueue:
-    """Writes under way."""
+    """Writes under way: one queue a process, since whoever reads the signal takes it from any other."""
 
     def __init__(self) -> None:
         """Set it up, for as long as the process lives.
@@ -75,7 +76,7 @@ class DeviceQueue:
 
         That is the number of bytes written, or an error number, negated.
         """
-        with suppress(BlockingIOError):  # Another queue of this process may have read it, so look in any case.
+        with suppress(BlockingIOError):  # In a test there may be another queue, which has read it.
             os.read(self._signals, _SIGNALS_READ)
         done = []
         for ticket, (control, pointer) in list(self._under_way.items()):
@@ -101,11 +102,11 @@ def _new_control() -> tuple[ctypes.Array[ctypes.c_char], ctypes.c_void_p]:
 
 def _check_blocked() -> None:
     """Raise OSError unless all threads have the signal blocked: those to come inherit it, those that are there did."""
-    for status in Path("/proc/self/task").glob("*/status"):
+    for thread in Path("/proc/self/task").iterdir():
         with suppress(FileNotFoundError, ProcessLookupError):  # It has ended.
-            blocked = next(line for line in status.read_text("ascii").splitlines() if line.startswith("SigBlk:"))
-            if not int(blocked.split()[1], 16) >> (_SIGNAL - 1) & 1:
-                raise OSError(errno.EBUSY, f"thread {status.parent.name} has not blocked SIGIO")
+            found = re.search(r"^SigBlk:\s*(\w+)$", (thread / "status").read_text("utf-8", "replace"), re.MULTILINE)
+            if found is None or not int(found[1], 16) >> (_SIGNAL - 1) & 1:
+                raise OSError(errno.EBUSY, f"thread {thread.name} has not blocked SIGIO")
 
 
 def _check(result: int) -> int:

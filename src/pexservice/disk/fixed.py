@@ -1,7 +1,7 @@
 """Files that are written over in place: straight to the device where that can be had, else through the page cache.
 
-A file that is opened with `O_DSYNC` has each write on stable storage when it is done. Direct ones (`O_DIRECT`) overlap
-beyond that, and cost half the processor time (docs/speed.md). They need memory and offsets that are multiples of a
+Direct writes (`O_DIRECT`) to a file opened with `O_DSYNC` overlap, each on stable storage when it is done, and cost
+half the processor time of a write and a sync (docs/speed.md). They need memory and offsets that are multiples of a
 block, so each write takes a buffer from a pool.
 
 PERF: a file that is synced now and then is written to from the event loop, as long as the disk is quick: 1.35 times
@@ -37,7 +37,7 @@ _QUICK_S_MAX: Final = 0.02
 class LinuxFixedFile:
     """See `disk.FixedFile`."""
 
-    def __init__(self, fds: list[int], syncer: Syncer, *, is_direct: bool = False, is_synced: bool = True) -> None:
+    def __init__(self, fds: list[int], syncer: Syncer, *, is_direct: bool = False, is_cached: bool = False) -> None:
         """Use `open_direct` or `open_cached`."""
         self.in_flight_max = len(fds)
         self.method = f"{syncer.method}-direct" if is_direct else syncer.method
@@ -48,8 +48,11 @@ class LinuxFixedFile:
         self._spare: list[Buffer] = []
         self._writes = 0
         """How many are under way."""
-        self._is_synced = is_synced
-        """Whether each write is durable when it is done."""
+        self._is_direct = is_direct
+        self._is_cached = is_cached
+        self._unsynced: list[Done] = []
+        """Of a file that is neither: who waits for the next sync."""
+        self._is_syncing = False
         self._sync_s: float | None = None
         """When the sync began that is under way."""
         self._was_quick = True
@@ -78,11 +81,14 @@ class LinuxFixedFile:
         return file
 
     @classmethod
-    def open_cached(cls, name: str, dir_fd: int, syncer: Syncer, *, is_synced: bool) -> Self:
-        """Open a file for writes to the page cache, with `is_synced` durable ones, one at a time. Raises OSError."""
-        fd = os.open(name, os.O_RDWR | (os.O_DSYNC if is_synced else 0), dir_fd=dir_fd)
+    def open_cached(cls, name: str, dir_fd: int, syncer: Syncer, *, is_cached: bool) -> Self:
+        """Open a file for writes to the page cache; unless it is to be cached, each is synced. Raises OSError.
+
+        By fdatasync, and not by O_DSYNC: not each file system does for that what it does for a sync.
+        """
+        fd = os.open(name, os.O_RDWR, dir_fd=dir_fd)
         try:
-            return cls([fd], syncer, is_synced=is_synced)
+            return cls([fd], syncer, is_cached=is_cached)
         except BaseException:
             let_go(fd)
             raise
@@ -101,7 +107,7 @@ class LinuxFixedFile:
     def write(self, offset: int, data: bytes, done: Done) -> None:
         """As `FixedFile.write`."""
         size_bytes = len(data)
-        if not self._is_synced and self._is_quick():
+        if self._is_cached and self._is_quick():
             try:
                 written = os.pwrite(self._fds[0], data, offset)
             except OSError as error:
@@ -150,7 +156,32 @@ class LinuxFixedFile:
     def _on_done(self, buffer: Buffer, size_bytes: int, done: Done, result: int) -> None:
         self._spare.append(buffer)
         self._writes -= 1
-        done(None if result == size_bytes else _error_of(result, size_bytes))
+        if result != size_bytes:
+            done(_error_of(result, size_bytes))
+        elif self._is_direct or self._is_cached:
+            done(None)
+        else:
+            self._unsynced.append(done)
+            if not self._is_syncing:  # Of two syncs at a time that fail the system tells one only.
+                self._sync_all()
+
+    def _sync_all(self) -> None:
+        unsynced, self._unsynced = self._unsynced, []
+        self._is_syncing = True
+        self._syncer.sync(self._fds[0]).add_done_callback(partial(self._on_all_synced, unsynced))
+
+    def _on_all_synced(self, unsynced: list[Done], synced: asyncio.Future[None]) -> None:
+        self._is_syncing = False
+        if synced.cancelled():
+            return
+        error = synced.exception()
+        assert error is None or isinstance(error, OSError), "a sync fails with an error of the system"
+        if error is not None:
+            unsynced, self._unsynced = [*unsynced, *self._unsynced], []
+        elif self._unsynced:
+            self._sync_all()
+        for done in unsynced:
+            done(error)
 
 
 def let_go(fd: int) -> None:

@@ -156,7 +156,7 @@ class LinuxDisk:
                 if error.errno not in NOT_DIRECT:
                     raise
                 log.info("no direct writes here, using the page cache", error=str(error))
-        return LinuxFixedFile.open_cached(name, self._fd, self._syncer, is_synced=not is_cached)
+        return LinuxFixedFile.open_cached(name, self._fd, self._syncer, is_cached=is_cached)
 
     async def rename(self, old: str, new: str) -> None:
         """As `Disk.rename`."""

@@ -8,6 +8,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from ctypes import addressof, c_char
 from functools import partial
 from itertools import count
@@ -65,9 +66,10 @@ class Syncer:
         """
         if self._queue is not None:
             ticket = next(self._tickets)
-            self._queue.write(fd, ticket, buffer.address, size_bytes, offset)
-            self._under_way[ticket] = buffer, done
-            return
+            with suppress(BlockingIOError):  # The library has no thread yet, and there is none to be had.
+                self._queue.write(fd, ticket, buffer.address, size_bytes, offset)
+                self._under_way[ticket] = buffer, done
+                return
         writing = off_loop(partial(os.pwrite, fd, memoryview(buffer.memory)[:size_bytes], offset))
         writing.add_done_callback(partial(_tell, done))
 

@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
@@ -13,6 +13,7 @@ import pytest
 from pexservice.disk.aio import DeviceQueue
 from pexservice.disk.fixed import LinuxFixedFile
 from pexservice.disk.linux import LinuxDisk
+from pexservice.disk.syncer import Buffer, Syncer
 from support.fixed_files import on_disk, written
 
 
@@ -86,15 +87,18 @@ def test_writes_that_overlap_in_time_all_arrive(direct_path: Path) -> None:
 def test_without_direct_writes_the_page_cache_serves(
     refusing: str, direct_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whichever step says so: opening, or the first write. Each write is durable all the same."""
-    really_open, really_completed = os.open, DeviceQueue.completed
-    flags_seen: list[int] = []
+    """Whichever step says so: opening, or the first write. Each write is synced then, before it is told of."""
+    really_open, really_completed, really_sync = os.open, DeviceQueue.completed, os.fdatasync
+    synced: list[bytes] = []
 
     def open_(path: Any, flags: int, *more: Any, **options: Any) -> int:
         if flags & os.O_DIRECT and refusing == "open":
             raise OSError(errno.EINVAL, "Invalid argument")
-        flags_seen.append(flags)
         return really_open(path, flags, *more, **options)
+
+    def sync(fd: int) -> None:
+        synced.append((direct_path / "file").read_bytes())
+        really_sync(fd)
 
     async def scenario(disk: LinuxDisk) -> None:
         with monkeypatch.context() as patch:
@@ -105,9 +109,12 @@ def test_without_direct_writes_the_page_cache_serves(
                 )
             file = await disk.open_fixed("file", is_cached=False)
         assert (file.method, file.in_flight_max) == ("posix-aio", 1)
-        assert flags_seen[-1] & (os.O_DSYNC | os.O_DIRECT) == os.O_DSYNC
-        assert await written(file, (0, b"z" * 4096), (4096, b"y" * 512)) == [None] * 2
-        assert disk.read("file").startswith(b"z" * 4096 + b"y" * 512)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fdatasync", sync)
+            assert await written(file, (0, b"z" * 4096)) == [None]
+            assert synced[-1].startswith(b"z" * 4096)
+            assert await written(file, (0, b"x" * 4096), (4096, b"y" * 512)) == [None] * 2
+            assert synced[-1].startswith(b"x" * 4096 + b"y" * 512)
         file.close()
 
     on_disk(direct_path, scenario)
@@ -175,7 +182,7 @@ def test_a_write_that_the_library_does_not_take_is_told_later(tmp_path: Path, mo
 
     async def scenario(disk: LinuxDisk) -> None:
         def refuse(*_: object) -> NoReturn:
-            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+            raise OSError(errno.EBADF, "Bad file descriptor")
 
         monkeypatch.setattr(disk, "_file_system", lambda: "another")
         file = await disk.open_fixed("file", is_cached=False)
@@ -184,7 +191,7 @@ def test_a_write_that_the_library_does_not_take_is_told_later(tmp_path: Path, mo
         file.write(0, b"e" * 512, told.append)
         assert told == []
         await asyncio.sleep(0)
-        assert [type(error) for error in told] == [BlockingIOError]
+        assert [error and error.errno for error in told] == [errno.EBADF]
         file.close()
 
     on_disk(tmp_path, scenario)
@@ -199,5 +206,49 @@ def test_the_block_of_a_disk_is_known_or_taken_to_be_large(tmp_path: Path, monke
         monkeypatch.setattr(os, "major", lambda _: 0)
         monkeypatch.setattr(os, "minor", lambda _: 2**20)
         assert disk.block_bytes() == 4096
+
+    on_disk(tmp_path, scenario)
+
+
+def test_syncs_of_a_file_do_not_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two that fail the system tells one only: writes that come meanwhile share the next, or its failure."""
+
+    async def scenario(disk: LinuxDisk) -> None:
+        monkeypatch.setattr(disk, "_file_system", lambda: "another")
+        file = await disk.open_fixed("file", is_cached=False)
+        syncs: list[asyncio.Future[None]] = []
+
+        def sync(_: Syncer, fd: int) -> asyncio.Future[None]:
+            syncs.append(asyncio.get_running_loop().create_future())
+            return syncs[-1]
+
+        def write(
+            _: Syncer, _fd: int, _buffer: Buffer, size_bytes: int, _offset: int, done: Callable[[int], None]
+        ) -> None:
+            done(size_bytes)
+
+        monkeypatch.setattr(Syncer, "sync", sync)
+        monkeypatch.setattr(Syncer, "write", write)
+        told: list[tuple[int, OSError | None]] = []
+
+        def ask(number: int) -> None:
+            file.write(0, b"e" * 512, lambda error: told.append((number, error)))
+
+        for number in range(5):
+            ask(number)
+        assert len(syncs) == 1
+        syncs[0].set_result(None)
+        await asyncio.sleep(0)
+        assert (told, len(syncs)) == ([(0, None)], 2)
+        ask(5)
+        error = OSError(errno.EIO, "Input/output error")
+        syncs[1].set_exception(error)
+        await asyncio.sleep(0)
+        assert (told[1:], len(syncs)) == ([(number, error) for number in range(1, 6)], 2)
+        ask(6)
+        syncs[2].cancel()
+        await asyncio.sleep(0)
+        assert len(told) == 6
+        file.close()
 
     on_disk(tmp_path, scenario)

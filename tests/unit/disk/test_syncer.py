@@ -157,20 +157,24 @@ def test_a_thread_that_could_get_the_signal_is_noticed(monkeypatch: pytest.Monke
 
 
 def test_what_the_system_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As of each call of the C library: -1, and a number."""
+    """As of each call of the C library: -1, and a number. A thread that it cannot have is one that Python may have."""
 
     async def scene() -> None:
         writer = Syncer()
         queue = writer._queue
         assert queue is not None
+        code = errno.EAGAIN
 
         def refuse(_: object) -> int:
-            ctypes.set_errno(errno.EAGAIN)
+            ctypes.set_errno(code)
             return -1
 
         monkeypatch.setattr(queue, "_write", refuse)
-        with (tmp_path / "file").open("wb") as file, pytest.raises(BlockingIOError):
-            await written(writer, file.fileno(), [(0, b"bytes")])
+        with (tmp_path / "file").open("wb") as file:
+            assert await written(writer, file.fileno(), [(0, b"bytes")]) == [5]
+            code = errno.EINVAL
+            with pytest.raises(OSError, match="Invalid argument"):
+                await written(writer, file.fileno(), [(0, b"bytes")])
         assert not writer._under_way
 
     asyncio.run(scene())

@@ -105,11 +105,9 @@ class Journal(Generic[S, C]):
     @property
     def unready(self) -> NotApplied | None:
         """As `Store.unready`. JournalFull only once the ring is full."""
-        if self._lack is not None and (
-            self._ring is None or not self._ring.has_room(self._lines_max, self._history.kept)
-        ):
-            return self._lack
-        return None
+        ring = self._ring
+        is_full = ring is None or not ring.has_room(self._lines_max, self._history.kept)
+        return self._lack if is_full else None
 
     @property
     def _lines_max(self) -> int:
@@ -284,6 +282,8 @@ class Journal(Generic[S, C]):
     def _on_written(self, flight: Flight[S, C]) -> None:
         self._places.shown = flight.end
         flight.finish()
+        if self._blocked:
+            self._wanted.set()
 
     def _on_durable(self, flight: Flight[S, C]) -> None:
         if flight.expected is None:
@@ -296,5 +296,5 @@ class Journal(Generic[S, C]):
             self._history.add(b"".join(flight.parts), flight.end, flight.first)
         if not flight.is_done:
             self._on_written(flight)
-        if self._blocked:
+        elif self._blocked:
             self._wanted.set()

@@ -44,9 +44,8 @@ async def put(disk: Disk, name: str, data: bytes, what: str, *, is_private: bool
             await file.sync()
         finally:
             file.close()
-        await disk.rename(
-            temporary, name
-        )  # May find no room either, for the new name; then both names are as they were.
+        # May find no room either, for the new name; then both names are as they were.
+        await disk.rename(temporary, name)
     except OSError as error:
         with suppress(OSError):  # The error that is under way tells more.
             await disk.remove(temporary)
