@@ -54,7 +54,7 @@ def no_sync() -> Patches:
 
 def trust_failed_sync() -> Patches:
     """A failed sync, or direct write, is reported as success: what the disk refused is answered."""
-    begin, write = Syncer.sync, Syncer.write
+    begin = Syncer.sync
 
     def sync(self: Syncer, fd: int, *, is_directory: bool = False) -> asyncio.Future[None]:
         synced = begin(self, fd, is_directory=is_directory)
@@ -65,11 +65,7 @@ def trust_failed_sync() -> Patches:
 
         return asyncio.ensure_future(trust())
 
-    def trust_write(self: Syncer, fd: int, buffer: Buffer, size_bytes: int, *rest: Any) -> None:
-        offset, done = rest
-        write(self, fd, buffer, size_bytes, offset, lambda _result: done(size_bytes))
-
-    return [patch.object(Syncer, "sync", sync), patch.object(Syncer, "write", trust_write)]
+    return [patch.object(Syncer, "sync", sync), _trusted_writes()]
 
 
 def ignore_removal() -> Patches:
@@ -100,22 +96,29 @@ def late_write() -> Patches:
 
 def trust_short_write() -> Patches:
     """What a write did not take is taken for written."""
-    append, write = LinuxFile.append, Syncer.write
+    append = LinuxFile.append
 
     async def trust(self: LinuxFile, data: bytes) -> None:
         with suppress(OSError):
             await append(self, data)
 
-    def trust_write(self: Syncer, fd: int, buffer: Buffer, size_bytes: int, *rest: Any) -> None:
-        offset, done = rest
-        write(self, fd, buffer, size_bytes, offset, lambda _result: done(size_bytes))
-
     return [
         patch.object(LinuxFile, "append", trust),
-        patch.object(Syncer, "write", trust_write),
+        _trusted_writes(),
         patch.object(LinuxFixedFile, "_is_quick", lambda _self: False),
         _no_looks(),
     ]
+
+
+def _trusted_writes() -> AbstractContextManager[Any]:
+    """Whatever the disk says of a write, all of it is taken for written."""
+    write = Syncer.write
+
+    def trust(self: Syncer, fd: int, buffer: Buffer, size_bytes: int, *rest: Any) -> None:
+        offset, done = rest
+        write(self, fd, buffer, size_bytes, offset, lambda _result: done(size_bytes))
+
+    return patch.object(Syncer, "write", trust)
 
 
 def _no_looks() -> AbstractContextManager[Any]:

@@ -1,7 +1,7 @@
 """What waits for the disk, beside the event loop: writes, which are many, and syncs.
 
 The event loop learns of the end of a write as it learns of a request, from a descriptor. Where that cannot be had, each
-write has a thread of Python, as each sync does anyway: those are few.
+write has a thread of Python, as each sync does anyway: where writes are direct, those are few.
 """
 
 import asyncio
