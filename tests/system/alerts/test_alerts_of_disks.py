@@ -1,7 +1,6 @@
 """Alerts on a disk that is full, slow or hangs."""
 
 import os
-import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -16,19 +15,20 @@ from system.alerts.faults import ROOMY_BYTES, step, stepping, used_bytes
 from torture.disks.fuse import Disk
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed; make test-deps brings it")
-def test_a_service_that_does_not_become_ready(tmp_path: Path) -> None:
+def test_a_service_that_does_not_become_ready(tmp_path: Path, slow_disk: tuple[Path, Disk]) -> None:
     """PexNotReady: the disk takes its time to give what the journal holds."""
-    with serving(tmp_path / "data") as service:
+    path, disk = slow_disk
+    with serving(path / "data") as service:
         assert step(service) == 200
         service.stop(signal.SIGKILL)
-    slow = ["strace", "-D", "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", "inject=fdatasync:delay_enter=20s:when=1"]
+    disk.tell("delay", 8)
     with (
-        serving(tmp_path / "data", wrapper=slow) as service,
+        serving(path / "data") as service,
         scraping(tmp_path / "prometheus", service.port) as seen,
     ):
         seen.await_firing({"PexNotReady"}, among={"PexNotReady"})
         assert not seen.values("pex_sequence_total")
+        disk.tell("delay", 0)
         seen.await_firing(set(), among={"PexNotReady"})
         assert seen.values("pex_sequence_total") == [1]
 
