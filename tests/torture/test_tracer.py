@@ -25,7 +25,7 @@ for _ in range(5):
 
 
 @pytest.fixture
-def number(tmp_path: Path) -> int:
+def number() -> int:
     """Return the number of write(2) here."""
     if not shutil.which("strace"):
         pytest.skip("strace is not installed; make test-deps brings it")
